@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""One root error and its leaves, sorted by who is to blame: the user's file, the peer's bytes, the store.
+
+A meter's refusal is never an exception: it is a returned result code (wire/codes.py). Whatever else is
+raised is our own bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class MeterfleetError(Exception):
+    """The root of all errors that meterfleet raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong in what the user gave: where (path, line and column from 1; 0 = unknown) and what."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        where = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+        return f"{where}: {self.message}"
+
+
+class UserError(MeterfleetError):
+    """The user's files or options are wrong: every mistake at once. The command line ends with exit code 2."""
+
+    def __init__(self, mistakes: Sequence[Mistake] | str) -> None:
+        self.mistakes = [Mistake("", 0, 0, mistakes)] if isinstance(mistakes, str) else list(mistakes)
+        super().__init__("\n".join(str(mistake).removeprefix(": ") for mistake in self.mistakes))
+
+
+class PeerError(MeterfleetError):
+    """A peer's bytes are broken; the protocol engine turns it into the answer that the standard gives."""
+
+
+class StoreError(MeterfleetError):
+    """The database refused or failed; the driver's error is the cause."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached now; the same call may succeed later."""
