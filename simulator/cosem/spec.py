@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""A meter model as it is written: profiles/meters/*.yaml, merged along `extends`, its shape checked.
+
+Mappings merge key by key, the lists under `objects` grow, anything else is replaced; a null takes a key away. It
+knows where each merged part came from, so that a mistake is reported in the file that holds it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from simulator.documents import Document, Location, check, did_you_mean, read_yaml
+from simulator.errors import Mistake, UserError
+from simulator.resources import data_root
+from simulator.values import parse_obis
+from simulator.wire.codes import Conformance
+
+Origins = dict[Location, tuple[Document, Location]]
+
+_CONFORMANCE_NAMES = {bit.name.lower().replace("_", "-"): bit for bit in Conformance}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClientSpec(_Strict):
+    """One client of the meter and what its association may negotiate."""
+
+    name: str
+    association: str  # logical name of its Association LN object
+    mechanism: int = Field(ge=0, le=7)
+    contexts: list[Literal[1, 3]]
+    conformance: list[str]
+    max_pdu: int = Field(ge=64, le=65_535)
+    security_setup: str | None = None
+
+    @field_validator("conformance")
+    @classmethod
+    def _known_services(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in _CONFORMANCE_NAMES:
+                raise ValueError(f"{name!r} is not a service; {did_you_mean(name, list(_CONFORMANCE_NAMES))}")
+        return names
+
+    @property
+    def conformance_block(self) -> int:
+        return sum(_CONFORMANCE_NAMES[name] for name in set(self.conformance))
+
+
+class ProfileSpec(_Strict):
+    """One Profile generic: where its rows come from and what they hold."""
+
+    source: Literal["table", "snapshot", "live", "scalers"]
+    table: str = ""  # of the store, for table and snapshot
+    time: str = ""  # its time column
+    period_s: int | Literal["block"] = 0
+    depth: int = Field(default=1, ge=1)
+    capture: list[str]  # logical name, or logical name:attribute
+
+
+class TariffStep(_Strict):
+    start: str  # time of the day, on a quarter of an hour
+    zone: int = Field(ge=1, le=8)
+
+    @field_validator("start")
+    @classmethod
+    def _on_a_quarter(cls, text: str) -> str:
+        hour, _, minute = text.partition(":")
+        if not (hour.isdigit() and minute in ("00", "15", "30", "45") and int(hour) < 24):
+            raise ValueError(f"{text!r} is not a quarter of an hour of the day; write for example 18:00")
+        return text
+
+    @property
+    def quarter(self) -> int:
+        hour, _, minute = self.start.partition(":")
+        return int(hour) * 4 + int(minute) // 15
+
+
+class ModelSpec(_Strict):
+    """A whole model after merging."""
+
+    title: str
+    registry: str
+    category: str
+    phases: Literal[1, 3]
+    nominal_voltage_v: float = Field(gt=0)
+    utc_offset_minutes: int = Field(ge=-720, le=840)
+    block_minutes: Literal[15, 30, 60]
+    flag: str = Field(pattern=r"^[A-Z]{3}$")
+    registers: str  # one of register_types
+    register_types: dict[str, dict[int, tuple[str, int]]]  # name -> unit -> wire type and scaler
+    tariff: list[TariffStep] = Field(min_length=1)
+    clients: dict[int, ClientSpec]
+    access: dict[str, dict[int, str]]  # name -> client -> rights: r, r1-6, w2, x1,2
+    class_defaults: dict[int, dict[str, Any]]
+    objects: dict[str, list[str]]  # access name -> logical names
+    values: dict[str, dict[str, Any]] = {}
+    profiles: dict[str, ProfileSpec] = {}
+
+    @field_validator("objects", "values", "profiles")
+    @classmethod
+    def _logical_names(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        names = [n for group in value.values() for n in group] if info.field_name == "objects" else list(value)
+        for name in names:
+            parse_obis(name)
+        return value
+
+
+class _MergedDocument(Document):
+    """A document whose parts stand in several files; a mistake is reported in the one that wrote the part."""
+
+    def __init__(self, path: Path, data: Any, origins: Origins) -> None:
+        super().__init__(path, data, {(): (1, 1)})
+        self._origins = origins
+
+    def mistake(self, location: Location, message: str) -> Mistake:
+        for n in range(len(location), 0, -1):
+            if location[:n] in self._origins:
+                document, place = self._origins[location[:n]]
+                return document.mistake((*place, *location[n:]), message)
+        return super().mistake(location, message)
+
+
+class MergedModel(NamedTuple):
+    """A checked specification, its name, and the way back from a part of it to its file and line."""
+
+    name: str
+    spec: ModelSpec
+    document: Document
+
+    def mistake(self, location: Location, message: str) -> Mistake:
+        return self.document.mistake(location, message)
+
+
+def model_path(name: str) -> Path:
+    """The file of a model: a path as given, or profiles/meters/<name>.yaml; UserError names the known ones."""
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return Path(name)
+    path = data_root() / "profiles" / "meters" / f"{name}.yaml"
+    if not path.is_file():
+        raise UserError(f"there is no model {name!r}; {did_you_mean(name, model_names())}")
+    return path
+
+
+def model_names() -> list[str]:
+    """Names of the shipped models that stand for a meter; a file with `abstract: true` is a base only."""
+    paths = sorted((data_root() / "profiles" / "meters").glob("*.yaml"))
+    return [path.stem for path in paths if "abstract: true" not in path.read_text(encoding="utf-8")]
+
+
+def load_spec(name: str) -> MergedModel:
+    """Read, merge and check a model; UserError with every mistake, path and line."""
+    path = model_path(name)
+    data, origins = _merged(path, ())
+    data.pop("abstract", None)
+    document = _MergedDocument(path, data, origins)
+    return MergedModel(path.stem, check(document, ModelSpec), document)
+
+
+def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], Origins]:
+    document = read_yaml(path)
+    if not isinstance(document.data, dict):
+        raise UserError([document.mistake((), "a model is a mapping of keys")])
+    own = dict(document.data)
+    parent = own.pop("extends", None)
+    if parent is None:
+        data: dict[str, Any] = {}
+        origins: Origins = {}
+    else:
+        base = path.parent / f"{parent}.yaml"
+        base = base if base.is_file() else model_path(str(parent))
+        if base.resolve() in above or base.resolve() == path.resolve():
+            raise UserError([document.mistake(("extends",), f"{parent!r} extends itself in a circle")])
+        data, origins = _merged(base, (*above, path.resolve()))
+        data.pop("abstract", None)
+    _lay_over(data, own, origins, document, ())
+    return data, origins
+
+
+def _lay_over(
+    base: dict[Any, Any],
+    own: dict[Any, Any],
+    origins: Origins,
+    document: Document,
+    at: Location,
+) -> None:
+    for key, value in own.items():
+        here = (*at, key)
+        if value is None:
+            base.pop(key, None)
+        elif isinstance(value, dict) and isinstance(base.get(key), dict):
+            _lay_over(base[key], value, origins, document, here)
+        elif at == ("objects",) and isinstance(value, list) and isinstance(base.get(key), list):
+            start = len(base[key])
+            base[key] = base[key] + value
+            origins.update({(*here, start + i): (document, (*here, i)) for i in range(len(value))})
+        else:
+            base[key] = value
+            origins[here] = (document, here)

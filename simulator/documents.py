@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""YAML and CSV files of the user and of the product: read, checked, every mistake at once with path, line and column.
+
+YAML is read by the 1.2 core rules (only true/false are booleans, no base-60 numbers, leading zeros stay text) and a
+key given twice is a mistake. Nothing here knows what a document means: that is the pydantic model's business.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from simulator.errors import Mistake, UserError
+
+Location = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+_MAX_DEPTH = 40
+_INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True,
+          "false": False, "False": False, "FALSE": False, ".inf": float("inf"), "-.inf": float("-inf")}  # fmt: skip
+
+
+class Document:
+    """A parsed file: `data` in plain Python, and where each part of it stands."""
+
+    def __init__(self, path: Path, data: Any, positions: dict[Location, tuple[int, int]]) -> None:
+        self.path, self.data, self.positions = path, data, positions
+
+    def mistake(self, location: Location, message: str) -> Mistake:
+        """A mistake at a location, or at the nearest enclosing place that the file has."""
+        spot = next(
+            (self.positions[location[:n]] for n in range(len(location), -1, -1) if location[:n] in self.positions)
+        )
+        return Mistake(str(self.path), *spot, f"{'.'.join(map(str, location))}: {message}" if location else message)
+
+
+def read_yaml(path: Path) -> Document:
+    """Parse a YAML file. Raises UserError: not there, not text, not YAML, a key given twice."""
+    text = _read_text(path)
+    try:
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise UserError(
+            [Mistake(str(path), line, column, f"not valid YAML: {error.problem or error.context}")]
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError([Mistake(str(path), 0, 0, f"not valid YAML: {error}")]) from error
+    builder = _Builder(path)
+    data = builder.build(node, ()) if node is not None else None
+    if builder.mistakes:
+        raise UserError(builder.mistakes)
+    return Document(path, data, builder.positions or {(): (1, 1)})
+
+
+def load_document(path: Path, model: type[Model]) -> Model:
+    """A YAML file as an instance of a pydantic model; raises UserError with every mistake, line and column."""
+    return check(read_yaml(path), model)
+
+
+def check(document: Document, model: type[Model]) -> Model:
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise UserError(_mistakes_of(document, error, model)) from error
+
+
+def load_table(path: Path, model: type[Model]) -> list[Model]:
+    """A CSV file with a header, one model instance per row; empty cells are left out. Raises UserError."""
+    adapter = TypeAdapter(model)
+    rows: list[Model] = []
+    mistakes: list[Mistake] = []
+    reader = csv.DictReader(_read_text(path).splitlines())
+    for row in reader:
+        cells = {name: cell for name, cell in row.items() if name is not None and cell not in (None, "")}
+        try:
+            rows.append(adapter.validate_python(cells))
+        except ValidationError as error:
+            mistakes += [
+                Mistake(str(path), reader.line_num, 0, f"{'.'.join(map(str, e['loc']))}: {e['msg']}")
+                for e in error.errors()
+            ]
+    if mistakes:
+        raise UserError(mistakes)
+    return rows
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """``known are a, b, c; did you mean b?`` for a word that is not among the known ones."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"known are {', '.join(sorted(known))}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError([Mistake(str(path), 0, 0, "there is no such file")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError([Mistake(str(path), 0, 0, f"cannot be read: {error}")]) from error
+
+
+class _Builder:
+    """Turns composed YAML nodes into plain Python and remembers where each part stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.positions: dict[Location, tuple[int, int]] = {}
+        self.mistakes: list[Mistake] = []
+
+    def build(self, node: yaml.Node, location: Location) -> Any:
+        self.positions[location] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if len(location) > _MAX_DEPTH:
+            self._mistake(node, f"nested deeper than {_MAX_DEPTH} levels")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, location)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*location, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return node.value if node.style in ("'", '"', "|", ">") else _scalar(node.value)
+
+    def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._mistake(key_node, "a key must be a plain word")
+                continue
+            if key in result:
+                self._mistake(key_node, f"the key {key!r} is given twice")
+            result[key] = self.build(value_node, (*location, key))
+        return result
+
+    def _mistake(self, node: yaml.Node, message: str) -> None:
+        self.mistakes.append(Mistake(str(self.path), node.start_mark.line + 1, node.start_mark.column + 1, message))
+
+
+def _scalar(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _HEXADECIMAL.fullmatch(text):
+        return int(text, 16)
+    return float(text) if _FLOAT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text) else text
+
+
+def _mistakes_of(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
+    mistakes = []
+    for item in error.errors():
+        location = tuple(part for part in item["loc"] if not isinstance(part, str) or not part.startswith("function-"))
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "unknown key"
+            if len(location) == 1:
+                message += "; " + did_you_mean(str(location[0]), list(model.model_fields))
+        elif item["type"] == "missing":
+            message = "is missing"
+        elif item["type"] != "value_error":
+            message += f" (got {item['input']!r})"
+        mistakes.append(document.mistake(location, message))
+    return mistakes

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""One TCP connection: bytes between a transport and a protocol session, questions between the session and a meter.
+
+Answers that need no store are given in the same turn of the loop; while one is awaited, nothing more is read from
+that peer, so that memory stays bounded and answers keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from simulator.dlms.session import Session
+from simulator.ports import Answer, Get, LogicalDevice, Request, Set
+
+log = logging.getLogger(__name__)
+
+Devices = Callable[[int], LogicalDevice | None]  # server address -> logical device
+_TOO_LATE_S = 30.0  # an answer that the store owes for longer is given up with the connection
+
+
+def monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class Connection(asyncio.Protocol):
+    """`devices_of` gives the logical devices behind the local address that was called; None: nobody lives there."""
+
+    __slots__ = ("_answering", "_devices_of", "_known", "_session", "_transport")
+
+    def __init__(self, devices_of: Callable[[str, int], Devices | None], known: set[Connection]) -> None:
+        self._devices_of, self._known = devices_of, known
+        self._transport: asyncio.Transport | None = None
+        self._session: Session | None = None
+        self._answering: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        host, port = transport.get_extra_info("sockname")[:2]
+        devices = self._devices_of(host, port)
+        if devices is None:
+            self._transport.abort()
+            return
+        self._session = Session(devices)
+        self._known.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._known.discard(self)
+        if self._answering:
+            self._answering.cancel()
+        self._session = None
+
+    def eof_received(self) -> bool:
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        if self._session is None:
+            return
+        self._session.feed(data, monotonic_ms())
+        if self._answering is None:
+            self._pump(self._session)
+
+    def pause_writing(self) -> None:
+        """The peer does not read its answers: do not take more of its questions."""
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport and self._answering is None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def expire(self, now_ms: int) -> None:
+        """Close if the peer has been silent, or stuck within a frame, for too long."""
+        if self._session and self._transport and self._answering is None and self._session.expired(now_ms):
+            self._transport.close()
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+    def _pump(self, session: Session) -> None:
+        out = []
+        while (event := session.next()) is not None:
+            if type(event) is bytes:
+                out.append(event)
+                continue
+            request = cast(Request, event)
+            assert session.device is not None
+            answers = answer_at_once(session.device, request)
+            if isinstance(answers, list):
+                out.append(session.respond(request, answers))
+                continue
+            self._await(session, request, answers)
+            break
+        self._send(out)
+        if session.closing and self._transport and self._answering is None:
+            self._transport.close()
+
+    def _send(self, out: list[bytes]) -> None:
+        if out and self._transport:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def _await(self, session: Session, request: Request, answers: Awaitable[list[Answer]]) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
+        self._answering = asyncio.ensure_future(self._finish(session, request, answers))
+
+    async def _finish(self, session: Session, request: Request, answers: Awaitable[list[Answer]]) -> None:
+        try:
+            async with asyncio.timeout(_TOO_LATE_S):
+                given = await answers
+        except Exception:
+            log.exception("an answer failed; the connection is closed")
+            self.close()
+            return
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._send([session.respond(request, given)])
+        self._answering = None
+        self._transport.resume_reading()
+        self._pump(session)
+
+
+def answer_at_once(device: LogicalDevice, request: Request) -> list[Answer] | Awaitable[list[Answer]]:
+    """All answers if none needs the store, else an awaitable of them; items are asked in order either way."""
+    answers: list[Answer] = []
+    for index in range(len(request.items)):
+        answer = _ask(device, request, index)
+        if type(answer) is bytes or not isinstance(answer, Awaitable):  # the first test is the cheap one
+            answers.append(answer)
+        else:
+            return _rest(device, request, answers, answer)
+    return answers
+
+
+async def _rest(
+    device: LogicalDevice, request: Request, answers: list[Answer], pending: Awaitable[Answer]
+) -> list[Answer]:
+    answers.append(await pending)
+    for index in range(len(answers), len(request.items)):
+        answer = _ask(device, request, index)
+        answers.append(await answer if isinstance(answer, Awaitable) else answer)
+    return answers
+
+
+def _ask(device: LogicalDevice, request: Request, index: int) -> Answer | Awaitable[Answer]:
+    if isinstance(request, Get):
+        return device.get(request.client, request.items[index])
+    if isinstance(request, Set):
+        return device.set(request.client, request.items[index])
+    return device.act(request.client, request.items[index])

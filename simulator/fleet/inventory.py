@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""The list of a fleet's meters in the form that a head-end imports: addresses, titles, clients, secrets.
+
+Secrets leave the program here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.cosem.model import Model
+from simulator.fleet.listen import Listen
+from simulator.meter.identity import Identity
+
+_SERVER_ADDRESS = 1
+_LISTED = (16, 32, 48)
+CSV_COLUMNS = (
+    "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "system_title",
+    "client_16_auth", "client_32_auth", "client_32_password", "client_48_auth", "client_48_secret",
+    "client_48_ek", "client_48_ak",
+)  # fmt: skip
+
+
+def meter_entry(identity: Identity, model: Model, listen: Listen, index: int) -> dict[str, Any]:
+    """One meter, as the ready event and `inventory --json` show it."""
+    host, port = listen.place_of(index)
+    return {
+        "serial": identity.serial,
+        "device_id": identity.device_id,
+        "logical_device_name": identity.logical_device_name,
+        "host": host,
+        "port": port,
+        "framing": listen.framing,
+        "server": _SERVER_ADDRESS,
+        "system_title": identity.system_title.hex(),
+        "clients": [_client(identity, model, client) for client in _LISTED if client in model.spec.clients],
+    }
+
+
+def _client(identity: Identity, model: Model, client: int) -> dict[str, Any]:
+    mechanism = model.spec.clients[client].mechanism
+    if mechanism == 0:
+        return {"sap": client, "auth": "none"}
+    if mechanism == 1:
+        return {"sap": client, "auth": "lls", "password": identity.password(client)}
+    keys = {name: identity.key(name).hex() for name in ("ek", "ak")}
+    return {"sap": client, "auth": f"hls{mechanism}", "secret": identity.key(f"hls{client}").hex(), **keys}
+
+
+def csv_row(entry: dict[str, Any]) -> dict[str, Any]:
+    """A meter's entry as one flat row."""
+    row = {key: value for key, value in entry.items() if key != "clients"}
+    for client in entry["clients"]:
+        row.update({f"client_{client['sap']}_{key}": value for key, value in client.items() if key != "sap"})
+    return row

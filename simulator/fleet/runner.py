@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: MIT
+"""The composition root: store, meters, kernel, clock and listeners become a running fleet, and end cleanly.
+
+Everything that happens by itself is a kernel event; this is the only place that knows all rooms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from simulator import __version__
+from simulator.cosem.compiler import compile_model
+from simulator.cosem.model import Model
+from simulator.cosem.quantities import UNIT_NAMES
+from simulator.cosem.registry import load_registry
+from simulator.errors import StoreError, StoreUnavailable, UserError
+from simulator.fleet.connection import Connection, Devices, monotonic_ms
+from simulator.fleet.listen import Listen, open_sockets
+from simulator.fleet.meters import add_meters
+from simulator.fleet.pace import Pace, wall_now_ms
+from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.meter.cohort import MAX_METERS as COHORT_METERS
+from simulator.meter.cohort import Cohort, Surroundings
+from simulator.meter.device import Device
+from simulator.store.database import Store
+from simulator.store.rows import FleetRow, ObisRow
+from simulator.values import MS_PER_DAY, attribute_key, parse_obis
+from simulator.world.kernel import Kernel, Priority
+from simulator.world.shapes import load_world
+
+log = logging.getLogger(__name__)
+
+_SWEEP_S = 1.0
+_CLOCK_SAVE_S = 5.0
+_SERVER_ADDRESS = 1
+Progress = Callable[[int, int], None]  # meter-blocks done, of all
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    listens: Sequence[Listen]
+    speed: float = 1.0
+
+
+class Fleet:
+    """A fleet on a store: `open`, then `serve` until `stop`."""
+
+    def __init__(self, spec: FleetSpec, options: RunOptions, store: Store) -> None:
+        self.spec, self.options, self.store = spec, options, store
+        self.model: Model = compile_model(spec.model)
+        self.cohorts: list[Cohort] = []
+        self.connections: set[Connection] = set()
+        self._servers: list[asyncio.Server] = []
+        self._stopping = asyncio.Event()
+        self._captures: asyncio.Task[None] | None = None
+        self._store_away = False
+        self._kernel = Kernel(0)
+        self._pace = Pace(0, 0.0)
+
+    # -- opening ------------------------------------------------------------------------------------------------
+
+    async def open(self, progress: Progress | None = None) -> None:
+        """Everything up to the moment at which the fleet could be read: tables, meters, history."""
+        world = load_world(self.spec.seed)
+        self.spec.check(world)
+        await self.store.ensure_schema()
+        if not await self.store.lock_fleet():
+            raise UserError("another meterfleet serves this database now; stop it, or use another --database")
+        codes = await self._register_codes()
+        stored = await self.store.fleet()
+        if stored is not None and (differences := self.spec.difference(stored.spec)):
+            hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
+            raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
+        around = Surroundings(world, self.store, codes, self.now_ms)
+        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around)))
+        start_ms = await (self._begin() if stored is None else self._resume(stored))
+        self._kernel = Kernel(start_ms)
+        self._pace = Pace(start_ms, 0.0)
+        await self._catch_up(start_ms, progress)
+
+    async def _register_codes(self) -> dict[str, int]:
+        entries = load_registry(self.model.spec.registry).values()
+        types = self.model.spec.register_types[self.model.spec.registers]
+        rows = []
+        for entry in entries:
+            is_register = entry.class_id in (3, 4) and not entry.type
+            scaler = types[entry.unit][1] if is_register and entry.unit in types else None
+            rows.append(ObisRow(entry.logical_name, entry.class_id, entry.name, UNIT_NAMES.get(entry.unit), scaler))
+        return await self.store.put_obis_codes(rows)
+
+    async def _begin(self) -> int:
+        """A new fleet: its meters were installed `history` before the start, at a local midnight."""
+        start_ms = self.spec.start_ms if self.spec.start_ms is not None else wall_now_ms()
+        calendar = self.cohorts[0].calendar
+        installed_ms = calendar.block_start(start_ms)
+        if self.spec.history_ms:
+            days = -(-self.spec.history_ms // MS_PER_DAY)
+            installed_ms = calendar.midnight(start_ms) - days * MS_PER_DAY
+        for cohort in self.cohorts:
+            cohort.begin(installed_ms)
+        await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await self.store.save_fleet(self._row(installed_ms, start_ms))
+        return start_ms
+
+    async def _resume(self, stored: FleetRow) -> int:
+        checkpoints = await self.store.checkpoints()
+        for cohort in self.cohorts:
+            if cohort.name in checkpoints:
+                cohort.resume(checkpoints[cohort.name])
+            else:
+                cohort.begin(stored.installed_ms)
+        await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await self._restore_settings()
+        latest = max(stored.clock_ms, *(cohort.settled_ms for cohort in self.cohorts))
+        start_ms = latest if self.spec.start_ms is not None else max(latest, wall_now_ms())
+        await self.store.save_fleet(self._row(stored.installed_ms, start_ms))
+        return start_ms
+
+    def _row(self, installed_ms: int, clock_ms: int) -> FleetRow:
+        return FleetRow(
+            name=self.spec.name,
+            seed=self.spec.seed,
+            version=__version__,
+            spec=self.spec.as_dict(),
+            installed_ms=installed_ms,
+            clock_ms=clock_ms,
+            speed=f"{self.options.speed:g}",
+        )
+
+    async def _restore_settings(self) -> None:
+        places = {
+            identity.id: (cohort, row) for cohort in self.cohorts for row, identity in enumerate(cohort.identities)
+        }
+        for value in await self.store.attributes():
+            if value.meter_id in places:
+                cohort, row = places[value.meter_id]
+                key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
+                cohort.overrides[row, key] = value.encoded
+
+    async def _catch_up(self, to_ms: int, progress: Progress | None) -> None:
+        """Capture what lies between the last captured block and the start: the history, or the time while stopped."""
+        behind = [(c, (c.calendar.block_start(to_ms) - c.settled_ms) // c.calendar.block_ms) for c in self.cohorts]
+        total = sum(len(c.identities) * blocks for c, blocks in behind)
+        done = 0
+
+        def report(cohort: Cohort, blocks: int) -> None:
+            nonlocal done
+            done += len(cohort.identities) * blocks
+            if progress:
+                progress(done, total)
+
+        for cohort, blocks in behind:
+            if blocks > 0:
+                await cohort.advance_to(to_ms, report)
+
+    # -- the clock ----------------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """The simulated instant; never past an event that has not happened yet."""
+        target_ms = self._pace.target_ms()
+        due_ms = self._kernel.next_instant()
+        return target_ms if due_ms is None or target_ms < due_ms else due_ms
+
+    async def _run_kernel(self) -> None:
+        while True:
+            due_ms = self._kernel.next_instant()
+            assert due_ms is not None  # a capture is always scheduled
+            wait_s = self._pace.wait_s(due_ms)
+            if wait_s != 0.0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._clock_changed.wait(), wait_s)
+                self._clock_changed.clear()
+                continue
+            if self._captures is not None and not self._captures.done():
+                await asyncio.wait({self._captures})  # simulated time waits for the store, never the other way round
+            self._kernel.step()
+
+    def _schedule_capture(self) -> None:
+        block_ms = self.cohorts[0].calendar.block_ms
+        due_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
+        self._kernel.schedule(due_ms, Priority.CAPTURE, self._capture)
+
+    def _capture(self) -> None:
+        self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
+        self._schedule_capture()
+
+    async def _capture_all(self, due_ms: int) -> None:
+        """One block for every cohort; if the store is away, a later capture brings what is missing."""
+        try:
+            for cohort in self.cohorts:
+                await cohort.advance_to(due_ms)
+        except StoreUnavailable as error:
+            if not self._store_away:
+                log.warning("the store is away (%s); captures wait, live values are served", error)
+            self._store_away = True
+        except StoreError:
+            log.exception("a capture could not be written")
+        else:
+            if self._store_away:
+                log.warning("the store is back; the missing captures are written")
+            self._store_away = False
+
+    async def _keep_house(self) -> None:
+        """Closes dead connections, remembers the clock, and brings captures that the store missed."""
+        beat = 0
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            beat += 1
+            now_ms = monotonic_ms()
+            for connection in list(self.connections):
+                connection.expire(now_ms)
+            if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
+                await self._remember_clock()
+
+    async def _remember_clock(self) -> None:
+        now_ms = self.now_ms()
+        with contextlib.suppress(StoreError):
+            await self.store.save_clock(now_ms)
+        if self._store_away and (self._captures is None or self._captures.done()):
+            self._captures = asyncio.ensure_future(self._capture_all(now_ms))
+
+    # -- serving ------------------------------------------------------------------------------------------------
+
+    async def listen(self) -> int:
+        """Opens the listeners and starts the clock; returns how many sockets are open, UserError if none."""
+        loop = asyncio.get_running_loop()
+        for listen in self.options.listens:
+            for opened in open_sockets(listen, self.spec.count):
+                self._servers.append(await self._server(loop, listen, opened))
+        if not self._servers:
+            places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
+            raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
+        self._clock_changed = asyncio.Event()
+        self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
+        self._schedule_capture()
+        return len(self._servers)
+
+    async def _server(self, loop: asyncio.AbstractEventLoop, listen: Listen, opened: socket.socket) -> asyncio.Server:
+        def devices_of(host: str, port: int) -> Devices | None:
+            index = listen.meter_at(host, port)
+            return self._devices(index) if 0 <= index < self.spec.count else None
+
+        return await loop.create_server(lambda: Connection(devices_of, self.connections), sock=opened)
+
+    def _devices(self, index: int) -> Devices:
+        device = self.device(index)
+        return lambda server: device if server == _SERVER_ADDRESS else None
+
+    def device(self, index: int) -> Device:
+        """The meter of that number, from 0."""
+        return Device(self.cohorts[index // COHORT_METERS], index % COHORT_METERS)
+
+    async def serve(self) -> None:
+        """Until stop() or a signal; then everything is closed in order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError, ValueError):
+                loop.add_signal_handler(number, self.stop)
+        tasks = [asyncio.ensure_future(self._run_kernel()), asyncio.ensure_future(self._keep_house())]
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        try:
+            done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()  # a failed driver is our bug: let it be seen
+        finally:
+            for task in (*tasks, stopped):
+                task.cancel()
+            await self._close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.close()
+        if self._captures is not None:
+            await asyncio.wait({self._captures})
+        with contextlib.suppress(StoreError):
+            await self.store.save_clock(self.now_ms())
+            await self.store.set_status("STOPPED")
+        await self.store.close()
+
+
+def event_line(kind: str, **values: object) -> str:
+    """One line of `--json` output."""
+    return json.dumps({"event": kind, **values})

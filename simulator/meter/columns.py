@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""A cohort's state as numpy columns: what must survive a restart, and nothing that can be computed.
+
+All energies are whole numbers: milliwatt-hours for what accumulates (the carried remainder), watt-hours for what a
+register shows.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import StoreError
+
+Ints = npt.NDArray[np.int64]
+CHANNELS = 8  # world.Channel: wh import, wh export, vah import, vah export, varh Q1 to Q4
+DAILY_CHANNELS = 4
+MILLI = 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """The last axis is the meter."""
+
+    cumulative_mwh: Ints  # [channel, n] at the settled instant
+    day_start_wh: Ints  # [4, n] registers at the last midnight
+    bill_start_wh: Ints  # [4, n] registers at the last billing
+    tariff_wh: Ints  # [2, zone, n] import Wh and VAh per tariff zone
+    day_demand_w: Ints  # [n] largest import block of the running day
+    day_demand_local_s: Ints  # [n] end of that block on the meter's clock
+    demand_w: Ints  # [4, n] maximum demands of the running billing period: W import, export, VA import, export
+    demand_local_s: Ints  # [4, n]
+    average_cv: Ints  # [phase, n] voltage of the last block, 0.01 V
+    average_ma: Ints  # [phase + 1, n] currents of the last block, the neutral last
+    billing_count: Ints  # [n]
+    billing_local_s: Ints  # [n] last billing on the meter's clock
+    billing_on_minutes: Ints  # [n] cumulative power-on minutes at the last billing
+    installed_ms: Ints  # [n]
+    tamper_count: Ints  # [n]
+    programming_count: Ints  # [n]
+    power_failure_count: Ints  # [n]
+    power_failure_minutes: Ints  # [n]
+
+    def dump(self) -> bytes:
+        buffer = io.BytesIO()
+        np.savez(buffer, **{field.name: getattr(self, field.name) for field in fields(self)})
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, octets: bytes) -> Columns:
+        """Raises StoreError if the octets are not what dump() wrote."""
+        try:
+            with np.load(io.BytesIO(octets), allow_pickle=False) as stored:
+                return cls(**{field.name: stored[field.name] for field in fields(cls)})
+        except (KeyError, ValueError, OSError) as error:
+            raise StoreError(
+                "a checkpoint in sim.checkpoints cannot be read; it was written by another version"
+            ) from error
+
+    def only(self, row: int) -> Columns:
+        """The columns of one meter alone."""
+        return Columns(**{field.name: getattr(self, field.name)[..., row : row + 1] for field in fields(self)})
+
+    def with_row(self, row: int, **values: Ints | int) -> Columns:
+        """A copy in which one meter's values are replaced."""
+        changed = {name: getattr(self, name).copy() for name in values}
+        for name, value in values.items():
+            changed[name][..., row] = value
+        return replace(self, **changed)
+
+
+def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: int) -> Columns:
+    """Columns of n meters that begin at an instant, their registers at `initial_wh` [channel, n]."""
+    n = initial_wh.shape[1]
+    zeros = np.zeros(n, np.int64)
+    moments = np.full(n, local_s, np.int64)
+    import_wh = initial_wh[[0, 2]]
+    zone = np.zeros((2, 8, n), np.int64)
+    zone[:, 0] = import_wh  # what the meter counted before the simulation's history stands in the first zone
+    return Columns(
+        cumulative_mwh=initial_wh * MILLI,
+        day_start_wh=initial_wh[:DAILY_CHANNELS].copy(),
+        bill_start_wh=initial_wh[:DAILY_CHANNELS].copy(),
+        tariff_wh=zone,
+        day_demand_w=zeros,
+        day_demand_local_s=moments,
+        demand_w=np.zeros((DAILY_CHANNELS, n), np.int64),
+        demand_local_s=np.full((DAILY_CHANNELS, n), local_s, np.int64),
+        average_cv=np.zeros((phases, n), np.int64),
+        average_ma=np.zeros((phases + 1, n), np.int64),
+        billing_count=zeros,
+        billing_local_s=moments,
+        billing_on_minutes=zeros,
+        installed_ms=np.full(n, installed_ms, np.int64),
+        tamper_count=zeros,
+        programming_count=zeros,
+        power_failure_count=zeros,
+        power_failure_minutes=zeros,
+    )

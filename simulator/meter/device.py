@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""One meter seen through its cohort's columns: the logical device that associations talk to.
+
+Created when a client connects and dropped when it leaves; it holds nothing but a row number. Live values and settings
+are answered at once; what needs the store is answered by an awaitable. A refusal is a returned code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from uuid import UUID
+
+from simulator.cosem.model import Attribute, Model, Profile, Setting
+from simulator.errors import StoreUnavailable
+from simulator.meter.buffers import Choice, buffer_query, built_buffer, encode_buffer
+from simulator.meter.cohort import Cohort
+from simulator.meter.readers import compile_readers
+from simulator.meter.rows import snapshot_row
+from simulator.ports import (
+    ActAnswer,
+    ActItem,
+    AssociationRules,
+    GetAnswer,
+    GetItem,
+    SetItem,
+)
+from simulator.store.rows import AttributeValue
+from simulator.values import format_obis, parse_obis
+from simulator.wire import axdr
+from simulator.wire.axdr import Data
+from simulator.wire.codes import ActionResult, DataAccessResult, Tag
+
+_RESET_SCRIPT = parse_obis("0.0.10.0.1.255")
+_EXECUTE = b"\x00\x09" + _RESET_SCRIPT + b"\x01"
+_LLS = 1
+
+
+class Device:
+    """Meter `row` of a cohort."""
+
+    __slots__ = ("_readers", "cohort", "row")
+
+    def __init__(self, cohort: Cohort, row: int) -> None:
+        self.cohort, self.row = cohort, row
+        self._readers = compile_readers(cohort.model)
+
+    @property
+    def id(self) -> UUID:
+        return self.cohort.identities[self.row].id
+
+    def rules(self, client: int) -> AssociationRules | None:
+        spec = self.cohort.model.spec.clients.get(client)
+        if spec is None:
+            return None
+        identity = self.cohort.identities[self.row]
+        secret = b""
+        if spec.mechanism:
+            secret = identity.password(client).encode() if spec.mechanism == _LLS else identity.key(f"hls{client}")
+        return AssociationRules(
+            client, spec.mechanism, frozenset(spec.contexts), spec.conformance_block, spec.max_pdu, secret
+        )
+
+    def get(self, client: int, item: GetItem) -> GetAnswer | Awaitable[GetAnswer]:
+        entry = self._readers[client].get(item.attribute)
+        if entry is None:
+            return refusal(self.cohort.model, client, item.attribute)
+        if isinstance(entry, bytes):
+            return entry if item.selection is None else DataAccessResult.TYPE_UNMATCHED
+        return entry(self, item.selection)
+
+    def set(self, client: int, item: SetItem) -> DataAccessResult | Awaitable[DataAccessResult]:
+        attribute = self.cohort.model.views[client].writable.get(item.attribute)
+        if attribute is None:
+            return refusal(self.cohort.model, client, item.attribute)
+        if item.selection is not None or not attribute.type.matches(item.value):
+            return DataAccessResult.TYPE_UNMATCHED
+        if not isinstance(attribute.source, Setting):
+            return DataAccessResult.OTHER_REASON  # what the meter measures takes no value from outside
+        return self._write(attribute, item.value)
+
+    async def _write(self, attribute: Attribute, value: Data) -> DataAccessResult:
+        """Written through: the store has it before the client hears of it."""
+        encoded = axdr.encode(value)
+        key = attribute.key
+        stored = AttributeValue(
+            meter_id=self.id,
+            class_id=int.from_bytes(key[:2], "big"),
+            logical_name=format_obis(key[2:8]),
+            attribute_index=key[8],
+            encoded=encoded,
+            value=plain(value),
+        )
+        try:
+            await self.cohort.around.store.put_attribute(stored)
+        except StoreUnavailable:
+            return DataAccessResult.TEMPORARY_FAILURE
+        self.cohort.overrides[self.row, key] = encoded
+        return DataAccessResult.SUCCESS
+
+    def act(self, client: int, item: ActItem) -> ActAnswer | Awaitable[ActAnswer]:
+        declared = self.cohort.model.views[client].methods.get(item.method)
+        if declared is None:
+            return ActAnswer(ActionResult(int(refusal(self.cohort.model, client, item.method))))
+        if item.parameter is None or not declared.matches(item.parameter):
+            return ActAnswer(ActionResult.TYPE_UNMATCHED)
+        if item.method == _EXECUTE:
+            return self._reset_billing(item.parameter)
+        return ActAnswer(ActionResult.OTHER_REASON)
+
+    async def _reset_billing(self, script: Data) -> ActAnswer:
+        if script.value != 1:
+            return ActAnswer(ActionResult.OBJECT_UNAVAILABLE)
+        try:
+            await self.cohort.reset_billing(self.row)
+        except StoreUnavailable:
+            return ActAnswer(ActionResult.TEMPORARY_FAILURE)
+        return ActAnswer(ActionResult.SUCCESS)
+
+    async def buffer(self, client: int, profile: Profile, choice: Choice) -> GetAnswer:
+        """The selected part of a profile that the store has a hand in."""
+        around = self.cohort.around
+        try:
+            if profile.source == "snapshot":
+                return await self._snapshot(client, profile, choice)
+            rows = await around.store.profile_rows(buffer_query(around.codes, self.id, profile, choice))
+        except StoreUnavailable:
+            return DataAccessResult.TEMPORARY_FAILURE
+        return encode_buffer(profile, choice, rows)
+
+    async def entries_in_use(self, profile: Profile) -> GetAnswer:
+        around = self.cohort.around
+        try:
+            count = await around.store.profile_count(buffer_query(around.codes, self.id, profile, Choice()))
+        except StoreUnavailable:
+            return DataAccessResult.TEMPORARY_FAILURE
+        return axdr.encode(Data(Tag.DOUBLE_LONG_UNSIGNED, count))
+
+    async def _snapshot(self, client: int, profile: Profile, choice: Choice) -> GetAnswer:
+        """The instantaneous profile: built from the values of this moment, and kept as a row of its table."""
+        shown = self.cohort.shown()
+        local_s = int(shown["clock"][self.row])
+        cells = self.cells(client, profile)
+        settings = {
+            stored.key: plain(axdr.decode_whole(cell))
+            for stored, quantity, cell in zip(profile.cells, profile.quantities, cells, strict=True)
+            if stored is not None and not quantity
+        }
+        if self.cohort.snapshots.get(self.row) != local_s:  # one row for all that read within one second
+            code = self.cohort.around.codes[format_obis(profile.logical_name)]
+            meter = self.cohort.ids[self.row : self.row + 1]
+            await self.cohort.around.store.write(
+                [snapshot_row(profile, shown, self.row, meter, code=code, settings=settings)]
+            )
+            self.cohort.snapshots[self.row] = local_s
+        return built_buffer(profile, cells, choice, local_s)
+
+    def cells(self, client: int, profile: Profile) -> list[bytes]:
+        """The columns of a row that is built now, each as encoded Data."""
+        readers = self._readers[client]
+        cells = []
+        for attribute in profile.captured:
+            entry = readers[attribute.key]
+            cell = entry if isinstance(entry, bytes) else entry(self, None)
+            assert isinstance(cell, bytes)
+            cells.append(cell)
+        return cells
+
+
+def refusal(model: Model, client: int, key: bytes) -> DataAccessResult:
+    """Why a client may not touch an attribute or method: the object's class, existence or access right."""
+    if key[:8] in model.views[client].visible:
+        return DataAccessResult.READ_WRITE_DENIED
+    class_id = model.class_of.get(key[2:8])
+    if class_id is not None and class_id != int.from_bytes(key[:2], "big"):
+        return DataAccessResult.OBJECT_CLASS_INCONSISTENT
+    return DataAccessResult.OBJECT_UNDEFINED
+
+
+def plain(data: Data) -> object:
+    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists."""
+    if isinstance(data.value, tuple) and data.tag in (Tag.ARRAY, Tag.STRUCTURE):
+        return [plain(item) for item in data.value]
+    if data.tag == Tag.VISIBLE_STRING or data.tag == Tag.UTF8_STRING:
+        return bytes(data.value).decode("utf-8", "replace")
+    if isinstance(data.value, tuple):
+        return [part.hex() if isinstance(part, bytes) else part for part in data.value]
+    return data.value.hex() if isinstance(data.value, bytes) else data.value

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""Who each meter is: serial, logical device name, system title and keys, each a pure function of seed and number.
+
+Nothing here is stored or logged; secrets are derived when an association or an inventory needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import NamedTuple
+
+_NUMBER_DIGITS = 7
+MAX_METERS = 10**_NUMBER_DIGITS - 1
+
+
+def _derive(seed: int, serial: str, purpose: str, size: int) -> bytes:
+    key = (seed % (1 << 64)).to_bytes(8, "big")
+    return hashlib.blake2b(serial.encode(), key=key, person=purpose.encode(), digest_size=size).digest()
+
+
+def serial_of(seed: int, index: int) -> str:
+    """Ten digits: three from the seed, so that fleets differ, then the meter's number from 1."""
+    prefix = int.from_bytes(_derive(seed, "", "serial", 4), "big") % 1000
+    return f"{prefix:03d}{index + 1:0{_NUMBER_DIGITS}d}"
+
+
+class Identity(NamedTuple):
+    """What a meter says of itself."""
+
+    seed: int
+    flag: str  # three letters of the manufacturer
+    serial: str
+
+    @property
+    def id(self) -> uuid.UUID:
+        return uuid.UUID(bytes=_derive(self.seed, self.serial, "id", 16), version=8)
+
+    @property
+    def device_id(self) -> str:
+        return self.flag + self.serial
+
+    @property
+    def logical_device_name(self) -> str:
+        """16 characters (Blue Book 6.2.39): the flag, then the serial, zeros between."""
+        return self.flag + self.serial.rjust(13, "0")
+
+    @property
+    def system_title(self) -> bytes:
+        """8 octets (Green Book 4.3.4): the flag, then 5 octets of the serial number."""
+        return self.flag.encode() + int(self.serial).to_bytes(5, "big")
+
+    @property
+    def imei(self) -> str:
+        return f"{int.from_bytes(_derive(self.seed, self.serial, 'imei', 8), 'big') % 10**15:015d}"
+
+    @property
+    def iccid(self) -> str:
+        return f"8991{int.from_bytes(_derive(self.seed, self.serial, 'iccid', 8), 'big') % 10**15:015d}"
+
+    def password(self, client: int) -> str:
+        """The LLS password of a client: 16 lower-case hexadecimal characters."""
+        return _derive(self.seed, self.serial, f"lls{client}", 8).hex()
+
+    def key(self, name: str) -> bytes:
+        """A 16-octet key or HLS secret: `hls48`, `ek`, `ak`, `master` ..."""
+        return _derive(self.seed, self.serial, name, 16)

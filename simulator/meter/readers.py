@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""Pre-compiled readers: for each client of a model, what answers a GET of each attribute that it may read.
+
+A reader is the encoded value itself where all meters share it, else a function of the device. So a GET is one
+dictionary look-up and at most one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from simulator.cosem.encodings import StampEncoding
+from simulator.cosem.model import (
+    Attribute,
+    Buffer,
+    EntriesInUse,
+    Identity,
+    Measured,
+    Model,
+    PerClient,
+    Profile,
+    Setting,
+)
+from simulator.cosem.stamps import stamp
+from simulator.meter.buffers import built_buffer, choose
+from simulator.ports import GetAnswer
+from simulator.wire.axdr import Data, encode, encode_string
+from simulator.wire.codes import DataAccessResult, Tag
+from simulator.wire.selection import Selection
+
+if TYPE_CHECKING:
+    from simulator.meter.device import Device
+
+Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
+Reader = bytes | Function
+_MISMATCH = DataAccessResult.TYPE_UNMATCHED
+
+
+@lru_cache(maxsize=64)
+def compile_readers(model: Model) -> dict[int, dict[bytes, Reader]]:
+    """By client, then by the nine octets of the attribute."""
+    writable = {key for view in model.views.values() for key in view.writable}
+    return {
+        client: {key: _reader(attribute, client, key in writable) for key, attribute in view.readable.items()}
+        for client, view in model.views.items()
+    }
+
+
+def _reader(attribute: Attribute, client: int, writable: bool) -> Reader:
+    source = attribute.source
+    if isinstance(source, Setting):
+        return _setting(attribute.key, source.default) if writable else source.default
+    if isinstance(source, PerClient):
+        return source.encoded[client]
+    if isinstance(source, Measured):
+        return _measured(source)
+    if isinstance(source, Identity):
+        return _identity(source)
+    if isinstance(source, Buffer):
+        return source.profile.constant or _buffer(source.profile, client)
+    return _entries(source)
+
+
+def _setting(key: bytes, default: bytes) -> Function:
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        return device.cohort.overrides.get((device.row, key), default) if selection is None else _MISMATCH
+
+    return read
+
+
+def _measured(source: Measured) -> Function:
+    name, encode_value = source.quantity.name, source.encoding.encoder()
+    if name == "clock" and isinstance(source.encoding, StampEncoding):
+        return _clock(source.encoding.utc_offset_minutes)
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        return encode_value(device.cohort.shown()[name][device.row]) if selection is None else _MISMATCH
+
+    return read
+
+
+def _clock(utc_offset_minutes: int) -> Function:
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        if selection is not None:
+            return _MISMATCH
+        local_s = device.cohort.calendar.local_s(device.cohort.around.now_ms())
+        return b"\x09\x0c" + stamp(local_s, utc_offset_minutes)
+
+    return read
+
+
+def _identity(source: Identity) -> Function:
+    name, tag = source.quantity.name, source.tag
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        text = getattr(device.cohort.identities[device.row], name)
+        octets = text if isinstance(text, bytes) else text.encode()
+        return bytes((tag,)) + encode_string(octets) if selection is None else _MISMATCH
+
+    return read
+
+
+def _buffer(profile: Profile, client: int) -> Function:
+    def read(device: Device, selection: Selection | None) -> GetAnswer | Awaitable[GetAnswer]:
+        choice = choose(profile, selection, device.cohort.calendar.utc_offset_minutes)
+        if isinstance(choice, DataAccessResult):
+            return choice
+        if profile.source == "live":
+            return built_buffer(profile, device.cells(client, profile), choice, 0)
+        return device.buffer(client, profile, choice)
+
+    return read
+
+
+def _entries(source: EntriesInUse) -> Reader:
+    profile = source.profile
+    if profile.source != "table":
+        return encode(Data(Tag.DOUBLE_LONG_UNSIGNED, 1))
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer | Awaitable[GetAnswer]:
+        return device.entries_in_use(profile) if selection is None else _MISMATCH
+
+    return read
