@@ -108,7 +108,8 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:
     identity = fleet.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
-    return meter_entry(identity, fleet.model, fleet.options.listens[0], index)
+    host, port = fleet.options.listens[0].place_of(index)
+    return meter_entry(identity, fleet.model, host=host, port=port)
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:

@@ -86,9 +86,10 @@ class StoreCell:
     column: str  # of the table; empty: in the JSON column under `key`
     key: str
     power: int
+    is_time: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """One Profile generic: its columns on the wire and in the store."""
 
@@ -109,7 +110,7 @@ class Profile:
         return tuple(a.source.quantity.name if isinstance(a.source, Measured) else "" for a in self.captured)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClientView:
     """What one client sees and may do."""
 
@@ -122,7 +123,7 @@ class ClientView:
     object_list: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
     name: str
     spec: ModelSpec

@@ -114,10 +114,10 @@ class ProfileCompiler:
         name = self._registry[code].column_of(column.attribute_index, spec.table) or ""
         if name == spec.time:
             return None
-        power = 0
-        if isinstance(source, Measured) and source.quantity.kind == "number":
-            power = source.quantity.store_power
-        return StoreCell(name, "" if name else f"{code}:{column.attribute_index}", power)
+        quantity = source.quantity if isinstance(source, Measured) else None
+        is_time = quantity is not None and quantity.kind == "stamp"
+        power = quantity.store_power if quantity is not None and not is_time else 0
+        return StoreCell(name, "" if name else f"{code}:{column.attribute_index}", power, is_time)
 
     def _fill(self, entry: CosemObject, spec: ProfileSpec, profile: Profile) -> CosemObject:
         kinds = {attribute.name: attribute for attribute in entry.attributes}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.cosem.model import Model
-from simulator.fleet.listen import Listen
 from simulator.meter.identity import Identity
 
 _SERVER_ADDRESS = 1
@@ -21,16 +20,15 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def meter_entry(identity: Identity, model: Model, listen: Listen, index: int) -> dict[str, Any]:
+def meter_entry(identity: Identity, model: Model, *, host: str, port: int) -> dict[str, Any]:
     """One meter, as the ready event and `inventory --json` show it."""
-    host, port = listen.place_of(index)
     return {
         "serial": identity.serial,
         "device_id": identity.device_id,
         "logical_device_name": identity.logical_device_name,
         "host": host,
         "port": port,
-        "framing": listen.framing,
+        "framing": "wrapper",
         "server": _SERVER_ADDRESS,
         "system_title": identity.system_title.hex(),
         "clients": [_client(identity, model, client) for client in _LISTED if client in model.spec.clients],

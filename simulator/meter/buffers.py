@@ -123,4 +123,5 @@ def built_buffer(profile: Profile, cells: Sequence[bytes], choice: Choice, local
 def _cell(profile: Profile, stored: StoreCell) -> Cell:
     if stored.column:
         return Cell(stored.column, stored.power)
-    return Cell("additional_data" if profile.table == _EVENTS else "captured", stored.power, stored.key)
+    column = "additional_data" if profile.table == _EVENTS else "captured"
+    return Cell(column, stored.power, stored.key, is_time=stored.is_time)

@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 
     @property
     def id(self) -> uuid.UUID:
-        return uuid.UUID(bytes=_derive(self.seed, self.serial, "id", 16), version=8)
+        return uuid.UUID(bytes=_derive(self.seed, self.serial, "id", 16), version=5)  # name-based
 
     @property
     def device_id(self) -> str:

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The command `meterfleet`: gathers the commands, and turns errors into words and exit codes.
+
+Exit codes: 0, 1 (it went wrong while running), 2 (a mistake in the user's options or files).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from simulator import __version__
+from simulator.commands import db, obis
+from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
+from simulator.commands.inventory import inventory, password_of
+from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
+from simulator.commands.spawn import spawn
+from simulator.cosem.registry import obis_names
+from simulator.errors import MeterfleetError, UserError
+from simulator.headend import commands as headend
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="A fleet of virtual DLMS/COSEM smart meters, backed by PostgreSQL.",
+)
+app.command(epilog=SPAWN_EPILOG)(spawn)
+app.command(epilog=INVENTORY_EPILOG)(inventory)
+headend.register(app, credentials=password_of, names=obis_names)
+app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
+app.add_typer(db.app, name="db")
+app.add_typer(obis.app, name="obis")
+
+
+@app.callback(invoke_without_command=True)
+def version(show: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+    if show:
+        print(f"meterfleet {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        app()
+    except UserError as error:
+        _say(error)
+        sys.exit(2)
+    except MeterfleetError as error:
+        _say(error)
+        sys.exit(1)
+
+
+def _say(error: MeterfleetError) -> None:
+    Console(stderr=True).print(f"meterfleet: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

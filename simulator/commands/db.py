@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet db …`: what the store is and holds; make it, open a shell on it, stop the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.errors import UserError
+from simulator.store.binaries import find_binaries
+from simulator.store.database import Store
+from simulator.store.embedded import EmbeddedPostgres, default_home
+
+app = typer.Typer(no_args_is_help=True, help="The store: status, schema, shell, and the embedded server.")
+
+
+@app.command(epilog="Example: meterfleet db status --json")
+def status(
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Say which server is in use, its TimescaleDB tier, its fleet, and how many rows each table holds."""
+    facts = asyncio.run(_facts(existing_place(database, home, fleet)))
+    if as_json:
+        print(json.dumps(facts))
+        return
+    console = Console()
+    for key in ("dsn", "server", "tier", "fleet", "clock_ms"):
+        console.print(f"{key:>8}  {facts[key]}", highlight=False, soft_wrap=True)
+    table = Table("table", "rows")
+    for name, rows in facts["rows"].items():
+        table.add_row(f"sim.{name}", f"{rows:,}")
+    console.print(table)
+
+
+async def _facts(place: Place) -> dict[str, Any]:
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        await store.ensure_schema()
+        row = await store.fleet()
+        return {
+            "dsn": place.dsn,
+            "server": await store.server_version(),
+            "tier": await store.tier(),
+            "fleet": row.name if row else None,
+            "clock_ms": row.clock_ms if row else None,
+            "rows": await store.counts(),
+        }
+    finally:
+        await store.close()
+
+
+@app.command(epilog="Example: meterfleet db init --database postgresql://me@server/meters")
+def init(
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Drop schema sim and all its data first.")] = False,
+) -> None:
+    """Create schema sim where it is missing; --fresh empties it."""
+    asyncio.run(_init(existing_place(database, home, fleet), fresh=fresh))
+    print("schema sim is there" + (" and empty" if fresh else ""))
+
+
+async def _init(place: Place, *, fresh: bool) -> None:
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        if not await store.lock_fleet():
+            raise UserError("a fleet serves this database now; stop it first")
+        if fresh:
+            await store.drop_schema()
+        await store.ensure_schema()
+    finally:
+        await store.close()
+
+
+@app.command(epilog="Example: meterfleet db shell")
+def shell(database: DatabaseOption = None, home: HomeOption = None, fleet: FleetOption = None) -> None:
+    """Open psql on the store (the psql of this system, or the embedded server's own)."""
+    place = existing_place(database, home, fleet)
+    program = shutil.which("psql") or str(find_binaries().folder / "psql")
+    if not Path(program).exists():
+        raise UserError(f"there is no psql here; connect any PostgreSQL client to {place.dsn}")
+    os.execv(program, [program, place.dsn])
+
+
+@app.command(epilog="Example: meterfleet db stop")
+def stop(home: HomeOption = None) -> None:
+    """Stop the embedded server; its data stays."""
+    server = EmbeddedPostgres(home or default_home())
+    was_running = server.is_running()
+    server.stop()
+    print(f"the server of {server.home} {'is stopped' if was_running else 'was not running'}")

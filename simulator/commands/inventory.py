@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet inventory`: the whole fleet as a head-end imports it; works whether the fleet runs or not."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.cosem.compiler import compile_model
+from simulator.errors import UserError
+from simulator.fleet.inventory import CSV_COLUMNS, csv_row, meter_entry
+from simulator.meter.identity import Identity
+from simulator.store.database import Store
+
+EPILOG = """Examples:
+
+meterfleet inventory --csv > meters.csv
+
+meterfleet inventory --json | jq '.[0]'"""
+
+
+def inventory(
+    as_csv: Annotated[bool, typer.Option("--csv", help="One line per meter.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects, clients nested.")] = False,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """List all meters with their addresses, system titles, clients, passwords and keys."""
+    if as_csv and as_json:
+        raise UserError("give --csv or --json, not both")
+    entries = asyncio.run(read_inventory(existing_place(database, home, fleet)))
+    if as_json:
+        json.dump(entries, sys.stdout, indent=1)
+        print()
+        return
+    writer = csv.DictWriter(sys.stdout, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(csv_row(entry) for entry in entries)
+
+
+async def read_inventory(place: Place) -> list[dict[str, Any]]:
+    """All meters of a store, as the ready event shows them."""
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        await store.ensure_schema()
+        fleet, meters = await store.fleet(), await store.meters()
+    finally:
+        await store.close()
+    if fleet is None:
+        raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
+    model = compile_model(str(fleet.spec["model"]))
+    return [
+        meter_entry(
+            Identity(fleet.seed, model.spec.flag, meter.meter_number),
+            model,
+            host=str(meter.host),
+            port=int(meter.port or 0),
+        )
+        for meter in meters
+    ]
+
+
+def password_of(host: str, port: int, client: int) -> str | None:
+    """The LLS password of a client of the meter at an address, if the last fleet started here has one there."""
+    try:
+        place = existing_place(None, None, None)
+        entries = asyncio.run(read_inventory(place))
+    except UserError:
+        return None
+    for entry in entries:
+        if (entry["host"], entry["port"]) == (host, port):
+            return next((one.get("password") for one in entry["clients"] if one["sap"] == client), None)
+    return None

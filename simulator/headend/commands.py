@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command `meterfleet read`: options in, tables or JSON out, exit code 0, 1 (not reachable, refused), 2 (mistake).
+
+It imports gurux only when it runs, so that other commands start fast, and never shows a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from simulator.errors import MeterfleetError, UserError
+from simulator.headend.options import Call, Credentials, parse_address, parse_client, parse_rows, parse_wish
+
+Names = Callable[[], Mapping[str, str]]
+
+READ_EPILOG = """
+[bold]Examples[/bold]
+
+meterfleet read 127.0.0.1:4059 [dim]identity, clock, registers[/dim]
+
+meterfleet read 127.0.0.1:4059 clock 1.0.1.8.0.255:3 [dim]by name, by code[/dim]
+
+meterfleet read 127.0.0.1:4059 block --client mr --from 2025-06-01
+
+meterfleet read 127.0.0.1:4059 daily --client mr --entries 1-10 --json
+
+meterfleet read 127.0.0.1:4059 --client mr --all [dim]all that it may read[/dim]
+"""
+
+
+def register(app: typer.Typer, *, credentials: Credentials | None = None, names: Names | None = None) -> None:
+    """Add `read` to an application.
+
+    `credentials` is asked for a password that the user did not give; `names` gives objects' names by OBIS code, and
+    is called when they are needed.
+    """
+
+    def read(
+        address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="The meter; port 4059 if none is given.")],
+        what: Annotated[
+            list[str] | None,
+            typer.Argument(metavar="[WHAT]...", help="OBIS codes, with :attribute if wanted, or names such as block."),
+        ] = None,
+        client: Annotated[str, typer.Option(help="public, mr, us, push, fu or a number.")] = "public",
+        password: Annotated[
+            str | None, typer.Option(envvar="METERFLEET_PASSWORD", show_default=False, help="Of a client that has one.")
+        ] = None,
+        from_: Annotated[
+            str | None, typer.Option("--from", help="Profile rows from this date or time, meter-local.")
+        ] = None,
+        to: Annotated[str | None, typer.Option(help="Profile rows up to this date or time, which is included.")] = None,
+        entries: Annotated[str | None, typer.Option(help="Profile rows by number, 1-10; 1 is the oldest.")] = None,
+        columns: Annotated[str | None, typer.Option(help="Profile columns: OBIS codes, separated by commas.")] = None,
+        pdu: Annotated[int, typer.Option(min=64, max=65535, help="The largest APDU to receive, octets.")] = 65535,
+        server: Annotated[int, typer.Option(min=1, max=65535, help="Logical device behind the address.")] = 1,
+        timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="Every readable attribute of every object.")] = False,
+    ) -> None:
+        """Read a meter: registers, clock, profiles, or all that it shows."""
+        with _exit_codes():
+            host, port = parse_address(address)
+            call = Call(
+                host, port, parse_client(client), server, password, timeout, pdu,
+                wishes=tuple(parse_wish(text) for text in what or ()),
+                rows=parse_rows(from_, to, entries, columns),
+                everything=everything,
+            )  # fmt: skip
+            _run(call.checked(credentials), names, as_json=as_json)
+
+    app.command("read", epilog=READ_EPILOG)(read)
+
+
+def _run(call: Call, names: Names | None, *, as_json: bool) -> None:
+    from simulator.headend.running import run  # gurux: only now
+
+    run(call, names() if names else {}, as_json=as_json)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except MeterfleetError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", highlight=False)
+        raise typer.Exit(2 if isinstance(error, UserError) else 1) from error

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the user of `meterfleet read` wrote, understood: address, client, what to read, range. UserError if it is wrong.
+
+Pure: no gurux, no socket, so that a mistake is told before anything is opened.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from simulator.errors import UserError
+from simulator.values import parse_obis
+
+DEFAULT_PORT = 4059  # registered for DLMS/COSEM
+_ADDRESS = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?")
+_ENTRIES = re.compile(r"(\d+)(?:-(\d+)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A client of IS 15959: its service access point and authentication mechanism."""
+
+    client: int
+    mechanism: int
+
+
+CLIENTS = {
+    "public": Preset(16, 0),
+    "mr": Preset(32, 1),
+    "us": Preset(48, 2),
+    "push": Preset(64, 0),
+    "fu": Preset(80, 2),
+}
+_MECHANISMS = {preset.client: preset.mechanism for preset in CLIENTS.values()}
+
+NAMES = {
+    "clock": "0.0.1.0.0.255",
+    "serial": "0.0.96.1.0.255",
+    "device": "0.0.96.1.2.255",
+    "ldn": "0.0.42.0.0.255",
+    "manufacturer": "0.0.96.1.1.255",
+    "firmware": "1.0.0.2.0.255",
+    "relay": "0.0.96.3.10.255",
+    "objects": "0.0.40.0.0.255",
+    "nameplate": "0.0.94.91.10.255",
+    "instantaneous": "1.0.94.91.0.255",
+    "block": "1.0.99.1.0.255",
+    "daily": "1.0.99.2.0.255",
+    "billing": "1.0.98.1.0.255",
+    "voltage-events": "0.0.99.98.0.255",
+    "current-events": "0.0.99.98.1.255",
+    "power-events": "0.0.99.98.2.255",
+    "transaction-events": "0.0.99.98.3.255",
+    "other-events": "0.0.99.98.4.255",
+    "non-rollover-events": "0.0.99.98.5.255",
+    "control-events": "0.0.99.98.6.255",
+}
+IDENTITY = tuple(NAMES[name] for name in ("serial", "device", "ldn", "manufacturer", "firmware"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An object to read; without an attribute its value, or the rows of a profile."""
+
+    obis: str
+    attribute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows and columns of a profile; all None or empty: everything."""
+
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+    first: int | None = None
+    count: int | None = None
+    columns: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Rows()
+
+
+Credentials = Callable[[str, int, int], str | None]
+"""(host, port, client) -> the password of a meter that somebody else knows, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One `meterfleet read`, ready to be done."""
+
+    host: str
+    port: int
+    preset: Preset
+    server: int
+    password: str | None = field(repr=False)
+    timeout_s: float
+    max_pdu: int
+    wishes: tuple[Wish, ...]
+    rows: Rows
+    everything: bool
+
+    def checked(self, credentials: Credentials | None) -> Call:
+        """With the password that the client needs, and free of contradictions."""
+        if self.rows and not self.wishes:
+            raise UserError("--from, --to, --entries and --columns belong to a profile; name it, for example block")
+        if self.everything and self.wishes:
+            raise UserError("--all reads everything; name objects or give --all, not both")
+        return replace(self, password=self._secret(credentials))
+
+    def _secret(self, credentials: Credentials | None) -> str | None:
+        if not self.preset.mechanism:
+            return None
+        known = self.password or (credentials(self.host, self.port, self.preset.client) if credentials else None)
+        if not known:
+            raise UserError(f"client {self.preset.client} needs a password: --password or METERFLEET_PASSWORD")
+        return known
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the registered one."""
+    match = _ADDRESS.fullmatch(text.strip())
+    if not match:
+        raise UserError(f"{text!r} is not an address; write for example 127.0.0.1:{DEFAULT_PORT}")
+    port = int(match[3] or DEFAULT_PORT)
+    if not 1 <= port <= 65535:
+        raise UserError(f"{text!r}: a port is 1 to 65535")
+    return match[1] or match[2], port
+
+
+def parse_client(text: str) -> Preset:
+    """A name of CLIENTS, or a number, which has the mechanism of the client of IS 15959 with that number, or LLS."""
+    if text.lower() in CLIENTS:
+        return CLIENTS[text.lower()]
+    if text.isdecimal() and 1 <= int(text) <= 0xFFFF:
+        return Preset(int(text), _MECHANISMS.get(int(text), 1))
+    raise UserError(f"{text!r} is not a client; write {', '.join(CLIENTS)} or a number from 1 to 65535")
+
+
+def parse_wish(text: str) -> Wish:
+    """``block``, ``1.0.1.8.0.255``, ``1.0.1.8.0.255:3``."""
+    name, _, attribute = text.partition(":")
+    obis = NAMES.get(name.lower(), name)
+    if not name[:1].isdigit() and obis == name:
+        raise UserError(f"nothing is called {name!r}; {_hint(name)}")
+    _check_obis(obis)
+    if ":" not in text:
+        return Wish(obis)
+    return Wish(obis, _attribute(attribute, text))
+
+
+def parse_rows(from_: str | None, to: str | None, entries: str | None, columns: str | None) -> Rows:
+    start, end = _moment(from_, latest=False), _moment(to, latest=True)
+    if entries and (start or end):
+        raise UserError("--entries cannot be combined with --from or --to")
+    if start and end and (start.tzinfo is None) == (end.tzinfo is None) and start > end:
+        raise UserError(f"--from {from_} is later than --to {to}")
+    first, count = _entries(entries) if entries else (None, None)
+    return Rows(start, end, first, count, _columns(columns))
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    columns = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    for column in columns:
+        obis, colon, attribute = column.partition(":")
+        _check_obis(obis)
+        if colon:
+            _attribute(attribute, column)
+    return columns
+
+
+def _entries(text: str) -> tuple[int, int | None]:
+    """``1-10``, ``5``, ``100-``: the first entry and how many, None to the end."""
+    match = _ENTRIES.fullmatch(text.strip())
+    first = int(match[1]) if match else 0
+    last = None if match is None or "-" not in text else match[2]
+    end = int(last) if last else first
+    if not 1 <= first <= end:
+        raise UserError(f"--entries {text!r}: write for example 1-10, 5 or 100-; entry 1 is the oldest")
+    return first, None if text.strip().endswith("-") else end - first + 1
+
+
+def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
+    """A date alone is its beginning, or with `latest` its last second, so that `--to` includes that day."""
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UserError(f"{text!r} is not a date; write 2025-06-01 or 2025-06-01T18:30, meter-local") from None
+    dateless = re.fullmatch(r"\d{4}-?\d\d-?\d\d", text.strip())
+    return moment.replace(hour=23, minute=59, second=59) if latest and dateless else moment
+
+
+def _attribute(text: str, whole: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 127:
+        raise UserError(f"{whole!r}: after the colon comes the number of an attribute, 1 to 127")
+    return int(text)
+
+
+def _check_obis(text: str) -> None:
+    try:
+        parse_obis(text)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _hint(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), NAMES, n=1)
+    return f"did you mean {near[0]}?" if near else f"write an OBIS code or one of {', '.join(NAMES)}"

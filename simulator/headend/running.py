@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Does one `meterfleet read`: connects, reads what was asked for, writes tables or one JSON document to stdout.
+
+It parses no option and decides no exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from simulator.errors import UserError
+from simulator.headend.failures import ReadRefused
+from simulator.headend.objects import CLOCK, DATA, PROFILE, REGISTERS, ObjectEntry
+from simulator.headend.options import IDENTITY, Call, Rows, Wish
+from simulator.headend.profiles import ProfileTable
+from simulator.headend.reader import MeterReader
+from simulator.headend.tables import (
+    ObjectReading,
+    objects_json,
+    objects_table,
+    profile_json,
+    profile_table,
+    read_everything,
+    read_objects,
+)
+from simulator.wire.codes import DataAccessResult
+
+_PIPE_COLUMNS = 240  # rich takes a pipe for a terminal of 80 columns and folds profiles beyond reading
+_VALUE_CLASSES = REGISTERS | {DATA, CLOCK}
+
+
+class _Output:
+    """Tables as they come, or one JSON document at the end."""
+
+    def __init__(self, call: Call, names: Mapping[str, str], *, as_json: bool) -> None:
+        self._console = Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+        self._names = names
+        self._document: dict[str, Any] | None = None
+        if as_json:
+            self._document = {"host": call.host, "port": call.port, "client": call.preset.client}
+
+    def objects(self, readings: Sequence[ObjectReading]) -> None:
+        if self._document is None:
+            self._console.print(objects_table(readings))
+        else:
+            self._document.setdefault("objects", []).extend(objects_json(readings))
+
+    def profile(self, table: ProfileTable) -> None:
+        if self._document is None:
+            self._console.print(profile_table(table, self._names.get(table.obis, table.obis)))
+        else:
+            self._document.setdefault("profiles", []).append(profile_json(table))
+
+    def finish(self) -> None:
+        if self._document is not None:
+            print(json.dumps(self._document, ensure_ascii=False))
+
+
+def run(call: Call, names: Mapping[str, str], *, as_json: bool) -> None:
+    """Raises UserError or a HeadEndError; what was read before is written all the same."""
+    output = _Output(call, names, as_json=as_json)
+    with _reader(call, names) as reader:
+        try:
+            _read(reader, call, output)
+        finally:
+            output.finish()
+
+
+def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:
+    return MeterReader(
+        call.host,
+        call.port,
+        client=call.preset.client,
+        password=call.password.encode() if call.password else None,
+        server=call.server,
+        mechanism=call.preset.mechanism,
+        timeout_s=call.timeout_s,
+        max_pdu=call.max_pdu,
+        names=names,
+    )
+
+
+def _read(reader: MeterReader, call: Call, output: _Output) -> None:
+    if call.everything:
+        output.objects(list(read_everything(reader)))
+    elif not call.wishes:
+        output.objects(list(read_objects(reader, [(entry, (2,)) for entry in _overview(reader)])))
+    found = [(reader.find(wish.obis), wish) for wish in call.wishes]
+    if call.rows and not any(_wants_rows(entry, wish) for entry, wish in found):
+        raise UserError("--from, --to, --entries and --columns select rows, and nothing that you named is a profile")
+    for entry, wish in found:
+        _grant(reader, entry, wish, call.rows, output)
+
+
+def _overview(reader: MeterReader) -> list[ObjectEntry]:
+    """Identity, clock, registers: whatever of them this client may read."""
+    view = [entry for entry in reader.association_view() if 2 in entry.readable]
+    identity = [entry for obis in IDENTITY for entry in view if entry.obis == obis]
+    clocks = [entry for entry in view if entry.class_id == CLOCK]
+    return [*identity, *clocks, *(entry for entry in view if entry.class_id in REGISTERS)]
+
+
+def _wants_rows(entry: ObjectEntry, wish: Wish) -> bool:
+    return entry.class_id == PROFILE and wish.attribute in (None, 2)
+
+
+def _grant(reader: MeterReader, entry: ObjectEntry, wish: Wish, rows: Rows, output: _Output) -> None:
+    if _wants_rows(entry, wish):
+        start, end, first, count, columns = rows.start, rows.end, rows.first, rows.count, rows.columns
+        output.profile(reader.profile(entry.obis, start=start, end=end, first=first, count=count, columns=columns))
+        return
+    for reading in read_objects(reader, [(entry, _attributes(entry, wish))]):
+        output.objects([reading])
+        _raise_if_refused(reading)
+
+
+def _attributes(entry: ObjectEntry, wish: Wish) -> tuple[int, ...]:
+    if wish.attribute is not None:
+        return (wish.attribute,)
+    return (2,) if entry.class_id in _VALUE_CLASSES else entry.readable
+
+
+def _raise_if_refused(reading: ObjectReading) -> None:
+    for attribute, answer in reading.attributes.items():
+        if isinstance(answer, DataAccessResult):
+            raise ReadRefused(answer, f"{reading.entry.obis}:{attribute}")

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One association with one meter, spoken by gurux-dlms: AARQ and RLRQ, and requests with all blocks of their answers.
+
+It moves encoded requests and answers; what the values mean is the reader's business. It never logs an AARQ, which
+carries the password in clear.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from gurux_dlms import GXReplyData
+from gurux_dlms.enums import Authentication, Command, InterfaceType
+from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
+from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
+from gurux_dlms.secure import GXDLMSSecureClient
+
+from simulator.headend.failures import (
+    INITIATE_ERRORS,
+    PROVIDER_DIAGNOSTICS,
+    USER_DIAGNOSTICS,
+    AssociationRefused,
+    BrokenAnswer,
+    HeadEndError,
+    ServiceRefused,
+)
+from simulator.headend.link import Link
+from simulator.wire.codes import Conformance
+
+_RESULT = b"\xa2\x03\x02\x01"  # AARE: [2] result, INTEGER, one octet
+_USER_DIAGNOSTIC = b"\xa3\x05\xa1\x03\x02\x01"  # [3] result-source-diagnostic, acse-service-user
+_PROVIDER_DIAGNOSTIC = b"\xa3\x05\xa2\x03\x02\x01"  # the same, acse-service-provider
+_INITIATE_ERROR = b"\x0e\x01\x06"  # confirmedServiceError, initiateError, initiate
+_HLS_FIRST_STEP = 14  # authentication-required with result accepted: the meter now expects pass 3
+
+
+class Session:
+    """An association of `client` with the logical device `server`."""
+
+    def __init__(
+        self,
+        *,
+        client: int,
+        password: bytes | None,
+        server: int,
+        mechanism: int,
+        max_pdu: int,
+        conformance: Conformance | int | None,
+        logger: logging.Logger | None,
+    ) -> None:
+        self.protocol: Any = GXDLMSSecureClient(
+            True, client, server, Authentication(mechanism), password, InterfaceType.WRAPPER
+        )
+        self.protocol.maxReceivePDUSize = max_pdu
+        if conformance is not None:
+            self.protocol.proposedConformance = _mirrored(conformance)
+        self._client = client
+        self._logger = logger
+        self._link: Link | None = None
+        self._settled = False  # associated, and no request waits for its answer
+
+    @property
+    def conformance(self) -> int:
+        """The negotiated conformance block, bits as in `wire.codes.Conformance`."""
+        return _mirrored(self.protocol.negotiatedConformance)
+
+    def open(self, link: Link) -> None:
+        """Associate over a connection, which is closed if that fails."""
+        self._link = link
+        try:
+            self._associate(link)
+        except BaseException:
+            self.close()
+            raise
+        self._settled = True
+
+    def close(self) -> None:
+        """Release the association and the connection. A meter that is gone already is no failure any more."""
+        link, self._link = self._link, None
+        if link is None:
+            return
+        try:
+            # After a request without its answer the next frame would be that, or another time-out.
+            for frame in (self.protocol.releaseRequest() or ()) if self._settled else ():
+                link.send(bytes(frame))
+                link.receive()
+        except HeadEndError:
+            pass
+        finally:
+            link.close()
+
+    def _associate(self, link: Link) -> None:
+        if self._logger:
+            self._logger.debug("AARQ of client %d", self._client)
+        link.send(bytes(self.protocol.aarqRequest()[0]))
+        reply = self._receive(GXReplyData())
+        if reply.command != Command.AARE:
+            raise BrokenAnswer(f"the meter answered the AARQ by an APDU of tag {reply.command}")
+        diagnostic = _accepted(bytes(reply.data.array()))
+        self._parse(self.protocol.parseAareResponse, reply.data)
+        if diagnostic == _HLS_FIRST_STEP:
+            self._prove_secret()
+
+    def exchange(self, messages: Sequence[bytes]) -> Any:
+        """Send one request, frame by frame, and gather the whole answer; a refusal is in its `error`."""
+        reply = GXReplyData()
+        self._settled = False
+        for message in messages:
+            reply = GXReplyData()
+            self._send(message)
+            while self._receive(reply).isMoreData():
+                self._send(self.protocol.receiverReady(reply))
+            if reply.error:
+                break
+        if (reply.invokeId ^ self.protocol.settings.invokeId) & 0x0F:
+            raise BrokenAnswer(f"the answer's invoke-id {reply.invokeId & 0x0F} is not the request's")
+        self._settled = True
+        return reply
+
+    def next_invoke_id(self) -> None:
+        # gurux's own autoIncreaseInvokeID writes to another attribute than the one it sends.
+        self.protocol.settings.invokeId = (self.protocol.settings.invokeId + 1) & 0x0F
+
+    def _send(self, frame: bytes) -> None:
+        if self._link is None:
+            raise HeadEndError("not connected: call connect() first")
+        if self._logger:
+            self._logger.debug("> %s", frame.hex())
+        self._link.send(bytes(frame))
+
+    def _receive(self, reply: Any) -> Any:
+        """Take the next frame that is an answer into `reply`; a notification that comes between is passed over."""
+        assert self._link
+        while True:
+            frame = self._link.receive()
+            if self._logger:
+                self._logger.debug("< %s", frame.hex())
+            if self._parse(self.protocol.getData, frame, reply, GXReplyData()):
+                return reply
+
+    def _parse(self, parse: Any, *arguments: Any) -> Any:
+        try:
+            return parse(*arguments)
+        except GXDLMSExceptionResponse as error:
+            raise ServiceRefused(f"the meter answered by an exception-response: {error}") from error
+        except GXDLMSConfirmedServiceError as error:
+            raise ServiceRefused(f"the meter answered by a confirmed-service-error: {error}") from error
+        except HeadEndError:
+            raise
+        except Exception as error:  # gurux raises whatever its parser stumbles over
+            if _is_list(self.protocol):
+                return True  # its reading of lists is not used (reader._items), so neither is its complaint
+            raise BrokenAnswer(f"gurux cannot parse the meter's answer: {error}") from error
+
+    def _prove_secret(self) -> None:
+        """HLS passes 3 and 4 (Green Book 9.2.7.4): each side returns the other's challenge, processed."""
+        reply = self.exchange(self.protocol.getApplicationAssociationRequest())
+        if reply.error:
+            raise AssociationRefused(1, 13, USER_DIAGNOSTICS[13])
+        self._parse(self.protocol.parseApplicationAssociationResponse, reply.data)
+
+
+def _is_list(protocol: Any) -> bool:
+    settings = protocol.settings
+    return bool(settings.command == Command.GET_REQUEST and settings.commandType == 3)
+
+
+def _accepted(aare: bytes) -> int:
+    """The AARE's diagnostic; AssociationRefused unless its result is 0.
+
+    Read here because gurux takes a provider's diagnostic for a user's, and a rejection without one for an acceptance.
+    """
+    result = _octet_after(aare, _RESULT)
+    user = _octet_after(aare, _USER_DIAGNOSTIC)
+    if result == 0:
+        return user or 0
+    if result is None:
+        raise BrokenAnswer(f"the AARE has no result: {aare.hex(' ')}")
+    provider = _octet_after(aare, _PROVIDER_DIAGNOSTIC)
+    initiate = _octet_after(aare, _INITIATE_ERROR)
+    raise AssociationRefused(result, user or provider or 0, _why_rejected(user, provider, initiate))
+
+
+def _why_rejected(user: int | None, provider: int | None, initiate: int | None) -> str:
+    if initiate is not None:
+        return INITIATE_ERRORS.get(initiate, f"initiate error {initiate}")
+    if provider is not None:
+        return PROVIDER_DIAGNOSTICS.get(provider, f"diagnostic {provider} of the service provider")
+    return USER_DIAGNOSTICS.get(user or 1, f"diagnostic {user} of the service user")
+
+
+def _octet_after(octets: bytes, prefix: bytes) -> int | None:
+    at = octets.find(prefix)
+    end = at + len(prefix)
+    return octets[end] if at >= 0 and end < len(octets) else None
+
+
+def _mirrored(conformance: int) -> int:
+    """gurux numbers the 24 bits of the conformance block from the other end."""
+    return int(f"{conformance:024b}"[::-1], 2)

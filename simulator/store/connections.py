@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""A few connections to PostgreSQL, shared by everyone on the loop, and the one place where driver errors are wrapped.
+
+It must never make a caller wait for a server that is away: no background reconnection and no back-off. That, and the
+call to `revive` between two attempts, is why psycopg_pool is not used here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+
+from simulator.errors import MeterfleetError, StoreError, StoreUnavailable
+from simulator.store.queries import query
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+# A caller learns within about three seconds that the server is away, even if its machine has gone silent.
+_LIMITS = {
+    "connect_timeout": "2",
+    "tcp_user_timeout": "3000",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
+    "keepalives_count": "2",
+}
+_REVIVE_LIMIT_S = 2.5
+_SIZE = 4
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnavailable(f"the database cannot be used now: {_first_line(error)}") from error
+    except psycopg.Error as error:
+        raise StoreError(f"the database refused: {_first_line(error)}") from error
+
+
+class Connections:
+    def __init__(self, dsn: str, *, revive: Callable[[], None] | None = None) -> None:
+        self._conninfo = make_conninfo(dsn, **{k: v for k, v in _LIMITS.items() if k not in conninfo_to_dict(dsn)})
+        self._revive = revive
+        self._reviving: asyncio.Future[None] | None = None
+        self._slots = asyncio.Semaphore(_SIZE)
+        self._idle: list[Connection] = []
+        self._closed = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode, for this caller alone."""
+        async with self._slots:
+            connection = self._reusable() or await self.connect()
+            try:
+                with store_errors():
+                    yield connection
+            finally:
+                # Whatever is still in a transaction here was cancelled or broken half-way.
+                if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+                    await connection.close()
+                else:
+                    self._idle.append(connection)
+
+    async def connect(self) -> Connection:
+        """A new connection that the caller owns. If the server is not there, revive it and try once more."""
+        try:
+            return await self._opened()
+        except StoreUnavailable:
+            if self._revive is None or self._closed:
+                raise
+        await self._revived(self._revive)
+        return await self._opened()
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _opened(self) -> Connection:
+        with store_errors():
+            connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+            try:
+                await connection.execute(query("session"))
+            except BaseException:
+                await connection.close()
+                raise
+            return connection
+
+    def _reusable(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if is_alive(connection):
+                return connection
+        return None
+
+    async def _revived(self, revive: Callable[[], None]) -> None:
+        """One restart at a time, however many callers wait; it goes on when they have stopped waiting."""
+        if self._reviving is None or self._reviving.done():
+            self._reviving = asyncio.ensure_future(asyncio.to_thread(revive))
+            self._reviving.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            async with asyncio.timeout(_REVIVE_LIMIT_S):
+                await asyncio.shield(self._reviving)
+        except TimeoutError as error:
+            raise StoreUnavailable("the database is being restarted") from error
+        except MeterfleetError as error:
+            raise StoreUnavailable(f"the database cannot be restarted: {error}") from error
+
+
+def is_alive(connection: Connection) -> bool:
+    """Whether an idle connection's server is still there, without asking it: the end of the stream is already here."""
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()  # a server that stops in good order says so first; then comes the end
+    except psycopg.OperationalError:
+        return False
+    return not connection.closed
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]

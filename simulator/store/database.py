@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""The store as the rest of the program sees it: typed rows in, typed rows out, one transaction per call.
+
+Each call fails within about three seconds with StoreUnavailable while the database is away, and works again when it is
+back. It never retries a write by itself, and it knows neither meters' meaning nor the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from simulator.errors import StoreError, UserError
+from simulator.resources import data_root
+from simulator.store import profiles
+from simulator.store.connections import Connection, Connections
+from simulator.store.copy import Rows
+from simulator.store.fence import Fence
+from simulator.store.queries import query, template
+from simulator.store.rows import AttributeValue, Checkpoint, FleetRow, MeterRow, ObisRow, ProfileQuery
+
+SCHEMA_VERSION = 1
+OLDEST_SERVER = 150000
+
+# The tables that carry the trigger check_references (schema.sql says what it is for).
+CHECKED_BY_STATEMENT = frozenset(
+    {
+        "instant_profile",
+        "block_load_profile",
+        "daily_load_profile",
+        "energy_measurements",
+        "voltage_measurements",
+        "current_measurements",
+    }
+)
+_CHUNK = 1 << 18  # octets of COPY between two looks at the loop
+
+
+class Store:
+    """Make one with `Store.open`."""
+
+    def __init__(self, dsn: str, connections: Connections) -> None:
+        self.dsn = dsn
+        self._connections = connections
+        self._fence = Fence(connections)
+        self._types: dict[str, Mapping[str, str]] = {}
+        self._may_check_by_statement = False
+
+    @classmethod
+    async def open(cls, dsn: str, *, revive: Callable[[], None] | None = None) -> Store:
+        """`revive` starts the server again; it is called in a thread when a connection is refused."""
+        store = cls(dsn, Connections(dsn, revive=revive))
+        async with store._connections.connection() as connection:
+            if connection.info.server_version < OLDEST_SERVER:
+                raise UserError(
+                    f"the database is PostgreSQL {connection.info.parameter_status('server_version')}; "
+                    "meterfleet needs PostgreSQL 15 or newer"
+                )
+            cursor = await connection.execute(query("may_check_by_statement"))
+            store._may_check_by_statement = await cursor.fetchone() == (True,)
+        return store
+
+    async def close(self) -> None:
+        await self._fence.close()
+        await self._connections.close()
+
+    async def ensure_schema(self) -> None:
+        """Apply schema.sql to a database without a schema `sim`. UserError if what is there is not for this program."""
+        async with self._transaction() as connection:
+            await connection.execute(query("schema_lock"))
+            cursor = await connection.execute(query("schema_present"))
+            match await cursor.fetchone():
+                case (False, _):
+                    await connection.execute((data_root() / "schema.sql").read_bytes())
+                case (True, False):
+                    raise UserError("the database has a schema `sim` that is not meterfleet's; use another database")
+            cursor = await connection.execute(query("schema_version"))
+            ((version,),) = await cursor.fetchall()
+        if version != SCHEMA_VERSION:
+            raise UserError(
+                f"the database's schema has version {version} and this program knows version {SCHEMA_VERSION}; "
+                "update meterfleet or use another database"
+            )
+
+    async def drop_schema(self) -> None:
+        """Everything in the schema `sim` is lost."""
+        await self._change("drop_schema")
+
+    async def server_version(self) -> str:
+        """Of PostgreSQL, in its own words."""
+        ((version,),) = await self._read("server_version")
+        return str(version)
+
+    async def tier(self) -> str:
+        """`none`, `apache` or `timescale`: what TimescaleDB allows here."""
+        ((tier,),) = await self._read("tier")
+        return str(tier)
+
+    async def lock_fleet(self) -> bool:
+        """Become the one process that serves this database; False if another one does.
+
+        Once taken, the lock is taken again when the server was away, before the next write.
+        """
+        return await self._fence.take()
+
+    async def fleet(self) -> FleetRow | None:
+        rows = await self._read("fleet")
+        return FleetRow(*rows[0]) if rows else None
+
+    async def save_fleet(self, row: FleetRow) -> None:
+        await self._change("save_fleet", **asdict(row) | {"spec": Jsonb(row.spec)})
+
+    async def save_clock(self, clock_ms: int) -> None:
+        async with self._transaction() as connection:
+            await connection.execute(query("telemetry"))
+            await connection.execute(query("save_clock"), {"clock_ms": clock_ms})
+
+    async def put_obis_codes(self, rows: Sequence[ObisRow]) -> dict[str, int]:
+        await self._change(
+            "put_obis_codes",
+            logical_names=[row.logical_name for row in rows],
+            class_ids=[row.class_id for row in rows],
+            descriptions=[row.description for row in rows],
+            units=[row.unit for row in rows],
+            scalers=[row.scaler for row in rows],
+        )
+        return await self.obis_ids()
+
+    async def obis_ids(self) -> dict[str, int]:
+        return dict(await self._read("obis_ids"))
+
+    async def write(
+        self, batches: Sequence[Rows], *, checkpoint: Checkpoint | None = None, durable: bool = False
+    ) -> None:
+        """All of it or nothing, in one transaction; only a durable one waits for the disk."""
+        async with self._transaction() as connection:
+            if not durable:
+                await connection.execute(query("telemetry"))
+            for rows in batches:
+                await self._copy(connection, rows)
+            if checkpoint is not None:
+                await connection.execute(query("put_checkpoint"), asdict(checkpoint))
+
+    async def checkpoints(self) -> dict[str, Checkpoint]:
+        return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints")}
+
+    async def meters(self) -> list[MeterRow]:
+        """All meters, ordered by meter_number."""
+        return [MeterRow(*row) for row in await self._read("meters")]
+
+    async def put_meters(self, batches: Sequence[Rows]) -> None:
+        """Rows of sim.meters; those that are there already get their place, configuration and status anew."""
+        async with self._transaction() as connection:
+            await connection.execute(query("stage_meters"))
+            for rows in batches:
+                await self._copy_into(connection, sql.Identifier("pg_temp", "staged_meters"), rows)
+            await connection.execute(query("merge_meters"))
+
+    async def set_status(self, status: str, *, meter_numbers: Sequence[str] | None = None) -> None:
+        """Of the named meters, or of all."""
+        numbers = None if meter_numbers is None else list(meter_numbers)
+        await self._change("set_status", status=status, meter_numbers=numbers)
+
+    async def put_attribute(self, value: AttributeValue) -> None:
+        """Durable when it returns: the client will be told that the attribute is set."""
+        await self._change("put_attribute", **asdict(value) | {"value": Jsonb(value.value)})
+
+    async def attributes(self) -> list[AttributeValue]:
+        return [AttributeValue(*row) for row in await self._read("attributes")]
+
+    async def profile_rows(self, wanted: ProfileQuery) -> NDArray[np.int64]:
+        """int64 of shape [rows, 1 + columns], ascending by time, which is the first column; NULL is MISSING."""
+        statement = profiles.rows_statement(wanted, await self._column_types(wanted.table))
+        async with self._connections.connection() as connection:
+            cursor = await connection.cursor(binary=True).execute(statement, profiles.parameters(wanted))
+            ((answer,),) = await cursor.fetchall()
+        return profiles.decoded(answer, wanted)
+
+    async def profile_count(self, wanted: ProfileQuery) -> int:
+        """How many rows the whole buffer holds, whatever part of it is asked for."""
+        async with self._connections.connection() as connection:
+            cursor = await connection.execute(profiles.count_statement(wanted), profiles.parameters(wanted))
+            ((count,),) = await cursor.fetchall()
+        return int(count)
+
+    async def counts(self) -> dict[str, int]:
+        """Rows of each table of the schema, counted; slow on a large store."""
+        counts: dict[str, int] = {}
+        for (table,) in await self._read("tables"):
+            statement = template("count_rows").format(table=sql.Identifier("sim", table))
+            async with self._connections.connection() as connection:
+                ((counts[table],),) = await (await connection.execute(statement)).fetchall()
+        return counts
+
+    async def _copy(self, connection: Connection, rows: Rows) -> None:
+        by_statement = self._may_check_by_statement and rows.table in CHECKED_BY_STATEMENT
+        if by_statement:
+            await connection.execute(query("row_checks_off"))
+        await self._copy_into(connection, sql.Identifier("sim", rows.table), rows)
+        if by_statement:
+            await connection.execute(query("row_checks_on"))
+
+    async def _copy_into(self, connection: Connection, table: sql.Identifier, rows: Rows) -> None:
+        columns = sql.SQL(", ").join(map(sql.Identifier, rows.columns))
+        octets = memoryview(rows.payload)
+        async with connection.cursor().copy(template("copy_rows").format(table=table, columns=columns)) as copy:
+            for start in range(0, len(octets), _CHUNK):
+                await copy.write(octets[start : start + _CHUNK])
+
+    async def _column_types(self, table: str) -> Mapping[str, str]:
+        if table not in self._types:
+            types = dict(await self._read("column_types", table=f"sim.{table}"))
+            if not types:
+                raise StoreError(f"there is no table sim.{table}")
+            self._types[table] = types
+        return self._types[table]
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        await self._fence.hold()
+        async with self._connections.connection() as connection, connection.transaction():
+            yield connection
+
+    async def _change(self, name: str, /, **parameters: Any) -> None:
+        await self._fence.hold()
+        async with self._connections.connection() as connection:
+            await connection.execute(query(name), parameters)
+
+    async def _read(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        async with self._connections.connection() as connection:
+            return await (await connection.execute(query(name), parameters or None)).fetchall()

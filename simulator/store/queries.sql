@@ -1,0 +1,164 @@
+-- SPDX-License-Identifier: MIT
+-- Every statement of the store, by name. {…} stands for identifiers and literals, %(…)s for parameters.
+
+-- name: session
+-- Time stamps must not depend on who connects, and what a client was told is durable must be.
+SELECT set_config('timezone', 'UTC', false), set_config('search_path', 'sim,public', false),
+       set_config('synchronous_commit', 'on', false)
+
+-- name: may_check_by_statement
+SELECT has_parameter_privilege('session_replication_role', 'SET')
+
+-- name: row_checks_off
+-- The check_references triggers of schema.sql take over.
+SET LOCAL session_replication_role = replica
+
+-- name: row_checks_on
+SET LOCAL session_replication_role = origin
+
+-- name: telemetry
+-- Losing the last half second after a crash of the machine is fine for captures: the checkpoint is lost with them.
+SET LOCAL synchronous_commit = off
+
+-- name: schema_lock
+-- Held to the end of the transaction: two processes must not apply the schema at once.
+SELECT pg_advisory_xact_lock(1297368660, 1)
+
+-- name: schema_present
+SELECT to_regnamespace('sim') IS NOT NULL, to_regclass('sim.schema_version') IS NOT NULL
+
+-- name: schema_version
+SELECT max(version) FROM sim.schema_version
+
+-- name: tier
+SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+            THEN coalesce(nullif(current_setting('timescaledb.license', true), ''), 'none') ELSE 'none' END
+
+-- name: lock_fleet
+SELECT pg_try_advisory_lock(1297368660, 2)
+
+-- name: fleet
+SELECT name, seed, version, spec, installed_ms, clock_ms, speed FROM sim.fleet
+
+-- name: save_fleet
+INSERT INTO sim.fleet (name, seed, version, spec, installed_ms, clock_ms, speed)
+VALUES (%(name)s, %(seed)s, %(version)s, %(spec)s, %(installed_ms)s, %(clock_ms)s, %(speed)s)
+ON CONFLICT (id) DO UPDATE SET (name, seed, version, spec, installed_ms, clock_ms, speed) =
+    (excluded.name, excluded.seed, excluded.version, excluded.spec, excluded.installed_ms, excluded.clock_ms,
+     excluded.speed)
+
+-- name: save_clock
+UPDATE sim.fleet SET clock_ms = %(clock_ms)s
+
+-- name: put_obis_codes
+INSERT INTO sim.obis_codes AS known (logical_name, class_id, description, unit, scaler)
+SELECT * FROM unnest(%(logical_names)s::text[], %(class_ids)s::int[], %(descriptions)s::text[], %(units)s::text[],
+                     %(scalers)s::smallint[])
+ON CONFLICT (logical_name) DO UPDATE SET (class_id, description, unit, scaler) =
+    (excluded.class_id, excluded.description, excluded.unit, excluded.scaler)
+WHERE (known.class_id, known.description, known.unit, known.scaler) IS DISTINCT FROM
+      (excluded.class_id, excluded.description, excluded.unit, excluded.scaler)
+
+-- name: obis_ids
+SELECT logical_name, id FROM sim.obis_codes
+
+-- name: meters
+SELECT id, meter_number, meter_type, profile, manufacturer_flag, system_title, logical_device_name, phases,
+       utc_offset_minutes, host, port, serial_device, config, status
+FROM sim.meters ORDER BY meter_number
+
+-- name: set_status
+UPDATE sim.meters SET status = %(status)s
+WHERE status <> %(status)s AND (%(meter_numbers)s::text[] IS NULL OR meter_number = ANY (%(meter_numbers)s::text[]))
+
+-- name: put_attribute
+INSERT INTO sim.attribute_values (meter_id, class_id, logical_name, attribute_index, encoded, value)
+VALUES (%(meter_id)s, %(class_id)s, %(logical_name)s, %(attribute_index)s, %(encoded)s, %(value)s)
+ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
+DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
+
+-- name: attributes
+SELECT meter_id, class_id, logical_name, attribute_index, encoded, value FROM sim.attribute_values
+ORDER BY meter_id, class_id, logical_name, attribute_index
+
+-- name: put_checkpoint
+INSERT INTO sim.checkpoints (cohort, settled_ms, columns) VALUES (%(cohort)s, %(settled_ms)s, %(columns)s)
+ON CONFLICT (cohort) DO UPDATE SET settled_ms = excluded.settled_ms, columns = excluded.columns, updated_at = now()
+
+-- name: checkpoints
+SELECT cohort, settled_ms, columns FROM sim.checkpoints
+
+-- name: copy_rows
+COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)
+
+-- name: drop_schema
+DROP SCHEMA IF EXISTS sim CASCADE
+
+-- name: server_version
+SELECT version()
+
+-- name: stage_meters
+CREATE TEMP TABLE staged_meters (LIKE sim.meters INCLUDING DEFAULTS) ON COMMIT DROP
+
+-- name: merge_meters
+INSERT INTO sim.meters SELECT * FROM staged_meters
+ON CONFLICT (id) DO UPDATE SET host = excluded.host, port = excluded.port, serial_device = excluded.serial_device,
+                               config = excluded.config, status = excluded.status
+
+-- name: tables
+SELECT table_name::text FROM information_schema.tables
+WHERE table_schema = 'sim' AND table_type = 'BASE TABLE' ORDER BY table_name
+
+-- name: count_rows
+SELECT count(*) FROM {table}
+
+-- name: column_types
+SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
+WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+
+-- name: profile_range
+-- All rows as one bytea of big-endian int8: the client parses it in one step. `chosen` is sorted, and string_agg takes
+-- its rows as they come. The lower end of a range may go into the inner query, because the rows from there on are a
+-- newest part of the buffer; the upper end may not: it would push older rows into the depth.
+SELECT coalesce(string_agg({cells}, ''::bytea), ''::bytea)
+FROM (SELECT * FROM (SELECT * FROM {table} WHERE {rows} ORDER BY {time} DESC, id DESC LIMIT %(depth)s) newest
+      WHERE %(last)s::timestamp IS NULL OR {time} <= %(last)s::timestamp
+      ORDER BY {time}, id) chosen
+
+-- name: profile_entries
+WITH held AS (SELECT count(*) AS entries FROM (SELECT FROM {table} WHERE {rows} LIMIT %(depth)s) buffer)
+SELECT coalesce(string_agg({cells}, ''::bytea), ''::bytea)
+FROM (SELECT * FROM (SELECT * FROM {table} WHERE {rows} ORDER BY {time} DESC, id DESC
+                     OFFSET (SELECT greatest(entries - %(last_entry)s, 0) FROM held)
+                     LIMIT (SELECT greatest(least(entries, %(last_entry)s) - %(first_entry)s + 1, 0) FROM held)) newest
+      ORDER BY {time}, id) chosen
+
+-- name: profile_count
+SELECT count(*) FROM (SELECT FROM {table} WHERE {rows} LIMIT %(depth)s) buffer
+
+-- name: rows_of_meter
+meter_id = %(meter_id)s
+
+-- name: rows_of_code
+obis_code_id = %(obis_code_id)s
+
+-- name: rows_from
+{time} >= %(first)s::timestamp
+
+-- name: cell_number
+int8send(coalesce(({column} * {factor})::bigint, {missing}))
+
+-- name: cell_key
+int8send(coalesce((({column} ->> {key})::numeric * {factor})::bigint, {missing}))
+
+-- name: cell_key_time
+int8send(coalesce(extract(epoch FROM ({column} ->> {key})::timestamp)::bigint, {missing}))
+
+-- name: cell_time
+int8send(coalesce(extract(epoch FROM {column})::bigint, {missing}))
+
+-- name: databases
+SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
+
+-- name: create_database
+CREATE DATABASE {database}

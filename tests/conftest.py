@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What tests of several rooms share: one real PostgreSQL per test process, one fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from simulator.store.database import Store
+from simulator.store.embedded import EmbeddedPostgres
+
+_TEMPLATE = "template_meterfleet"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_home() -> Iterator[Path]:
+    """The home of a running embedded server of this test process (under xdist each worker has its own)."""
+    with tempfile.TemporaryDirectory(prefix="meterfleet-test-") as folder:
+        Path(folder).chmod(0o755)  # as root the server runs as an unprivileged user
+        server = EmbeddedPostgres(Path(folder))
+        server.start()
+        try:
+            yield server.home
+        finally:
+            server.stop()
+            shutil.rmtree(server.cluster)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_home: Path) -> EmbeddedPostgres:
+    server = EmbeddedPostgres(postgres_home)
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill the server, never the machine
+        connection.execute("SELECT pg_reload_conf()")
+    server.ensure_database(_TEMPLATE)
+    asyncio.run(_prepare(server.dsn(_TEMPLATE)))
+    return server
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The DSN of a fresh database with the schema applied; dropped afterwards, whoever is still connected."""
+    name = f"test_{next(_numbers)}"
+    _administer(postgres, "CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
+    yield postgres.dsn(name)
+    postgres.start()  # a test may have killed it
+    _administer(postgres, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+async def _prepare(dsn: str) -> None:
+    store = await Store.open(dsn)
+    await store.ensure_schema()
+    await store.close()
+
+
+def _administer(server: EmbeddedPostgres, statement: str, *names: str) -> None:
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
