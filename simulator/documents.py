@@ -39,7 +39,7 @@ class Document:
     def mistake(self, location: Location, message: str) -> Mistake:
         """A mistake at a location, or at the nearest enclosing place that the file has."""
         spot = next(
-            (self.positions[location[:n]] for n in range(len(location), -1, -1) if location[:n] in self.positions)
+            self.positions[location[:n]] for n in range(len(location), -1, -1) if location[:n] in self.positions
         )
         return Mistake(str(self.path), *spot, f"{'.'.join(map(str, location))}: {message}" if location else message)
 

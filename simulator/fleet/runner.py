@@ -12,8 +12,9 @@ import json
 import logging
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from simulator import __version__
 from simulator.cosem.compiler import compile_model
@@ -22,6 +23,7 @@ from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.fleet.connection import Connection, Devices, monotonic_ms
+from simulator.fleet.control import obey
 from simulator.fleet.listen import Listen, open_sockets
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import Pace, wall_now_ms
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
+_STEP_POLL_S = 0.01
 _SERVER_ADDRESS = 1
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
 
@@ -59,6 +62,7 @@ class Fleet:
         self.connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._stopping = asyncio.Event()
+        self._clock_changed = asyncio.Event()
         self._captures: asyncio.Task[None] | None = None
         self._store_away = False
         self._kernel = Kernel(0)
@@ -182,6 +186,23 @@ class Fleet:
                 await asyncio.wait({self._captures})  # simulated time waits for the store, never the other way round
             self._kernel.step()
 
+    async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
+        if (speed := order.get("speed")) is not None:
+            self._pace.set_speed(float(speed), at_ms=self.now_ms())
+        if span_ms := int(order.get("step_ms") or 0):
+            self._pace.step(span_ms)
+        target_ms = self._pace.target_ms()
+        self._clock_changed.set()
+        while self._pace.speed == 0 and self._kernel_behind(target_ms):
+            await asyncio.sleep(_STEP_POLL_S)
+        return {"now_ms": self.now_ms(), "speed": self._pace.speed}
+
+    def _kernel_behind(self, target_ms: int) -> bool:
+        due_ms = self._kernel.next_instant()
+        busy = self._captures is not None and not self._captures.done()
+        return busy or (due_ms is not None and due_ms <= target_ms)
+
     def _schedule_capture(self) -> None:
         block_ms = self.cohorts[0].calendar.block_ms
         due_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
@@ -237,7 +258,6 @@ class Fleet:
         if not self._servers:
             places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
-        self._clock_changed = asyncio.Event()
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
         self._schedule_capture()
         return len(self._servers)
@@ -263,7 +283,8 @@ class Fleet:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
-        tasks = [asyncio.ensure_future(self._run_kernel()), asyncio.ensure_future(self._keep_house())]
+        drivers = (self._run_kernel(), self._keep_house(), obey(self.store, {"clock": self._set_clock}))
+        tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())
         try:
             done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -35,7 +35,7 @@ class UnknownObject(HeadEndError):
 
 
 class AssociationRefused(HeadEndError):
-    """The meter rejected the AARQ: result 1 permanent, 2 transient; diagnostic as in the AARE (Green Book 9.4.2.3)."""
+    """The meter rejected the AARQ: result 1 permanent, 2 transient; diagnostic as in the AARE (Green Book 9.4.2)."""
 
     def __init__(self, result: int, diagnostic: int, reason: str) -> None:
         self.result, self.diagnostic = result, diagnostic
@@ -78,7 +78,7 @@ _WORDS = {
     "DATA_BLOCK_UNAVAILABLE": "a block of a long answer is missing; read again, perhaps with a larger --pdu",
 }
 
-# Acse-service-user and -provider diagnostics, InitiateError (Green Book 9.4.2.3 and 9.5).
+# Acse-service-user and -provider diagnostics, InitiateError (Green Book 9.4.2 and 9.5).
 USER_DIAGNOSTICS = {
     1: "no reason given",
     2: "it does not support this application context (LN, not ciphered)",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Wrapper frames over one TCP connection, with a time-out (Green Book 8.2, DLMS/COSEM TCP-UDP wrapper).
+"""Wrapper frames over one TCP connection, with a time-out (Green Book 7.3.3.2).
 
 A plain socket and not gurux-net's GXNet: that has no time-out for connecting, computes a waiting time modulo one
 second, and spins on one core once the meter has closed. It knows nothing of what the frames carry.

@@ -155,7 +155,7 @@ class Session:
             raise BrokenAnswer(f"gurux cannot parse the meter's answer: {error}") from error
 
     def _prove_secret(self) -> None:
-        """HLS passes 3 and 4 (Green Book 9.2.7.4): each side returns the other's challenge, processed."""
+        """HLS passes 3 and 4 (Green Book 9.2): each side returns the other's challenge, processed."""
         reply = self.exchange(self.protocol.getApplicationAssociationRequest())
         if reply.error:
             raise AssociationRefused(1, 13, USER_DIAGNOSTICS[13])

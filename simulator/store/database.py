@@ -23,6 +23,7 @@ from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
 from simulator.store.fence import Fence
+from simulator.store.notices import Notices
 from simulator.store.queries import query, template
 from simulator.store.rows import AttributeValue, Checkpoint, FleetRow, MeterRow, ObisRow, ProfileQuery
 
@@ -50,6 +51,7 @@ class Store:
         self.dsn = dsn
         self._connections = connections
         self._fence = Fence(connections)
+        self.notices = Notices(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
 

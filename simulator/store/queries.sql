@@ -97,6 +97,12 @@ DROP SCHEMA IF EXISTS sim CASCADE
 -- name: server_version
 SELECT version()
 
+-- name: listen
+LISTEN {channel}
+
+-- name: notify
+SELECT pg_notify(%(channel)s, %(payload)s)
+
 -- name: stage_meters
 CREATE TEMP TABLE staged_meters (LIKE sim.meters INCLUDING DEFAULTS) ON COMMIT DROP
 

@@ -21,7 +21,7 @@ _CONFORMANCE = bytes.fromhex("00121d")  # block get, multiple references, get, s
 
 
 def build_aare(head: bytes = _AARE_HEAD, conformance: bytes = _CONFORMANCE, max_pdu: int = 1024) -> bytes:
-    """Green Book 9.4.2.3; user-information: InitiateResponse with DLMS version 6 and VAA 0007."""
+    """Green Book 9.4.2; user-information: InitiateResponse with DLMS version 6 and VAA 0007."""
     initiate = bytes.fromhex("0800065f1f0400") + conformance + max_pdu.to_bytes(2, "big") + b"\x00\x07"
     body = head + bytes((0xBE, len(initiate) + 2, 0x04, len(initiate))) + initiate
     return bytes((0x61, len(body))) + body

@@ -50,7 +50,7 @@ def test_an_empty_profile(reader: MeterReader, meter: Peer) -> None:
 
 
 def test_scalers_come_from_the_scaler_profile(reader: MeterReader, meter: Peer) -> None:
-    """IS 15959: 1.0.94.91.4.255 has one row, the scaler_unit of each register of the block load profile (facts 1.2)."""
+    """IS 15959: 1.0.94.91.4.255 has one row, the scaler_unit of each register of the block load profile."""
     scaler_profile = "1.0.94.91.4.255"
     meter.put(7, scaler_profile, 3, sequence_of([capture(3, VOLTAGE, 3), capture(3, BLOCK_ENERGY, 3)]))
     meter.put(7, scaler_profile, 2, b"\x01\x01\x02\x02" + CENTIVOLT + WH)

@@ -82,7 +82,7 @@ def test_the_negotiated_services_are_told(reader: MeterReader) -> None:
     ],
 )
 def test_a_rejection_is_told_in_words(meter: Peer, diagnostic: str, result: int, code: int, told: str) -> None:
-    """facts 5, AARE errors. gurux takes the last two for a user's diagnostic and for an acceptance."""
+    """Associate-source-diagnostic. gurux takes the last two for a user's diagnostic and for an acceptance."""
     head = bytes.fromhex("a109060760857405080101 a2030201") + bytes((result,)) + bytes.fromhex(diagnostic)
     meter.answer_aarq = build_aare(head)
     with pytest.raises(AssociationRefused, match=told) as refused:
@@ -99,7 +99,7 @@ def test_an_initiate_error_is_told(meter: Peer) -> None:
 
 
 def test_hls_mechanism_2_proves_both_secrets(meter: Peer) -> None:
-    """facts 4: the challenge goes through AES-128 in ECB under the 16-octet secret."""
+    """Indian meters: the challenge goes through AES-128 in ECB under the 16-octet secret."""
     secret, challenge = b"0123456789abcdef", bytes(range(16))
     encrypt: Callable[[bytes], bytes] = lambda data: Cipher(AES(secret), ECB()).encryptor().update(data)  # noqa: E731
     head = bytes.fromhex("a109060760857405080101 a203020100 a305a10302010e 88020780 890760857405080202 aa128010")
@@ -198,7 +198,7 @@ def test_an_object_that_the_client_does_not_see(reader: MeterReader) -> None:
 
 @pytest.mark.parametrize("block_octets", [60_000, 16])
 def test_a_list_keeps_order_and_every_refusal(reader: MeterReader, meter: Peer, block_octets: int) -> None:
-    """interop: GET with list mixes refused attributes, block transfer where it is long. gurux loses its place here."""
+    """GET with list mixes refused attributes, block transfer where it is long. gurux loses its place here."""
     reader.association_view()
     meter.block_octets = block_octets
     wanted = [(SERIAL, 2), (SERIAL, 9), (EMPTY, 3), (VOLTAGE, 2), (SERIAL, 8), (RELAY, 3)] * 3

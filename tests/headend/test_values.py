@@ -17,7 +17,7 @@ from simulator.headend.values import PLAIN, ScalerUnit, Value, moment, value_of
 from simulator.wire.codes import Tag
 
 IST = dt.timezone(dt.timedelta(hours=5, minutes=30))
-STAMP = bytes.fromhex("07e90601070b1e0000feb600")  # 2025-06-01 11:30:00, deviation -330 (facts 1.3)
+STAMP = bytes.fromhex("07e90601070b1e0000feb600")  # 2025-06-01 11:30:00, deviation -330
 
 
 def read(octets: bytes, scale: ScalerUnit = PLAIN) -> Value:
@@ -61,7 +61,7 @@ def test_integers_are_scaled_as_decimals() -> None:
 
 
 def test_float32_is_its_shortest_decimal_then_scaled() -> None:
-    """A physical D1 meter: import energy float32 847.8488 with scaler 3 and unit Wh (facts 1.3)."""
+    """A physical D1 meter: import energy float32 847.8488 with scaler 3 and unit Wh."""
     value = read(b"\x17" + struct.pack(">f", 847.8488), ScalerUnit(3, "Wh"))
     assert (value.type, value.value, value.text) == (Tag.FLOAT32, 847848.8, "847848.8 Wh")
 
