@@ -12,6 +12,7 @@ class Limits:
     max_pending: int = 262_144  # octets received and not taken up yet: pipelined requests
     max_assembled: int = 65_536  # octets of one SET or ACTION that comes in blocks
     max_items: int = 256  # attributes or methods in one with-list request
+    max_associations: int = 64  # with as many logical devices behind one connection
     idle_ms: int = 180_000
     half_frame_ms: int = 10_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulator.dlms.association import Association, Pending
+from simulator.dlms.association import Association, Encoder, Pending
 from simulator.dlms.transfer import Receiving, Sending
 from simulator.ports import Get, GetAnswer, GetItem
 from simulator.wire.apdu_get import (
@@ -41,12 +41,10 @@ def serve(association: Association, apdu: bytes) -> Get | bytes | Refusal:
     if isinstance(request, GetNext):
         return _next(association, request, transfer)
     if isinstance(request, GetNormal):
-        association.pending = Pending(_answer_one, request.invoke, refused(association, (request.target,)))
-        return _ask(association, (request.target,))
+        return _ask(association, _answer_one, request.invoke, (request.target,))
     if len(request.targets) > association.limits.max_items:
         return Refusal(SERVICE_NOT_ALLOWED, OTHER_REASON)
-    association.pending = Pending(_answer_list, request.invoke, refused(association, request.targets))
-    return _ask(association, request.targets)
+    return _ask(association, _answer_list, request.invoke, request.targets)
 
 
 def refused(association: Association, targets: Sequence[Target]) -> tuple[int, ...]:
@@ -56,8 +54,9 @@ def refused(association: Association, targets: Sequence[Target]) -> tuple[int, .
     return tuple(place for place, (_, selection) in enumerate(targets) if selection is not None)
 
 
-def _ask(association: Association, targets: Sequence[Target]) -> Get | bytes:
-    barred = association.pending.refused if association.pending else ()
+def _ask(association: Association, answer: Encoder, invoke: int, targets: Sequence[Target]) -> Get | bytes:
+    barred = refused(association, targets)
+    association.pending = Pending(answer, invoke, barred)
     items = tuple(GetItem(*target) for place, target in enumerate(targets) if place not in barred)
     return Get(association.client, items) if items or not barred else association.answer(())
 

@@ -109,7 +109,7 @@ class Session:
         except PeerError:
             outcome = _UNDECODABLE
         if isinstance(outcome, bytes):
-            return self._framing.encode(server, client, outcome)
+            return self._framing.encode(server, client, outcome) if outcome else None
         if isinstance(outcome, Refusal):
             return self._framing.encode(server, client, refusal.encode(outcome))
         self._asking, self._request, self.device = association, outcome, association.device
@@ -136,6 +136,8 @@ class Session:
         self._associations.pop(server, None)
         aare, agreed = opening.judge(aarq, device.rules(client))
         if agreed is not None:
+            if len(self._associations) >= self._limits.max_associations:
+                del self._associations[next(iter(self._associations))]  # the oldest
             association = Association((client, server), device, agreed, self._limits)
             association.aarq = aarq
             self._associations[server] = association

@@ -24,7 +24,7 @@ from simulator.headend.tables import (
     objects_json,
     objects_table,
     profile_json,
-    profile_table,
+    profile_tables,
     read_everything,
     read_objects,
 )
@@ -52,7 +52,7 @@ class _Output:
 
     def profile(self, table: ProfileTable) -> None:
         if self._document is None:
-            self._console.print(profile_table(table, self._names.get(table.obis, table.obis)))
+            self._console.print(*profile_tables(table, self._names.get(table.obis, table.obis)), sep="\n")
         else:
             self._document.setdefault("profiles", []).append(profile_json(table))
 

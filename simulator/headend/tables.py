@@ -22,6 +22,7 @@ from simulator.headend.values import Value, as_text
 from simulator.wire.codes import DataAccessResult
 
 _NUMBERS = (int, float, Decimal)
+_WIDE = 12  # columns; what still fits a terminal side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,26 @@ def objects_table(readings: Iterable[ObjectReading], title: str = "") -> Table:
     return table
 
 
-def profile_table(table: ProfileTable, title: str = "") -> Table:
+def profile_tables(table: ProfileTable, title: str = "") -> Iterator[Table]:
+    """A profile for a terminal: a line per row, or where it has too many columns for that, a table per row."""
+    if len(table.columns) <= _WIDE or not table.rows:
+        yield _rows_table(table, title)
+        return
+    for number, row in enumerate(table.rows, 1):
+        shown = Table("OBIS", "column", title=f"{title}, row {number} of {len(table.rows)}", title_justify="left")
+        shown.add_column("value", justify="right")
+        shown.add_column("unit")
+        for column, cell in zip(table.columns, row, strict=True):
+            attribute = f":{column.attribute}" if column.attribute != 2 else ""
+            shown.add_row(column.obis + attribute, column.name, as_text(cell), column.unit)
+        yield shown
+
+
+def _rows_table(table: ProfileTable, title: str) -> Table:
     shown = Table(title=title or None, title_justify="left", caption=f"{len(table.rows)} rows", caption_justify="left")
     for at, column in enumerate(table.columns):
         numeric = any(isinstance(row[at], _NUMBERS) for row in table.rows[:1])
-        shown.add_column(_heading(column), justify="right" if numeric else "left", overflow="fold")
+        shown.add_column(_heading(column), justify="right" if numeric else "left", overflow="fold", no_wrap=at == 0)
     for row in table.rows:
         shown.add_row(*(as_text(cell) for cell in row))
     return shown

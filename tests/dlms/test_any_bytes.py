@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever bytes come, a session answers or is silent: it never raises, hangs or grows (design 5, bad input)."""
+"""Whatever bytes come, a session answers or is silent: it never raises, hangs or grows (bad input)."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_refusals_are_the_meters(attribute: bytes, code: int) -> None:
 
 
 def test_list_mixes_values_and_refusals_in_order() -> None:
-    """interop: one result each, in order."""
+    """In the field: one result each, in order."""
     reply = associated().send(get_list(ENERGY, SECRET, NAME, bytes(9)))
     assert reply == "c403c104" + "00" + ENERGY_VALUE + "0103" + "000910" + b"MTF0000000000001".hex() + "0104"
 
@@ -128,7 +128,7 @@ def test_an_answer_one_octet_longer_does_not() -> None:
 
 
 def test_long_list_is_one_stream() -> None:
-    """interop: block transfer where a list is long; the blocks carry the encoded list of results."""
+    """In the field: block transfer where a list is long; the blocks carry the encoded list of results."""
     bench = associated(client_pdu=128)
     blocks = blocks_of(bench, bench.send(get_list(ENERGY, PROFILE, SECRET)))
     expected = bytes.fromhex("03 00" + ENERGY_VALUE) + b"\x00" + PROFILE_VALUE + b"\x01\x03"
@@ -197,7 +197,7 @@ def test_selection_reaches_the_meter() -> None:
 
 
 def test_selection_needs_its_bit() -> None:
-    """facts: type-unmatched; the other items of a list are served."""
+    """Type-unmatched; the other items of a list are served."""
     bench = associated(proposed=NO_SELECTION)
     assert bench.send(get(PROFILE, selection=ENTRIES)) == "c401c1010c"
     assert bench.meter.asked == []

@@ -211,14 +211,14 @@ def test_release(judge: Judge) -> None:
 
 
 def test_association_again_on_the_same_connection(judge: Judge) -> None:
-    """interop: public client, then another, no release between."""
+    """In the field: public client, then another, no release between."""
     other = Judge(judge.bench, READER, password=PASSWORD)
     other.open()
     assert other.ask(other.client.read(register(), 2)).value == 258
 
 
 def test_every_answer_is_readable_by_the_translator(judge: Judge) -> None:
-    """interop: check by re-parsing with a second implementation."""
+    """In the field: check by re-parsing with a second implementation."""
     translator = GXDLMSTranslator()
     bench = Bench()
     bench.open()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""AARQ and AARE: what is granted, and each reason not to (Green Book 9.4.4; T_APPL_OPEN_*; facts README 5)."""
+"""AARQ and AARE: what is granted, and each reason not to (Green Book 9.4.4; T_APPL_OPEN_*)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_server_tells_conformance_pdu_size_and_vaa() -> None:
 
 
 def test_conformance_is_what_both_want_and_the_engine_can() -> None:
-    """facts: a real meter's block promises general block transfer, which stays out until the engine has it."""
+    """A real meter's block promises general block transfer, which stays out until the engine has it."""
     bench = Bench(conformance=0x20189D)
     answer = told(bench.open(conformance=0x7FFFFF & ~int(Conformance.SET)))
     assert isinstance(answer, InitiateResponse)
@@ -219,7 +219,7 @@ def test_an_aarq_that_cannot_be_read(apdu: str) -> None:
 
 
 def test_a_second_aarq_replaces_the_association() -> None:
-    """interop: read the counter as public client, then log in on the same connection without a release."""
+    """In the field: read the counter as public client, then log in on the same connection without a release."""
     bench = Bench()
     bench.open(PUBLIC)
     assert diagnosis(bench.open(READER)) == (0, "user", 0)

@@ -15,6 +15,7 @@ from dlms_bench import (
     NAME,
     NOBODY,
     NOT_ASSOCIATED,
+    OTHER_METER,
     PDU_TOO_LONG,
     PROFILE,
     PROFILE_VALUE,
@@ -90,7 +91,7 @@ def test_every_service_without_its_bits(service: bytes) -> None:
     ],
 )
 def test_services_that_are_not_here(apdu: str) -> None:
-    """T_APPL_DATA_LN_N4, interop: refused by code, in any state."""
+    """T_APPL_DATA_LN_N4, in the field: refused by code, in any state."""
     assert Bench().send(apdu) == UNKNOWN
     bench = associated()
     assert bench.send(apdu) == UNKNOWN
@@ -135,7 +136,7 @@ def test_pdu_longer_than_the_meter_takes() -> None:
 
 @pytest.mark.parametrize("rlrq", ["6200", "6203800100", "6203800101", "620380011e"])
 def test_release(rlrq: str) -> None:
-    """T_APPL_REL_P1, interop: an empty body and a reason."""
+    """T_APPL_REL_P1, in the field: an empty body and a reason."""
     bench = associated()
     assert bench.send(rlrq) == RELEASED
     assert bench.send(get(ENERGY)) == NOT_ASSOCIATED
@@ -197,7 +198,7 @@ def conversation() -> list[bytes]:
 
 
 def test_pipelined_requests_are_answered_in_order_each_with_its_invoke_id() -> None:
-    """interop: three peers answer pipelined requests with the wrong invoke-id."""
+    """In the field: three peers answer pipelined requests with the wrong invoke-id."""
     answers = Bench().feed(b"".join(conversation()))
     assert [answer[8:11].hex() for answer in answers[1:9]] == [
         "c401c1",
@@ -214,7 +215,7 @@ def test_pipelined_requests_are_answered_in_order_each_with_its_invoke_id() -> N
 
 
 def test_any_split_gives_the_same_answers() -> None:
-    """interop: split at any byte, also inside the wrapper header."""
+    """In the field: split at any byte, also inside the wrapper header."""
     stream = b"".join(conversation())
     one_by_one = Bench()
     expected = [answer for part in conversation() for answer in one_by_one.feed(part)]
@@ -246,7 +247,7 @@ def test_a_request_is_out_until_it_is_answered() -> None:
 
 
 def test_two_clients_at_once_share_nothing() -> None:
-    """interop: one peer shares one state among all connections."""
+    """In the field: one peer shares one state among all connections."""
     first, second = associated(PUBLIC, client_pdu=128), associated(READER, client_pdu=300)
     first.send(get(PROFILE))
     second.send(get(PROFILE), client=READER)
@@ -286,6 +287,15 @@ def test_a_peer_that_sends_and_never_waits_is_closed() -> None:
     assert bench.session.closing
 
 
+def test_one_connection_holds_so_many_associations() -> None:
+    """The oldest gives way."""
+    bench = Bench(limits=Limits(max_associations=1))
+    bench.open(server=METER)
+    bench.open(server=OTHER_METER)
+    assert bench.send(get(ENERGY), server=METER) == NOT_ASSOCIATED
+    assert bench.send(get(ENERGY), server=OTHER_METER) == ENERGY_READ
+
+
 def test_idle_session_expires() -> None:
     bench = associated()
     assert not bench.session.expired(179_999)
@@ -301,7 +311,7 @@ def test_silent_peer_expires_from_when_it_was_first_looked_at() -> None:
 
 
 def test_half_a_frame_expires_however_slowly_it_grows() -> None:
-    """interop: a header that announces more than follows."""
+    """In the field: a header that announces more than follows."""
     bench = associated()
     bench.feed(frame(get(ENERGY)) + bytes.fromhex("0001001000 01ffff"), 5_000)
     for second in range(6, 15):

@@ -86,12 +86,13 @@ def test_a_list_of_results_longer_than_the_client_takes() -> None:
 
 
 def test_selection_needs_its_bit() -> None:
-    """facts: type-unmatched."""
+    """Type-unmatched."""
     selective = NAME.hex() + "010100"
     bench = associated(proposed=NO_SELECTION)
     assert bench.send(put(target=selective)) == "c501c10c"
     assert bench.send(f"c104c1 02 {selective} {TARGET} 02 {NEW_NAME} {NEW_NAME}") == "c505c1020c00"
     assert bench.meter.written == [ITEM]
+    assert bench.send(put(target=selective, invoke=0x81)) is None  # unconfirmed: refused without a word
     assert associated().send(put(target=selective)) == "c501c100"
 
 

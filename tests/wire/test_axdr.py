@@ -60,7 +60,7 @@ def test_known_octets(octets: str, value: Data) -> None:
 
 
 def test_event_status_word_of_128_bits_needs_the_long_length() -> None:
-    """facts: 04 81 80 and 16 octets."""
+    """Seen on meters: 04 81 80 and 16 octets."""
     word = Data(Tag.BIT_STRING, (128, bytes.fromhex("80000000000000000000140000000000")))
     assert encode(word).hex() == "04818080000000000000000000140000000000"
     assert decode_whole(encode(word)) == word
