@@ -226,3 +226,12 @@ def test_set_is_legal_only_if_negotiated() -> None:
     bench: Bench = associated(proposed=int(Conformance.GET))
     assert bench.send(put()) == UNKNOWN
     assert bench.meter.written == []
+
+
+def test_blocks_of_one_service_never_complete_another() -> None:
+    bench = associated()
+    bench.send(first(b"\x0f"))
+    assert bench.send("c306c1 01 00000002 01 00") == "c701c11000"
+    bench.send("c304c1 0046 000060030aff 01 00 00000001 01 0f")
+    assert bench.send(block(2, b"\x00", last=True)) == abort(18, 2)
+    assert (bench.meter.written, bench.meter.invoked) == ([], [])

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The shipped models against the facts that they are made from, and what a user's own model may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.cosem.compiler import compile_model
+from simulator.cosem.model import Measured, Setting
+from simulator.cosem.registry import load_registry
+from simulator.cosem.spec import model_names
+from simulator.errors import UserError
+from simulator.values import format_obis
+from simulator.wire.axdr import decode_whole
+from simulator.wire.codes import Tag
+
+D1 = "is15959-1ph"
+
+
+def value_of(name: str, code: str) -> Setting | Measured:
+    source = next(o for o in compile_model(name).objects if format_obis(o.logical_name) == code).attributes[1].source
+    assert isinstance(source, Setting | Measured)
+    return source
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_readable_attribute_of_a_shipped_model_is_in_its_object_list(name: str) -> None:
+    model = compile_model(name)
+    for view in model.views.values():
+        listed = set()
+        for class_id, _, logical_name, rights in (element.value for element in decode_whole(view.object_list).value):
+            head = class_id.value.to_bytes(2, "big") + logical_name.value
+            listed |= {head + bytes((a.value[0].value,)) for a in rights.value[0].value if a.value[1].value & 1}
+        assert listed == set(view.readable)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_object_is_in_the_registry_with_its_class(name: str) -> None:
+    model = compile_model(name)
+    registry = load_registry(model.spec.registry)
+    for entry in model.objects:
+        assert registry[format_obis(entry.logical_name)].class_id == entry.interface_class.class_id
+
+
+def test_both_kinds_of_registers_by_one_switch() -> None:
+    floating, whole = value_of(D1, "1.0.1.8.0.255"), value_of(f"{D1}-integer", "1.0.1.8.0.255")
+    assert isinstance(floating, Measured)
+    assert isinstance(whole, Measured)
+    # A physical D1 meter showed float32 847.8488 with scaler 3 (kWh); another make counts Wh in double-long-unsigned.
+    assert floating.encoding.encoder()(847_849).hex() == "174453f656"
+    assert whole.encoding.encoder()(847_849).hex() == "06000cefe9"
+
+
+def test_numbers_beyond_the_wire_type_stop_at_its_end() -> None:
+    source = value_of(f"{D1}-integer", "1.0.12.7.0.255")
+    assert isinstance(source, Measured)
+    assert source.encoding.encoder()(70_000).hex() == "12ffff"
+    assert source.encoding.encoder()(-1).hex() == "120000"
+
+
+def test_capture_lists_have_the_columns_that_real_meters_showed() -> None:
+    profiles = compile_model(D1).profiles
+    counts = {code: len(profiles[code].columns) for code in ("1.0.94.91.0.255", "1.0.99.1.0.255", "1.0.99.2.0.255")}
+    assert counts == {"1.0.94.91.0.255": 22, "1.0.99.1.0.255": 8, "1.0.99.2.0.255": 5}
+    assert profiles["1.0.99.1.0.255"].depth == 3360
+    assert len(profiles["0.0.94.91.10.255"].columns) == 8
+
+
+def test_a_scaler_profile_repeats_the_scalers_of_its_columns() -> None:
+    (row,) = decode_whole(compile_model(D1).profiles["1.0.94.91.4.255"].constant).value
+    pairs = [(cell.value[0].value, cell.value[1].value) for cell in row.value]
+    assert pairs == [(0, 35), (3, 30), (3, 31), (3, 30), (3, 31), (0, 33), (0, 33)]
+
+
+def test_the_public_client_sees_little_and_writes_nothing() -> None:
+    view = compile_model(D1).views[16]
+    assert len(view.visible) < 15
+    assert not view.writable
+    assert not view.methods
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_three_lines_make_a_new_model(tmp_path: Path) -> None:
+    text = f"extends: {D1}\ntitle: A rooftop meter\nvalues: {{0.0.94.91.12.255: {{value: (5-30) A}}}}\n"
+    model = compile_model(write(tmp_path, text))
+    rating = next(o for o in model.objects if format_obis(o.logical_name) == "0.0.94.91.12.255").attributes[1].source
+    assert isinstance(rating, Setting)
+    assert rating.default == b"\x0a\x08(5-30) A"
+    assert len(model.objects) == len(compile_model(D1).objects)
+
+
+def test_a_null_takes_a_key_away(tmp_path: Path) -> None:
+    model = compile_model(write(tmp_path, f"extends: {D1}\nclients: {{80: null}}\nobjects: {{association-fu: null}}\n" + """
+access:
+  public: {80: null}
+  clock: {80: null}
+  image: {80: null}
+  current-association: {80: null}
+  association-fu: null
+  security-fu: {80: null}
+"""))  # fmt: skip
+    assert sorted(model.views) == [16, 32, 48, 64]
+
+
+def test_every_mistake_of_a_model_is_told_where_it_stands(tmp_path: Path) -> None:
+    text = """extends: is15959-1ph
+registers: flaot32
+objects:
+  metering: [1.0.1.99.0.255]
+values:
+  0.0.94.91.9.255: {vlaue: 6}
+  0.0.96.99.0.255: {value: 1}
+"""
+    with pytest.raises(UserError) as error:
+        compile_model(write(tmp_path, text))
+    told = [(m.line, m.message) for m in error.value.mistakes]
+    assert [line for line, _ in told] == [2, 4, 7]
+    assert "did you mean float32" in told[0][1]
+    assert "not in the registry" in told[1][1]
+
+
+def test_a_value_of_the_wrong_type_is_told(tmp_path: Path) -> None:
+    text = f"extends: {D1}\nvalues:\n  0.0.96.1.4.255: {{value: soon}}\n  0.0.94.91.9.255: {{vlaue: 6}}\n"
+    with pytest.raises(UserError) as error:
+        compile_model(write(tmp_path, text))
+    assert [m.line for m in error.value.mistakes] == [3, 4]
+    assert "whole number from 0 to 65535" in error.value.mistakes[0].message
+    assert "did you mean value?" in error.value.mistakes[1].message
+
+
+def test_extending_in_a_circle_is_told(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("extends: mine\n")
+    with pytest.raises(UserError, match="in a circle"):
+        compile_model(write(tmp_path, "extends: other\n"))
+
+
+def test_a_date_time_setting_is_an_octet_string_of_twelve() -> None:
+    source = value_of(D1, "0.0.94.96.22.255")
+    assert isinstance(source, Setting)
+    assert decode_whole(source.default).tag == Tag.OCTET_STRING
