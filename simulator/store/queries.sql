@@ -17,7 +17,7 @@ SET LOCAL session_replication_role = replica
 SET LOCAL session_replication_role = origin
 
 -- name: telemetry
--- Losing the last half second after a crash of the machine is fine for captures: the checkpoint is lost with them.
+-- For captures: what a crash loses, it loses together with the checkpoint that tells of it.
 SET LOCAL synchronous_commit = off
 
 -- name: schema_lock
