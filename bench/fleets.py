@@ -71,6 +71,11 @@ def fleet(place: EmbeddedPostgres, count: int, *, history: str | None = None) ->
             process.terminate()
 
 
+def server_pid(place: EmbeddedPostgres) -> int:
+    """The process whose children are PostgreSQL's own and one for each connection."""
+    return int((place.data / "postmaster.pid").read_text().split()[0])
+
+
 def _password(clients: list[dict[str, str | int]]) -> str:
     return next(str(client["password"]) for client in clients if client["sap"] == READER)
 

@@ -117,7 +117,7 @@ class Fleet:
         checkpoints = await self.store.checkpoints()
         for cohort in self.cohorts:
             if cohort.name in checkpoints:
-                cohort.resume(checkpoints[cohort.name])
+                cohort.resume(checkpoints[cohort.name], stored.installed_ms)
             else:
                 cohort.begin(stored.installed_ms)
         await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)

@@ -139,25 +139,30 @@ class Store:
     async def obis_ids(self) -> dict[str, int]:
         return dict(await self._read("obis_ids"))
 
-    async def write(self, batches: Sequence[Rows], *, checkpoint: Checkpoint | None = None) -> None:
+    async def write(
+        self, batches: Sequence[Rows], *, checkpoint: Checkpoint | None = None, durable: bool = False
+    ) -> None:
         """All of it or nothing, in one transaction; calls take turns.
 
         With a checkpoint it does not wait for the disk, and a server that is killed may forget the last half second of
         such writes. The cohort's next write then raises StoreUnavailable: whenever a write has raised that,
-        `checkpoints()` tells from where on to write again. A write without a checkpoint is durable when it returns.
+        `checkpoints()` tells from where on to write again. A write without a checkpoint, and one that is asked to
+        be, is durable when it returns.
         """
         async with self._writer.transaction() as connection:
             if checkpoint is not None:
                 self._refuse_a_gap(checkpoint.cohort)
-                await connection.execute(query("telemetry"))
+                if not durable:
+                    await connection.execute(query("telemetry"))
                 await connection.execute(query("put_checkpoint"), asdict(checkpoint))
             for rows in batches:
                 await self._copy(connection, rows)
         if checkpoint is not None:
             self._epochs[checkpoint.cohort] = self._writer.epoch
 
-    async def checkpoints(self) -> dict[str, Checkpoint]:
-        return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints")}
+    async def checkpoints(self, cohort: str | None = None) -> dict[str, Checkpoint]:
+        """By cohort: all, or the one that is named."""
+        return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints", cohort=cohort)}
 
     async def meters(self) -> list[MeterRow]:
         """All meters, ordered by meter_number."""

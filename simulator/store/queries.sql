@@ -87,6 +87,7 @@ ON CONFLICT (cohort) DO UPDATE SET settled_ms = excluded.settled_ms, columns = e
 
 -- name: checkpoints
 SELECT cohort, settled_ms, columns FROM sim.checkpoints
+WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s
 
 -- name: copy_rows
 COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)
