@@ -52,7 +52,8 @@ def home() -> Iterator[EmbeddedPostgres]:
 def fleet(place: EmbeddedPostgres, count: int, *, history: str | None = None) -> Iterator[Fleet]:
     """A running fleet that has said that it is ready."""
     port = _free_port()
-    command = [Path(sys.executable).with_name("meterfleet"), "spawn", str(count), "--home", place.home, "--json"]
+    program = str(Path(sys.executable).with_name("meterfleet"))
+    command = [program, "spawn", str(count), "--home", str(place.home), "--json"]
     command += ["--start", START, "--listen", f"wrapper,address={_FIRST_ADDRESS},port={port}"]
     command += ["--history", history] if history else []
     log = place.home / "spawn.log"

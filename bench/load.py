@@ -162,16 +162,16 @@ async def _measure(plan: Plan) -> Outcome:
     del kept
     if tally.fault or after.done == before.done:
         sys.exit(tally.fault or "no answer came")
-    return _outcome(Sample(*(late - early for early, late in zip(before, after, strict=True))))
+    return _between(before, after)
 
 
-def _outcome(window: Sample) -> Outcome:
-    strangers_s = window.all_s - window.server_s - window.others_s - window.own_s
+def _between(before: Sample, after: Sample) -> Outcome:
+    wall_s, done, server_s, others_s, own_s, all_s = (late - early for early, late in zip(before, after, strict=True))
     return Outcome(
-        rate=window.done / window.wall_s,
-        cpu_us=window.server_s / window.done * 1e6,
-        others_us=window.others_s / window.done * 1e6,
-        disturbance=max(strangers_s, 0.0) / window.wall_s,
+        rate=done / wall_s,
+        cpu_us=server_s / done * 1e6,
+        others_us=others_s / done * 1e6,
+        disturbance=max(all_s - server_s - others_s - own_s, 0.0) / wall_s,
     )
 
 
