@@ -194,7 +194,7 @@ class Fleet:
             self._pace.step(span_ms)
         target_ms = self._pace.target_ms()
         self._clock_changed.set()
-        while self._pace.speed == 0 and self._kernel_behind(target_ms):
+        while self._kernel_behind(target_ms):
             await asyncio.sleep(_STEP_POLL_S)
         return {"now_ms": self.now_ms(), "speed": self._pace.speed}
 
