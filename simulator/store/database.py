@@ -176,6 +176,10 @@ class Store:
                 await self._copy_into(connection, sql.Identifier("pg_temp", "staged_meters"), rows)
             await connection.execute(query("merge_meters"))
 
+    async def delete_meters(self, meter_numbers: Sequence[str]) -> list[str]:
+        """Meters and every row that belongs to them; returns the numbers that were there."""
+        return [number for (number,) in await self._read("delete_meters", meter_numbers=list(meter_numbers))]
+
     async def set_status(self, status: str, *, meter_numbers: Sequence[str] | None = None) -> None:
         """Of the named meters, or of all."""
         numbers = None if meter_numbers is None else list(meter_numbers)

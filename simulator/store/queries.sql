@@ -37,6 +37,9 @@ SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 -- name: lock_fleet
 SELECT pg_try_advisory_lock(1297368660, 2)
 
+-- name: unlock_fleet
+SELECT pg_advisory_unlock_all()
+
 -- name: fleet
 SELECT name, seed, version, spec, installed_ms, clock_ms, speed FROM sim.fleet
 
@@ -91,6 +94,9 @@ WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s
 
 -- name: copy_rows
 COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)
+
+-- name: delete_meters
+DELETE FROM sim.meters WHERE meter_number = ANY(%(meter_numbers)s) RETURNING meter_number
 
 -- name: drop_schema
 DROP SCHEMA IF EXISTS sim CASCADE

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from psycopg.pq import TransactionStatus
 
@@ -58,6 +58,9 @@ class Writer:
     async def close(self) -> None:
         self._fenced = False
         if self._connection is not None:
+            with suppress(StoreUnavailable), store_errors():
+                # Closing gives the lock back too, but some time later; the next process may be waiting for it.
+                await self._connection.execute(query("unlock_fleet"))
             await self._connection.close()
 
     async def _ready(self) -> Connection:
