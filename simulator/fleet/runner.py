@@ -66,6 +66,7 @@ class Fleet:
         self._captures: asyncio.Task[None] | None = None
         self._store_away = False
         self._kernel = Kernel(0)
+        self._due_ms = 0
         self._pace = Pace(0, 0.0)
 
     # -- opening ------------------------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ class Fleet:
         around = Surroundings(world, self.store, codes, self.now_ms)
         self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around)))
         start_ms = await (self._begin() if stored is None else self._resume(stored))
-        self._kernel = Kernel(start_ms)
+        self._kernel, self._due_ms = Kernel(start_ms), start_ms
         self._pace = Pace(start_ms, 0.0)
         await self._catch_up(start_ms, progress)
 
@@ -169,14 +170,11 @@ class Fleet:
     def now_ms(self) -> int:
         """The simulated instant; never past an event that has not happened yet."""
         target_ms = self._pace.target_ms()
-        due_ms = self._kernel.next_instant()
-        return target_ms if due_ms is None or target_ms < due_ms else due_ms
+        return target_ms if target_ms < self._due_ms else self._due_ms
 
     async def _run_kernel(self) -> None:
         while True:
-            due_ms = self._kernel.next_instant()
-            assert due_ms is not None  # a capture is always scheduled
-            wait_s = self._pace.wait_s(due_ms)
+            wait_s = self._pace.wait_s(self._due_ms)
             if wait_s != 0.0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._clock_changed.wait(), wait_s)
@@ -185,6 +183,13 @@ class Fleet:
             if self._captures is not None and not self._captures.done():
                 await asyncio.wait({self._captures})  # simulated time waits for the store, never the other way round
             self._kernel.step()
+            self._note_due()
+
+    def _note_due(self) -> None:
+        """Remembers when something happens next; every reading of the clock asks for it."""
+        due_ms = self._kernel.next_instant()
+        assert due_ms is not None  # a capture is always scheduled
+        self._due_ms = due_ms
 
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
@@ -200,9 +205,8 @@ class Fleet:
         return {"now_ms": self.now_ms(), "speed": self._pace.speed}
 
     def _kernel_behind(self, target_ms: int) -> bool:
-        due_ms = self._kernel.next_instant()
         busy = self._captures is not None and not self._captures.done()
-        return busy or (due_ms is not None and due_ms <= target_ms)
+        return busy or self._due_ms <= target_ms
 
     def _schedule_capture(self) -> None:
         block_ms = self.cohorts[0].calendar.block_ms
@@ -259,11 +263,13 @@ class Fleet:
             for opened in open_sockets(listen, self.spec.count):
                 self._servers.append(await self._server(loop, listen, opened))
         if not self._servers:
+            await self._close()  # its meters do not run
             places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
         await self._remember_clock()
         self._schedule_capture()
+        self._note_due()
         return len(self._servers)
 
     async def _server(self, loop: asyncio.AbstractEventLoop, listen: Listen, opened: socket.socket) -> asyncio.Server:
