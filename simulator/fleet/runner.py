@@ -67,6 +67,7 @@ class Fleet:
         self._store_away = False
         self._kernel = Kernel(0)
         self._due_ms = 0
+        self._capturing_ms = 0
         self._pace = Pace(0, 0.0)
 
     # -- opening ------------------------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ class Fleet:
 
     def _kernel_behind(self, target_ms: int) -> bool:
         busy = self._captures is not None and not self._captures.done()
-        return busy or self._due_ms <= target_ms
+        return self._due_ms <= target_ms or (busy and self._capturing_ms <= target_ms)
 
     def _schedule_capture(self) -> None:
         block_ms = self.cohorts[0].calendar.block_ms
@@ -214,7 +215,8 @@ class Fleet:
         self._kernel.schedule(due_ms, Priority.CAPTURE, self._capture)
 
     def _capture(self) -> None:
-        self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
+        self._capturing_ms = self._kernel.now
+        self._captures = asyncio.ensure_future(self._capture_all(self._capturing_ms))
         self._schedule_capture()
 
     async def _capture_all(self, due_ms: int) -> None:
