@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
+_BLOCKS_AT_ONCE = 48
 _STEP_POLL_S = 0.01
 _SERVER_ADDRESS = 1
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
@@ -67,7 +68,9 @@ class Fleet:
         self._store_away = False
         self._kernel = Kernel(0)
         self._due_ms = 0
-        self._capturing_ms = 0
+        self._capturing_ms = 0  # the block end up to which a capture is under way
+        self._capture_ms = 0  # the next block end
+        self._held_back = 0  # block ends that the next capture brings along
         self._pace = Pace(0, 0.0)
 
     # -- opening ------------------------------------------------------------------------------------------------
@@ -211,13 +214,20 @@ class Fleet:
 
     def _schedule_capture(self) -> None:
         block_ms = self.cohorts[0].calendar.block_ms
-        due_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
-        self._kernel.schedule(due_ms, Priority.CAPTURE, self._capture)
+        self._capture_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
+        self._kernel.schedule(self._capture_ms, Priority.CAPTURE, self._capture)
 
     def _capture(self) -> None:
-        self._capturing_ms = self._kernel.now
-        self._captures = asyncio.ensure_future(self._capture_all(self._capturing_ms))
+        """A block has ended. A clock that is behind takes up to a day of blocks in one pass, if nothing lies between."""
+        due_ms = self._kernel.now
         self._schedule_capture()
+        next_ms = self._kernel.next_instant()
+        self._held_back += 1
+        if self._held_back < _BLOCKS_AT_ONCE and next_ms == self._capture_ms <= self._pace.target_ms():
+            return
+        self._held_back = 0
+        self._capturing_ms = due_ms
+        self._captures = asyncio.ensure_future(self._capture_all(due_ms))
 
     async def _capture_all(self, due_ms: int) -> None:
         """One block for every cohort; if the store is away, a later capture brings what is missing."""

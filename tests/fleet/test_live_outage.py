@@ -134,10 +134,12 @@ def test_a_database_that_stays_away_for_a_while(server: EmbeddedPostgres) -> Non
             first = judge.get(3, ENERGY).value
             assert live.goes_on(200)
             assert judge.get(3, ENERGY).value >= first
+            eventually(lambda: "captures wait" in fleet.log.read_text())  # so there is something to bring later
             server.start()
             eventually(lambda: judge.set(1, MESSAGE, 2, b"\x0a\x03new") == OK)
             assert judge.get(1, MESSAGE).octets == b"\x0a\x03new"
             eventually(lambda: newest(fleet) > before + dt.timedelta(hours=2))
+            eventually(lambda: "missing captures are written" in " ".join(fleet.log.read_text().split()))
             assert len(judge.rows(BLOCK)) >= 9
             assert judge.act(*RESET) == OK
         assert set(live.results) == {OK}
