@@ -117,7 +117,7 @@ class Fleet:
         checkpoints = await self.store.checkpoints()
         for cohort in self.cohorts:
             if cohort.name in checkpoints:
-                cohort.resume(checkpoints[cohort.name])
+                cohort.resume(checkpoints[cohort.name], stored.installed_ms)
             else:
                 cohort.begin(stored.installed_ms)
         await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
@@ -194,7 +194,7 @@ class Fleet:
             self._pace.step(span_ms)
         target_ms = self._pace.target_ms()
         self._clock_changed.set()
-        while self._pace.speed == 0 and self._kernel_behind(target_ms):
+        while self._kernel_behind(target_ms):
             await asyncio.sleep(_STEP_POLL_S)
         return {"now_ms": self.now_ms(), "speed": self._pace.speed}
 
