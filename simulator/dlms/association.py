@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from simulator.dlms.legality import TABLE, State
 from simulator.dlms.hls import Trial
+from simulator.dlms.legality import TABLE, State
 from simulator.dlms.limits import Limits
 from simulator.dlms.opening import Negotiated
 from simulator.dlms.shield import Form, Shield

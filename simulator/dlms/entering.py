@@ -64,9 +64,7 @@ def enter(
     return Entered(verdict.aare, association, protection, verdict.wants_answer, login)
 
 
-def _unsealed(
-    device: LogicalDevice, rules: AssociationRules, aarq: Aarq
-) -> tuple[Shield, Revealed | None] | Refusal:
+def _unsealed(device: LogicalDevice, rules: AssociationRules, aarq: Aarq) -> tuple[Shield, Revealed | None] | Refusal:
     shield = Shield(device.protection(rules.client), title_of(aarq))
     information = aarq.user_information or b""
     if information[:1] != bytes((GLO_INITIATE_REQUEST,)):
@@ -135,7 +133,8 @@ def prove(association: Association, apdu: bytes) -> tuple[bytes | Refusal, bool 
     """The answer to HLS pass 3 and whether the client is in; None: it was not pass 3. Raises PeerError."""
     trial, shield = association.trial, association.shield
     request = decode_request(apdu)
-    assert trial is not None and isinstance(request, ActionNormal)
+    assert trial is not None
+    assert isinstance(request, ActionNormal)
     if not hls.is_reply(trial, request):
         return NOT_ASSOCIATED, None
     protection = association.device.protection(association.client)

@@ -16,7 +16,6 @@ from simulator.wire.ciphering import (
     COMPRESSED,
     DED_OF,
     DEDICATED_TAGS,
-    ENCRYPTED,
     GENERAL_DED,
     GENERAL_GLO,
     GLO_INITIATE_REQUEST,
@@ -30,6 +29,7 @@ from simulator.wire.ciphering import (
     Key,
     decode,
     encode,
+    required,
 )
 from simulator.wire.refusal import Refusal
 
@@ -38,14 +38,14 @@ UNDER_PROTECTED = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.OPERATION_NOT_POS
 _SUITE = 0
 _PLAIN_REQUESTS = frozenset({0x01, 0xC0, 0xC1, 0xC3, 0xD9})
 _ANSWER_TAGS = {GLO_INITIATE_REQUEST: GLO_INITIATE_RESPONSE}
-_HIGHEST_OF_VERSION_0 = 3
 
 
 class Form(NamedTuple):
-    """How a request was protected: its envelope's tag and its security control."""
+    """How a request was protected. Its answer goes under the same key, even if the request has changed the key."""
 
-    tag: int
+    tag: int  # of the envelope
     control: int
+    key: Key
 
 
 class Revealed(NamedTuple):
@@ -90,18 +90,18 @@ class Shield:
         if plain is None or not _is_what_it_says(envelope, plain):
             return UNDECIPHERABLE
         self._accept(envelope)
-        return Revealed(plain, Form(envelope.tag, control))
+        answer_key = self.protection.key() if control & BROADCAST else key
+        return Revealed(plain, Form(envelope.tag, control, answer_key))
 
     def cover(self, apdu: bytes, form: Form) -> bytes:
         """An answer in the form of its request, with more protection if the policy wants more of answers."""
         control = (form.control & PROTECTED) | required(self.protection.policy, answer=True)
-        key = self._dedicated if form.tag in DEDICATED_TAGS and self._dedicated else self.protection.key()
         title, counter = self.protection.title, self.protection.next_counter()
         tag = form.tag
         if tag not in (GENERAL_GLO, GENERAL_DED):
             table = DED_OF if tag in DEDICATED_TAGS else GLO_OF
             tag = _ANSWER_TAGS.get(tag) or table[apdu[0]]
-        return encode(Envelope(tag, title, control, counter, key.protect(control, title, counter, apdu)))
+        return encode(Envelope(tag, title, control, counter, form.key.protect(control, title, counter, apdu)))
 
     def _key(self, envelope: Envelope) -> Key | None:
         broadcast = bool(envelope.control & BROADCAST)
@@ -126,14 +126,6 @@ class Shield:
             return
         self.lowest_before = self.protection.lowest()
         self.protection.accept(envelope.counter, broadcast=bool(envelope.control & BROADCAST))
-
-
-def required(policy: int, *, answer: bool = False) -> int:
-    """The protection that a security policy demands, as bits of the security control (Blue Book 4.4.7)."""
-    if policy <= _HIGHEST_OF_VERSION_0:
-        return (policy & 1 and AUTHENTICATED) | (policy & 2 and ENCRYPTED)
-    bits = policy >> (5 if answer else 2)  # 2 authenticated request, 3 encrypted request; 5 and 6 of the response
-    return (bits & 1 and AUTHENTICATED) | (bits & 2 and ENCRYPTED)
 
 
 def _is_what_it_says(envelope: Envelope, plain: bytes) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from simulator.dlms.session import Session
-from simulator.ports import Answer, Get, LogicalDevice, Request, Set
+from simulator.ports import Answer, Get, LogicalDevice, Request, Reserve, Set
 
 log = logging.getLogger(__name__)
 
@@ -164,4 +164,6 @@ def _ask(device: LogicalDevice, request: Request, index: int) -> Answer | Awaita
         return device.get(request.client, request.items[index])
     if isinstance(request, Set):
         return device.set(request.client, request.items[index])
+    if isinstance(request, Reserve):
+        return device.reserve(request.client)
     return device.act(request.client, request.items[index])

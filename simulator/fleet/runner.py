@@ -147,6 +147,14 @@ class Fleet:
                 cohort, row = places[value.meter_id]
                 key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
                 cohort.overrides[row, key] = value.encoded
+        for stored in await self.store.keys():
+            if stored.meter_id in places:
+                cohort, row = places[stored.meter_id]
+                cohort.vault.put_key(row, stored.client, stored.name, stored.key)
+        for counter in await self.store.counters():
+            if counter.meter_id in places:
+                cohort, row = places[counter.meter_id]
+                cohort.vault.restore(row, counter)
 
     async def _catch_up(self, to_ms: int, progress: Progress | None) -> None:
         """Capture what lies between the last captured block and the start: the history, or the time while stopped."""
@@ -237,8 +245,14 @@ class Fleet:
             now_ms = monotonic_ms()
             for connection in list(self.connections):
                 connection.expire(now_ms)
+            await self._settle_counters()
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
+
+    async def _settle_counters(self, *, all_of_them: bool = False) -> None:
+        with contextlib.suppress(StoreError):
+            for cohort in self.cohorts:
+                await cohort.vault.settle(all_of_them=all_of_them)
 
     async def _remember_clock(self) -> None:
         now_ms = self.now_ms()
@@ -305,6 +319,9 @@ class Fleet:
             connection.close()
         if self._captures is not None:
             await asyncio.wait({self._captures})
+        if writing := [task for cohort in self.cohorts for task in cohort.writing]:
+            await asyncio.wait(writing)
+        await self._settle_counters(all_of_them=True)
         with contextlib.suppress(StoreError):
             await self.store.save_clock(self.now_ms())
             await self.store.set_status("STOPPED")

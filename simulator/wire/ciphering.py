@@ -37,6 +37,7 @@ PLAIN_OF: Mapping[int, int] = {
 DEDICATED_TAGS = frozenset({GENERAL_DED, *DED_OF.values()})
 REQUEST_TAGS = frozenset({GENERAL_GLO, GENERAL_DED, 0xC8, 0xC9, 0xCB, 0xD0, 0xD1, 0xD3})
 
+_HIGHEST_OF_VERSION_0 = 3  # security_policy as a number
 _HEADER = struct.Struct(">BI")  # security control, invocation counter
 _LONGEST_HEAD = 4 + _HEADER.size + TAG_OCTETS  # envelope tag and length, header, authentication tag
 
@@ -109,13 +110,21 @@ def encode(envelope: Envelope) -> bytes:
     return head + encode_length(_HEADER.size + len(text)) + _HEADER.pack(control, counter) + text
 
 
+def required(policy: int, *, answer: bool = False) -> int:
+    """The protection that a security policy demands, as bits of the security control (Blue Book 4.4.7)."""
+    if policy <= _HIGHEST_OF_VERSION_0:
+        return (policy & 1 and AUTHENTICATED) | (policy & 2 and ENCRYPTED)
+    bits = policy >> (5 if answer else 2)  # 2 authenticated request, 3 encrypted request; 5 and 6 of the response
+    return (bits & 1 and AUTHENTICATED) | (bits & 2 and ENCRYPTED)
+
+
 def overhead(tag: int) -> int:
     """How many octets an envelope adds at most to its APDU."""
     return _LONGEST_HEAD + (1 + TITLE_OCTETS if tag in (GENERAL_GLO, GENERAL_DED) else 0)
 
 
 def unwrap(master_key: bytes, wrapped: bytes) -> bytes | None:
-    """A key out of its AES key wrap (RFC 3394, Blue Book 4.4.7); None if the master key is another or it was changed."""
+    """A key out of its AES key wrap (RFC 3394); None if it was wrapped with another master key, or changed since."""
     try:
         return aes_key_unwrap(master_key, wrapped)
     except (InvalidUnwrap, ValueError):

@@ -156,14 +156,6 @@ def test_public_client_may_name_mechanism_0_but_no_other() -> None:
     assert diagnosis(Bench().open(**low_level(mechanism=1))) == (1, "user", 11)
 
 
-def test_hls_clients_stay_out_until_there_are_passes() -> None:
-    bench = Bench()
-    assert diagnosis(bench.open(HIGH, **low_level(bytes(16), mechanism=5))) == (1, "user", 11)
-    assert diagnosis(bench.open(HIGH, **low_level(mechanism=1))) == (1, "user", 11)
-    assert diagnosis(bench.open(HIGH)) == (1, "user", 14)
-    assert not is_open(bench, HIGH)
-
-
 def test_unknown_client_is_rejected() -> None:
     bench = Bench()
     reply = bench.open(NOBODY)

@@ -77,10 +77,6 @@ def test_every_service_without_its_bits(service: bytes) -> None:
         "16 01 02 fa00 01 00",  # unconfirmed Write
         "d9 40000001 00 01 01 0003 0100010800ff 02 01 00",  # ACCESS
         "e0 80 0001 0000 00",  # general block transfer
-        "c8 05 30 00000001",  # glo-get-request outside a ciphered association
-        "d0 05 30 00000001",
-        "db 08 4d54460000000001 05 30 00000001",
-        "dc 00",
         "0f 00000001 00 00",  # data notification: a server's own
         "c401c10000",  # a response
         "00",
@@ -98,6 +94,16 @@ def test_services_that_are_not_here(apdu: str) -> None:
     assert bench.send(get(ENERGY)) == ENERGY_READ
 
 
+@pytest.mark.parametrize(
+    "apdu", ["c8 05 30 00000001", "d0 05 30 00000001", "db 08 4d54460000000001 05 30 00000001", "dc 00"]
+)
+def test_what_is_ciphered_belongs_into_a_ciphered_association(apdu: str) -> None:
+    assert Bench().send(apdu) == NOT_ASSOCIATED
+    bench = associated()
+    assert bench.send(apdu) == UNKNOWN
+    assert bench.send(get(ENERGY)) == ENERGY_READ
+
+
 def test_an_empty_frame_is_answered() -> None:
     assert Bench().send("") == UNKNOWN
     assert associated().send("") == UNKNOWN
@@ -107,7 +113,7 @@ def test_another_client_is_not_associated() -> None:
     bench = associated(PUBLIC)
     assert bench.send(get(ENERGY), client=READER) == NOT_ASSOCIATED
     assert bench.send(get(ENERGY), client=NOBODY) == NOT_ASSOCIATED
-    assert bench.send("c8", client=READER) == UNKNOWN
+    assert bench.send("c7", client=READER) == UNKNOWN
     assert bench.send(get(ENERGY)) == ENERGY_READ
 
 
