@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import meter_entry
+from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.runner import Fleet, RunOptions, event_line
 from simulator.fleet.spec import FleetSpec
@@ -60,12 +62,16 @@ def spawn(
     block_minutes: Annotated[
         int | None, typer.Option(help="Block load interval: 15, 30 or 60 [default: the model's].")
     ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial [default: from the seed].")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
 ) -> None:
     """Start N meters and serve them until Ctrl-C; the same command again goes on where this one stopped."""
     compiled = compile_model(model)
+    key_file = read_keys(keys) if keys else None
     spec = FleetSpec(
         count=count,
         model=model,
@@ -74,8 +80,9 @@ def spawn(
         block_minutes=block_minutes or compiled.spec.block_minutes,
         history_ms=_duration(history) if history else 0,
         start_ms=_instant(start) if start else None,
+        keys=key_file.digest if key_file else None,
     )
-    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed)
+    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed, key_file)
     console = Console(stderr=True)
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
@@ -106,9 +113,9 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
 
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:
-    identity = fleet.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
+    cohort, row = fleet.cohorts[index // COHORT_METERS], index % COHORT_METERS
     host, port = fleet.options.listens[0].place_of(index)
-    return meter_entry(identity, fleet.model, host=host, port=port)
+    return meter_entry(cohort.identities[row], fleet.model, host=host, port=port, given=cohort.vault.given(row))
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:

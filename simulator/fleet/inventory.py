@@ -6,22 +6,26 @@ Secrets leave the program here and nowhere else.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from simulator.cosem.model import Model
-from simulator.meter.identity import Identity
+from simulator.meter.identity import Given, Identity, key_of, secret_of
 
 _SERVER_ADDRESS = 1
-_LISTED = (16, 32, 48)
+_LISTED = (16, 32, 48, 80)
 CSV_COLUMNS = (
     "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "system_title",
     "client_16_auth", "client_32_auth", "client_32_password", "client_48_auth", "client_48_secret",
-    "client_48_ek", "client_48_ak",
+    "client_48_ek", "client_48_ak", "client_48_master", "client_80_auth", "client_80_secret", "client_80_ek",
+    "client_80_ak", "client_80_master",
 )  # fmt: skip
 
 
-def meter_entry(identity: Identity, model: Model, *, host: str, port: int) -> dict[str, Any]:
-    """One meter, as the ready event and `inventory --json` show it."""
+def meter_entry(
+    identity: Identity, model: Model, *, host: str, port: int, given: Given = MappingProxyType({})
+) -> dict[str, Any]:
+    """One meter, as the ready event and `inventory --json` show it; `given`: keys that do not follow from the seed."""
     return {
         "serial": identity.serial,
         "device_id": identity.device_id,
@@ -31,18 +35,19 @@ def meter_entry(identity: Identity, model: Model, *, host: str, port: int) -> di
         "framing": "wrapper",
         "server": _SERVER_ADDRESS,
         "system_title": identity.system_title.hex(),
-        "clients": [_client(identity, model, client) for client in _LISTED if client in model.spec.clients],
+        "clients": [_client(identity, given, model, client) for client in _LISTED if client in model.spec.clients],
     }
 
 
-def _client(identity: Identity, model: Model, client: int) -> dict[str, Any]:
+def _client(identity: Identity, given: Given, model: Model, client: int) -> dict[str, Any]:
     mechanism = model.spec.clients[client].mechanism
     if mechanism == 0:
         return {"sap": client, "auth": "none"}
+    secret = secret_of(identity, given, client, mechanism)
     if mechanism == 1:
-        return {"sap": client, "auth": "lls", "password": identity.password(client)}
-    keys = {name: identity.key(name).hex() for name in ("ek", "ak")}
-    return {"sap": client, "auth": f"hls{mechanism}", "secret": identity.key(f"hls{client}").hex(), **keys}
+        return {"sap": client, "auth": "lls", "password": secret.decode("utf-8", "backslashreplace")}
+    keys = {name: key_of(identity, given, client, name).hex() for name in ("ek", "ak", "master")}
+    return {"sap": client, "auth": f"hls{mechanism}", "secret": secret.hex(), **keys}
 
 
 def csv_row(entry: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.fleet.connection import Connection, Devices, monotonic_ms
 from simulator.fleet.control import obey
+from simulator.fleet.keyfile import KeyFile
 from simulator.fleet.listen import Listen, open_sockets
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import Pace, wall_now_ms
@@ -32,7 +33,7 @@ from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
 from simulator.store.database import Store
-from simulator.store.rows import FleetRow, ObisRow
+from simulator.store.rows import FleetRow, ObisRow, SecurityKey
 from simulator.values import MS_PER_DAY, attribute_key, parse_obis
 from simulator.world.kernel import Kernel, Priority
 from simulator.world.shapes import load_world
@@ -50,6 +51,7 @@ Progress = Callable[[int, int], None]  # meter-blocks done, of all
 class RunOptions:
     listens: Sequence[Listen]
     speed: float = 1.0
+    keys: KeyFile | None = None
 
 
 class Fleet:
@@ -83,7 +85,7 @@ class Fleet:
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
             raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
         around = Surroundings(world, self.store, codes, self.now_ms)
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around)))
+        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles())))
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self._kernel = Kernel(start_ms)
         self._pace = Pace(start_ms, 0.0)
@@ -110,8 +112,26 @@ class Fleet:
         for cohort in self.cohorts:
             cohort.begin(installed_ms)
         await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await self._take_keys()
         await self.store.save_fleet(self._row(installed_ms, start_ms))
         return start_ms
+
+    def _titles(self) -> dict[str, bytes]:
+        meters = self.options.keys.meters if self.options.keys else {}
+        return {serial: meter.title for serial, meter in meters.items() if meter.title}
+
+    async def _take_keys(self) -> None:
+        """From the key file into the store, once: what clients change afterwards stays changed."""
+        meters = self.options.keys.meters if self.options.keys else {}
+        rows = []
+        for cohort in self.cohorts:
+            for row, identity in enumerate(cohort.identities):
+                given = meters[identity.serial].keys if identity.serial in meters else {}
+                for (client, name), key in given.items():
+                    cohort.vault.put_key(row, client, name, key)
+                    rows.append(SecurityKey(identity.id, client, name, key))
+        if rows:
+            await self.store.put_keys(rows)
 
     async def _resume(self, stored: FleetRow) -> int:
         checkpoints = await self.store.checkpoints()

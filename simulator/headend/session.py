@@ -17,6 +17,7 @@ from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.secure import GXDLMSSecureClient
 
+from simulator.headend.ciphering import Keys, prepare
 from simulator.headend.failures import (
     INITIATE_ERRORS,
     PROVIDER_DIAGNOSTICS,
@@ -48,11 +49,13 @@ class Session:
         mechanism: int,
         max_pdu: int,
         conformance: Conformance | int | None,
+        keys: Keys | None = None,
         logger: logging.Logger | None,
     ) -> None:
         self.protocol: Any = GXDLMSSecureClient(
             True, client, server, Authentication(mechanism), password, InterfaceType.WRAPPER
         )
+        prepare(self.protocol, keys)
         self.protocol.maxReceivePDUSize = max_pdu
         if conformance is not None:
             self.protocol.proposedConformance = _mirrored(conformance)
@@ -66,9 +69,11 @@ class Session:
         """The negotiated conformance block, bits as in `wire.codes.Conformance`."""
         return _mirrored(self.protocol.negotiatedConformance)
 
-    def open(self, link: Link) -> None:
-        """Associate over a connection, which is closed if that fails."""
+    def open(self, link: Link, *, counter: int | None = None) -> None:
+        """Associate over a connection, which is closed if that fails; `counter`: the first to cipher with."""
         self._link = link
+        if counter is not None:
+            self.protocol.ciphering.invocationCounter = counter
         try:
             self._associate(link)
         except BaseException:

@@ -8,7 +8,6 @@ from dlms_bench import (
     ENERGY,
     ENERGY_VALUE,
     EVERYTHING,
-    HIGH,
     METER,
     NOBODY,
     NOT_ASSOCIATED,
