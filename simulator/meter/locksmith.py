@@ -106,12 +106,12 @@ async def _transfer(device: Device, owner: int, items: Sequence[Data]) -> Action
     await device.cohort.around.store.put_keys(
         [SecurityKey(device.id, owner, name, key) for name, key in keys.items()],
         fresh=[CounterRow(device.id, owner, name, 0) for name in series],
+        batches=[event(device, _GLOBAL_KEYS_CHANGED, "global keys changed")],
     )
     for name, key in keys.items():
         vault.put_key(row, owner, name, key)
     for name in series:
         vault.start_anew(row, owner, name)
-    note(device, _GLOBAL_KEYS_CHANGED, "global keys changed")
     return ActionResult.SUCCESS
 
 
@@ -123,41 +123,39 @@ async def change_secret(device: Device, owner: int, secret: bytes) -> DataAccess
     fits = len(secret) == KEY_OCTETS if spec.mechanism == AES_ECB else _SHORTEST <= len(secret) <= _LONGEST
     if not fits:
         return DataAccessResult.OTHER_REASON
+    changed = event(device, _HLS_CHANGED.get(spec.name, _LLS_CHANGED), f"secret of client {owner} changed")
     try:
-        await device.cohort.around.store.put_keys([SecurityKey(device.id, owner, "secret", secret)])
+        await device.cohort.around.store.put_keys([SecurityKey(device.id, owner, "secret", secret)], batches=[changed])
     except StoreUnavailable:
         return DataAccessResult.TEMPORARY_FAILURE
     device.cohort.vault.put_key(device.row, owner, "secret", secret)
-    note(device, _HLS_CHANGED.get(spec.name, _LLS_CHANGED), f"secret of client {owner} changed")
     return DataAccessResult.SUCCESS
 
 
 def login(device: Device, client: int, *, granted: bool) -> None:
-    """Counted, and a failure logged; what a client may expect then is in the vault."""
-    now_ms = device.cohort.around.now_ms()
-    device.cohort.vault.login(device.row, client, now_ms, granted=granted)
-    if not granted:
-        note(device, _LOGIN_FAILED, f"login of client {client} refused")
-
-
-def note(device: Device, code: int, words: str) -> None:
-    """An event of the transaction log, written when the store comes to it: nobody waits for it."""
+    """Counted; a failure is an event, written when the store comes to it: nobody waits for that."""
     cohort = device.cohort
-    local_s = cohort.calendar.local_s(cohort.around.now_ms())
-    rows = encode_rows(
+    cohort.vault.login(device.row, client, cohort.around.now_ms(), granted=granted)
+    if not granted:
+        task = asyncio.ensure_future(_write(device, event(device, _LOGIN_FAILED, f"login of client {client} refused")))
+        cohort.writing.add(task)
+        task.add_done_callback(cohort.writing.discard)
+
+
+def event(device: Device, code: int, words: str) -> Rows:
+    """A row of the transaction log."""
+    cohort = device.cohort
+    return encode_rows(
         "event_logs",
         {
             "meter_id": Uuid(cohort.ids[device.row : device.row + 1]),
             "obis_code_id": Int4(cohort.around.codes[_TRANSACTIONS]),
-            "event_timestamp": Timestamp(np.array([local_s])),
+            "event_timestamp": Timestamp(np.array([cohort.calendar.local_s(cohort.around.now_ms())])),
             "event_code": Int4(code),
             "event_type": Text("ACCESS"),
             "description": Text(words),
         },
     )
-    task = asyncio.ensure_future(_write(device, rows))
-    cohort.writing.add(task)
-    task.add_done_callback(cohort.writing.discard)
 
 
 async def _write(device: Device, rows: Rows) -> None:

@@ -201,8 +201,10 @@ class Store:
     async def attributes(self) -> list[AttributeValue]:
         return [AttributeValue(*row) for row in await self._read("attributes")]
 
-    async def put_keys(self, rows: Sequence[SecurityKey], *, fresh: Sequence[CounterRow] = ()) -> None:
-        """All or none, durable; `fresh` counters begin anew with the new keys."""
+    async def put_keys(
+        self, rows: Sequence[SecurityKey], *, fresh: Sequence[CounterRow] = (), batches: Sequence[Rows] = ()
+    ) -> None:
+        """All or none, durable; `fresh` counters begin anew with the new keys, `batches` tell of the change."""
         async with self._transaction() as connection:
             await connection.execute(
                 query("put_keys"),
@@ -214,6 +216,8 @@ class Store:
                 },
             )
             await connection.execute(query("put_counters"), _counter_arrays(fresh))
+            for batch in batches:
+                await self._copy(connection, batch)
 
     async def keys(self) -> list[SecurityKey]:
         return [SecurityKey(*row) for row in await self._read("keys")]
