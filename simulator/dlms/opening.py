@@ -181,9 +181,9 @@ def _diagnose(aarq: Aarq, rules: AssociationRules | None) -> bytes | None:
         return diagnostic_of(_CONTEXT_NOT_SUPPORTED)
     if rules.locked or rules.pre_established:
         return diagnostic_of(_NO_REASON)
-    if needs_title(context_of(aarq), rules.mechanism) and title_of(aarq) is None:
-        return diagnostic_of(_TITLE_NOT_RECOGNISED)
     code = _authenticate(aarq, rules)
+    if code is None and needs_title(context_of(aarq), rules.mechanism) and title_of(aarq) is None:
+        code = _TITLE_NOT_RECOGNISED
     return None if code is None else diagnostic_of(code)
 
 
