@@ -19,7 +19,8 @@ from simulator.dlms.legality import ENVELOPES, NOT_ASSOCIATED, TABLE, UNKNOWN, S
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.errors import PeerError
 from simulator.ports import Answer, LogicalDevice, Protection, Request, Reserve
-from simulator.wire import acse, initiate, refusal, wrapper
+from simulator.wire import acse, gbt, initiate, refusal, wrapper
+from simulator.wire.codes import Conformance
 from simulator.wire.refusal import OPERATION_NOT_POSSIBLE, PDU_TOO_LONG, SERVICE_NOT_ALLOWED, Refusal
 
 _SERVICES: dict[int, Callable[[Association, bytes], Request | bytes | Refusal]] = {
@@ -110,8 +111,7 @@ class Session:
         if held is not None:
             return self._reserved(held, safe=bool(answers[0]))
         assert association is not None
-        apdu = association.covered(association.answer(answers))
-        return self._framing.encode(association.server, association.client, apdu) if apdu else b""
+        return self._framed(association, association.covered(association.answer(answers))) or b""
 
     def expired(self, now_ms: int) -> bool:
         """Idle too long, or a frame half-sent too long. Never while the meter owes an answer."""
@@ -149,7 +149,12 @@ class Session:
         return outcome
 
     def _framed(self, association: Association, apdu: bytes) -> bytes | None:
-        return self._framing.encode(association.server, association.client, apdu) if apdu else None
+        if len(apdu) <= association.client_limit and not association.by_blocks:  # the usual case
+            return self._framing.encode(association.server, association.client, apdu) if apdu else None
+        return self._sent(association, association.parts(apdu))
+
+    def _sent(self, association: Association, apdus: list[bytes]) -> bytes | None:
+        return b"".join(self._framing.encode(association.server, association.client, apdu) for apdu in apdus) or None
 
     def _take_other(self, client: int, server: int, apdu: bytes) -> Outcome:
         """Opening, release, what is ciphered, and whatever is not legal now."""
@@ -163,6 +168,8 @@ class Session:
             association = self._association(client, server, device, apdu)
             if apdu[:1] == b"\x62":
                 answer = self._release(association, acse.decode_rlrq(apdu))
+            elif association is not None and _is_block(association, apdu):
+                return self._take_block(association, apdu)
             elif association is not None and len(apdu) <= association.receive_limit and association.shield:
                 return self._unseal(association, apdu)
             else:
@@ -197,7 +204,7 @@ class Session:
         shield = association.shield
         assert shield is not None
         association.take_form(None)
-        if apdu[0] in ENVELOPES:
+        if apdu[:1] and apdu[0] in ENVELOPES:
             revealed = shield.reveal(apdu)
             if isinstance(revealed, Refusal):
                 return self._told(association.client, association.server, revealed)
@@ -209,6 +216,27 @@ class Session:
             answer = self._refuse(association, apdu)
             return self._told(association.client, association.server, answer)
         return self._once_reserved(association, shield.protection, lambda: self._serve(association, apdu))
+
+    def _take_block(self, association: Association, apdu: bytes) -> Outcome:
+        """Of a request in general blocks, or the client's word on an answer in such."""
+        taken = association.blocks.take(gbt.decode(apdu))
+        if taken is None:
+            return self._told(association.client, association.server, _TOO_LONG)
+        if isinstance(taken, list):
+            return self._sent(association, taken)
+        association.by_blocks = True
+        outcome = self._take_assembled(association, taken)
+        if self._request is None:  # answered or refused; else the driver's answer will follow in blocks
+            association.by_blocks = False
+        return outcome
+
+    def _take_assembled(self, association: Association, apdu: bytes) -> Outcome:
+        association.take_form(None)
+        if association.shield is not None:
+            return self._unseal(association, apdu)
+        if apdu[:2] in association.legal:
+            return self._serve(association, apdu)
+        return self._told(association.client, association.server, self._refuse(association, apdu))
 
     def _once_reserved(
         self, association: Association, protection: Protection | None, go_on: Callable[[], Outcome]
@@ -287,6 +315,11 @@ class Session:
             return verdict if isinstance(verdict, Refusal) else UNKNOWN
         association.transfer = None
         return _TOO_LONG if len(apdu) > association.receive_limit else UNKNOWN
+
+
+def _is_block(association: Association, apdu: bytes) -> bool:
+    negotiated = association.conformance & Conformance.GENERAL_BLOCK_TRANSFER and association.trial is None
+    return bool(negotiated) and apdu[:1] == bytes((gbt.TAG,)) and len(apdu) <= association.receive_limit
 
 
 def _parting(association: Association) -> bytes:

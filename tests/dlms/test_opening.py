@@ -55,11 +55,11 @@ def test_server_tells_conformance_pdu_size_and_vaa() -> None:
 
 
 def test_conformance_is_what_both_want_and_the_engine_can() -> None:
-    """A real meter's block promises general block transfer, which stays out until the engine has it."""
-    bench = Bench(conformance=0x20189D)
+    """A real meter's block; unconfirmed writes are nothing for logical names, so they stay out."""
+    bench = Bench(conformance=0x24189D)
     answer = told(bench.open(conformance=0x7FFFFF & ~int(Conformance.SET)))
     assert isinstance(answer, InitiateResponse)
-    assert answer.conformance == 0x001895
+    assert answer.conformance == 0x201895
 
 
 def test_quality_of_service_only_if_asked_for() -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gurux_dlms.enums import Security
+from gurux_dlms import GXByteBuffer, GXReplyData
+from gurux_dlms.enums import Conformance, Security
 from gurux_dlms.GXDLMSException import GXDLMSException
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.secure import GXDLMSSecureClient
-from live import BLOCK, CLOCK, EVERYTHING, MESSAGE, Judge, Spawned, eventually, run, spawned, start
+from live import BLOCK, CLOCK, EVERYTHING, MESSAGE, Judge, Spawned, eventually, framed, run, spawned, start
 from secure import DEDICATED, GENERAL, Login, SecureJudge, login_of, shown_counter, translated
 
 from simulator.meter.identity import Identity
+from simulator.wire import gbt
 
 AT = "2025-06-10T10:00:00+05:30"
 SETUP, CURRENT = "0.0.43.0.3.255", "0.0.40.0.0.255"
@@ -89,6 +91,29 @@ def test_utility_client_in_each_form_and_protection(fleet: Spawned, security: in
         tags = {"glo": (0xC9, 0xCD), "ded": (0xD1, 0xD5), "general-glo": (0xDB, 0xDB), "general-ded": (0xDC, 0xDC)}
         assert (request[0], answer[0]) == tags[form]
         assert len(judge.rows(BLOCK)) == 116  # half-hours since midnight, two days ago
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_general_block_transfer(fleet: Spawned, general: bool) -> None:
+    """Ciphered as a whole, then cut up. Gurux 1.0.203 cannot ask for the next general block, so the test does."""
+    conformance = Conformance.GET | Conformance.GENERAL_BLOCK_TRANSFER
+    conformance |= Conformance.GENERAL_PROTECTION if general else Conformance.NONE
+    with SecureJudge(fleet.meters[10], utility(fleet, 10, conformance=conformance)) as judge:
+        (request,) = judge.protocol._read(CURRENT, 15, 2, None)
+        judge.wire.send_octets(bytes(request))
+        apdu, turn, last = b"", 0, False
+        while not last:
+            block = gbt.decode(judge.wire.receive_frame()[8:])
+            apdu, last = apdu + block.data, block.last
+            if not block.streaming and not last:
+                turn += 1
+                judge.wire.send_octets(framed(f"e09f{turn:04x}{block.number:04x}00", 48))  # window 31
+        reply = GXReplyData()
+        frame = bytes.fromhex("000100010030") + len(apdu).to_bytes(2, "big") + apdu
+        assert judge.protocol.getData(GXByteBuffer(frame), reply, GXReplyData())
+        assert len(reply.value) > 100
+        assert apdu[0] == (0xDB if general else 0xCC)
+        assert judge.get(8, CLOCK).result == 0
 
 
 @pytest.mark.parametrize("client", [48, 80])
