@@ -55,6 +55,14 @@ class Act(NamedTuple):
     items: tuple[ActItem, ...]
 
 
+class Access(NamedTuple):
+    """Reads, writes and methods mixed (Green Book 9.3.5); one answer of the item's kind per item, in order."""
+
+    client: int
+    items: tuple[GetItem | SetItem | ActItem, ...]
+    stop_at_failure: bool  # what follows a failure is not done: other-reason
+
+
 class Reserve(NamedTuple):
     """Before a client is answered: make its invocation counters safe, so that a restart neither uses nor accepts one
     twice; one answer, False if they cannot be made so now."""
@@ -63,7 +71,7 @@ class Reserve(NamedTuple):
     items: tuple[None, ...] = (None,)
 
 
-Request = Get | Set | Act | Reserve
+Request = Get | Set | Act | Access | Reserve
 
 GetAnswer = bytes | DataAccessResult
 """The attribute's value as A-XDR encoded Data, or why there is none."""

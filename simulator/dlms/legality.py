@@ -58,6 +58,8 @@ _NEEDED_BITS = {
     b"\xc3\x04": _ACTION_BLOCK,  # action-request-with-first-pblock
     b"\xc3\x05": _ACTION_BLOCK | _LIST,  # action-request-with-list-and-first-pblock
     b"\xc3\x06": _ACTION_BLOCK,  # action-request-with-pblock
+    # access-request: no choice follows its tag, but the first octet of long-invoke-id-and-priority
+    **{bytes((0xD9, octet)): int(Bit.ACCESS) for octet in range(256)},
 }
 
 ENVELOPES = ciphering.REQUEST_TAGS

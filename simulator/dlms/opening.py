@@ -34,6 +34,7 @@ SERVED_CONFORMANCE = (
     | Bit.DATA_NOTIFICATION
     | Bit.GENERAL_PROTECTION
     | Bit.GENERAL_BLOCK_TRANSFER
+    | Bit.ACCESS
 )
 PLAIN, CIPHERED = 1, 3  # application contexts with logical names
 SERVED_CONTEXTS = frozenset({PLAIN, CIPHERED})

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from simulator.dlms import entering, service_action, service_get, service_set
+from simulator.dlms import entering, service_access, service_action, service_get, service_set
 from simulator.dlms.association import Association
 from simulator.dlms.entering import Entered
 from simulator.dlms.framing import Framing
@@ -24,7 +24,7 @@ from simulator.wire.codes import Conformance
 from simulator.wire.refusal import OPERATION_NOT_POSSIBLE, PDU_TOO_LONG, SERVICE_NOT_ALLOWED, Refusal
 
 _SERVICES: dict[int, Callable[[Association, bytes], Request | bytes | Refusal]] = {
-    service.TAG: service.serve for service in (service_get, service_set, service_action)
+    service.TAG: service.serve for service in (service_get, service_set, service_action, service_access)
 }
 _TOO_LONG = Refusal(SERVICE_NOT_ALLOWED, PDU_TOO_LONG)
 _NOT_NOW = Refusal(SERVICE_NOT_ALLOWED, OPERATION_NOT_POSSIBLE)

@@ -9,6 +9,7 @@ from typing import cast
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.dlms.session import Session
 from simulator.ports import (
+    Access,
     Act,
     ActAnswer,
     ActItem,
@@ -164,10 +165,18 @@ def answer(meter: Meter, request: Request) -> list[Answer]:
         return [meter.get(request.client, item) for item in request.items]
     if isinstance(request, Set):
         return [meter.set(request.client, item) for item in request.items]
+    if isinstance(request, Access):
+        return [_access(meter, request.client, item) for item in request.items]
     if isinstance(request, Reserve):
         return [meter.reserve(request.client)]
     assert isinstance(request, Act)
     return [meter.act(request.client, item) for item in request.items]
+
+
+def _access(meter: Meter, client: int, item: GetItem | SetItem | ActItem) -> Answer:
+    if isinstance(item, GetItem):
+        return meter.get(client, item)
+    return meter.set(client, item) if isinstance(item, SetItem) else meter.act(client, item)
 
 
 def octets(apdu: str | bytes) -> bytes:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from gurux_dlms import GXByteBuffer, GXReplyData
-from gurux_dlms.enums import Conformance, Security
+from gurux_dlms.enums import AccessServiceCommandType, Conformance, Security
+from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
 from gurux_dlms.GXDLMSException import GXDLMSException
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
+from gurux_dlms.objects import GXDLMSClock, GXDLMSData
 from gurux_dlms.secure import GXDLMSSecureClient
 from live import BLOCK, CLOCK, EVERYTHING, MESSAGE, Judge, Spawned, eventually, framed, run, spawned, start
 from secure import DEDICATED, GENERAL, Login, SecureJudge, login_of, shown_counter, translated
@@ -114,6 +116,18 @@ def test_general_block_transfer(fleet: Spawned, general: bool) -> None:
         assert len(reply.value) > 100
         assert apdu[0] == (0xDB if general else 0xCC)
         assert judge.get(8, CLOCK).result == 0
+
+
+def test_access_service(fleet: Spawned) -> None:
+    """Gurux builds the list and takes the answer apart."""
+    conformance = GENERAL | Conformance.ACCESS
+    clock, undefined = GXDLMSClock(CLOCK), GXDLMSData("0.0.96.9.9.255")
+    items = [GXDLMSAccessItem(AccessServiceCommandType.GET, target, 2) for target in (clock, undefined)]
+    with SecureJudge(fleet.meters[11], utility(fleet, 11, conformance=conformance)) as judge:
+        reply = judge._ask(judge.protocol.accessRequest(None, items))
+        judge.protocol.parseAccessResponse(items, reply.data)
+    assert [int(item.error) for item in items] == [0, 4]
+    assert clock.time.value.year == 2025
 
 
 @pytest.mark.parametrize("client", [48, 80])
