@@ -13,15 +13,15 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from typing import cast
+from typing import NamedTuple, cast
 
 import uvloop
 
 from bench.plan import Outcome, Plan, Seat
-from bench.processes import cpu_s
+from bench.processes import busy_s, cpu_s
 from simulator.wire import wrapper
 
-_WARM_UP_S = 0.3
+_WARM_UP_S = 0.2
 _OPENING_LIMIT_S = 30.0
 _AT_ONCE = 100  # connections being opened
 
@@ -137,8 +137,18 @@ def _part(server: int) -> None:
         os.sched_setaffinity(server, processors[-1:])
 
 
-def _sample(plan: Plan, tally: Tally) -> tuple[float, int, float, float]:
-    return time.perf_counter(), tally.done, cpu_s(plan.server), sum(map(cpu_s, plan.others))
+class Sample(NamedTuple):
+    wall_s: float
+    done: int
+    server_s: float
+    others_s: float
+    own_s: float
+    all_s: float
+
+
+def _sample(plan: Plan, tally: Tally) -> Sample:
+    others_s = sum(map(cpu_s, plan.others))
+    return Sample(time.perf_counter(), tally.done, cpu_s(plan.server), others_s, time.process_time(), busy_s())
 
 
 async def _measure(plan: Plan) -> Outcome:
@@ -150,10 +160,19 @@ async def _measure(plan: Plan) -> Outcome:
     await asyncio.sleep(plan.seconds)
     after = _sample(plan, tally)
     del kept
-    wall_s, done, server_s, others_s = (late - early for early, late in zip(before, after, strict=True))
-    if tally.fault or not done:
+    if tally.fault or after.done == before.done:
         sys.exit(tally.fault or "no answer came")
-    return Outcome(done / wall_s, server_s / done * 1e6, others_s / done * 1e6)
+    return _between(before, after)
+
+
+def _between(before: Sample, after: Sample) -> Outcome:
+    wall_s, done, server_s, others_s, own_s, all_s = (late - early for early, late in zip(before, after, strict=True))
+    return Outcome(
+        rate=done / wall_s,
+        cpu_us=server_s / done * 1e6,
+        others_us=others_s / done * 1e6,
+        disturbance=max(all_s - server_s - others_s - own_s, 0.0) / wall_s,
+    )
 
 
 if __name__ == "__main__":

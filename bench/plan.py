@@ -48,6 +48,7 @@ class Outcome(NamedTuple):
     rate: float  # rounds of the script per second
     cpu_us: float  # of the server, per round
     others_us: float
+    disturbance: float  # CPU that other programs took meanwhile, in processors
 
 
 def _seat_out(seat: Seat) -> tuple[Any, ...]:

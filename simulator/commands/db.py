@@ -85,6 +85,31 @@ async def _init(place: Place, *, fresh: bool) -> None:
         await store.close()
 
 
+@app.command(epilog="Example: meterfleet db delete-meter 9160000007")
+def delete_meter(
+    serials: Annotated[list[str], typer.Argument(help="Serial numbers.")],
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Delete meters with all their rows: profiles, events, pushes, settings. The fleet must not be running."""
+    deleted = asyncio.run(_delete(existing_place(database, home, fleet), serials))
+    if missing := sorted(set(serials) - set(deleted)):
+        raise UserError(f"there is no meter {', '.join(missing)}; deleted: {', '.join(deleted) or 'none'}")
+    print(f"deleted: {', '.join(deleted)}")
+
+
+async def _delete(place: Place, serials: list[str]) -> list[str]:
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        await store.ensure_schema()
+        if not await store.lock_fleet():
+            raise UserError("a fleet serves this database now; stop it first")
+        return await store.delete_meters(serials)
+    finally:
+        await store.close()
+
+
 @app.command(epilog="Example: meterfleet db shell")
 def shell(database: DatabaseOption = None, home: HomeOption = None, fleet: FleetOption = None) -> None:
     """Open psql on the store (the psql of this system, or the embedded server's own)."""

@@ -43,7 +43,8 @@ def demo(
     picture: Annotated[Path | None, typer.Option(help="Also write what is shown as an SVG picture.")] = None,
 ) -> None:
     """Start ten meters with a week of history, read one with a real client, show the same rows from SQL, and stop."""
-    console = Console(record=picture is not None, width=100 if picture else None)
+    wide = None if sys.stdout.isatty() and not picture else 100
+    console = Console(record=picture is not None, width=wide)
     server = EmbeddedPostgres(home or default_home())
     was_running = server.is_running()
     try:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import resource
 import sys
 from typing import Annotated
 
@@ -151,6 +150,10 @@ def _run(main: object) -> None:
 
 def _raise_file_limit() -> None:
     """A port per meter needs a file per meter: use all that the system allows."""
+    if sys.platform == "win32":
+        return
+    import resource
+
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -19,6 +19,7 @@ from simulator.ports import Answer, Get, LogicalDevice, Request, Set
 log = logging.getLogger(__name__)
 
 Devices = Callable[[int], LogicalDevice | None]  # server address -> logical device
+_BATCH = 16  # answers to pipelined requests that are sent at once
 _TOO_LATE_S = 30.0  # an answer that the store owes for longer is given up with the connection
 
 
@@ -29,13 +30,14 @@ def monotonic_ms() -> int:
 class Connection(asyncio.Protocol):
     """`devices_of` gives the logical devices behind the local address that was called; None: nobody lives there."""
 
-    __slots__ = ("_answering", "_devices_of", "_known", "_session", "_transport")
+    __slots__ = ("_answering", "_congested", "_devices_of", "_known", "_session", "_transport")
 
     def __init__(self, devices_of: Callable[[str, int], Devices | None], known: set[Connection]) -> None:
         self._devices_of, self._known = devices_of, known
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._congested = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -59,18 +61,22 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._session is None:
             return
-        self._session.feed(data, monotonic_ms())
-        if self._answering is None:
+        try:
+            self._session.feed(data, monotonic_ms())
             self._pump(self._session)
+        except Exception:  # our bug: it may cost this peer its connection, never the fleet its life
+            log.exception("a request failed; the connection is closed")
+            self.close()
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: do not take more of its questions."""
+        self._congested = True
         if self._transport and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self._transport and self._answering is None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._congested = False
+        self._go_on()
 
     def expire(self, now_ms: int) -> None:
         """Close if the peer has been silent, or stuck within a frame, for too long."""
@@ -82,8 +88,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _pump(self, session: Session) -> None:
-        out = []
-        while (event := session.next()) is not None:
+        out: list[bytes] = []
+        while not self._congested and self._answering is None and (event := session.next()) is not None:
             if type(event) is bytes:
                 out.append(event)
                 continue
@@ -92,12 +98,21 @@ class Connection(asyncio.Protocol):
             answers = answer_at_once(session.device, request)
             if isinstance(answers, list):
                 out.append(session.respond(request, answers))
-                continue
-            self._await(session, request, answers)
-            break
+            else:
+                self._await(session, request, answers)
+            if len(out) == _BATCH:  # so that a peer that does not read is noticed before more is made for it
+                self._send(out)
+                out = []
         self._send(out)
         if session.closing and self._transport and self._answering is None:
             self._transport.close()
+
+    def _go_on(self) -> None:
+        """After an answer or a congestion: what has come in meanwhile, then more."""
+        if self._session and self._transport and self._answering is None and not self._transport.is_closing():
+            self._pump(self._session)
+            if not self._congested and self._answering is None:
+                self._transport.resume_reading()
 
     def _send(self, out: list[bytes]) -> None:
         if out and self._transport:
@@ -112,16 +127,14 @@ class Connection(asyncio.Protocol):
         try:
             async with asyncio.timeout(_TOO_LATE_S):
                 given = await answers
+            if self._transport is None or self._transport.is_closing():
+                return
+            self._send([session.respond(request, given)])
+            self._answering = None
+            self._go_on()
         except Exception:
             log.exception("an answer failed; the connection is closed")
             self.close()
-            return
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._send([session.respond(request, given)])
-        self._answering = None
-        self._transport.resume_reading()
-        self._pump(session)
 
 
 def answer_at_once(device: LogicalDevice, request: Request) -> list[Answer] | Awaitable[list[Answer]]:

@@ -33,7 +33,7 @@ from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
 from simulator.store.database import Store
 from simulator.store.rows import FleetRow, ObisRow
-from simulator.values import MS_PER_DAY, attribute_key, parse_obis
+from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
 from simulator.world.kernel import Kernel, Priority
 from simulator.world.shapes import load_world
 
@@ -117,7 +117,7 @@ class Fleet:
         checkpoints = await self.store.checkpoints()
         for cohort in self.cohorts:
             if cohort.name in checkpoints:
-                cohort.resume(checkpoints[cohort.name])
+                cohort.resume(checkpoints[cohort.name], stored.installed_ms)
             else:
                 cohort.begin(stored.installed_ms)
         await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
@@ -194,8 +194,9 @@ class Fleet:
             self._pace.step(span_ms)
         target_ms = self._pace.target_ms()
         self._clock_changed.set()
-        while self._pace.speed == 0 and self._kernel_behind(target_ms):
+        while self._kernel_behind(target_ms):
             await asyncio.sleep(_STEP_POLL_S)
+        await self._remember_clock()
         return {"now_ms": self.now_ms(), "speed": self._pace.speed}
 
     def _kernel_behind(self, target_ms: int) -> bool:
@@ -241,9 +242,11 @@ class Fleet:
                 await self._remember_clock()
 
     async def _remember_clock(self) -> None:
+        """Stored ahead by what may pass until the next time: no clock that a killed fleet has shown comes again."""
         now_ms = self.now_ms()
+        ahead_ms = int(2 * _CLOCK_SAVE_S * MS_PER_SECOND * self._pace.speed)
         with contextlib.suppress(StoreError):
-            await self.store.save_clock(now_ms)
+            await self.store.save_clock(now_ms + ahead_ms)
         if self._store_away and (self._captures is None or self._captures.done()):
             self._captures = asyncio.ensure_future(self._capture_all(now_ms))
 
@@ -259,6 +262,7 @@ class Fleet:
             places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
+        await self._remember_clock()
         self._schedule_capture()
         return len(self._servers)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.cosem.model import Model, Setting
+from simulator.errors import StoreError
 from simulator.meter.advance import Advance, Calendar, advance, close_billing
 from simulator.meter.columns import DAILY_CHANNELS, MILLI, Columns, Ints, new_columns
 from simulator.meter.identity import Identity
@@ -69,6 +70,8 @@ class Cohort:
         self.status_word = _status_word(model)
         self._columns: Columns | None = None
         self.settled_ms = 0
+        self._installed_ms = 0
+        self._in_doubt = False  # the store may have less than our columns say
         self._shown: Shown = {}
         self._shown_second = -1
 
@@ -79,13 +82,16 @@ class Cohort:
 
     def begin(self, installed_ms: int) -> None:
         """The meters' history begins at a block boundary, their registers as they were delivered."""
+        self._installed_ms = installed_ms
         local_s = self.calendar.local_s(installed_ms)
         self._columns = new_columns(
             self.population.initial_wh, self.population.phases, installed_ms=installed_ms, local_s=local_s
         )
         self.settled_ms = installed_ms
 
-    def resume(self, checkpoint: Checkpoint) -> None:
+    def resume(self, checkpoint: Checkpoint, installed_ms: int) -> None:
+        """Go on from a checkpoint; `installed_ms` is where the fleet's history begins."""
+        self._installed_ms = installed_ms
         self._columns, self.settled_ms = Columns.load(checkpoint.columns), checkpoint.settled_ms
 
     def value(self, quantity: str, row: int) -> int:
@@ -121,6 +127,7 @@ class Cohort:
         Raises StoreUnavailable with nothing changed if the store is away: the next call brings what is missing.
         """
         async with self.lock:
+            await self._believe_the_store()
             for end_ms in self.windows(to_ms):
                 brought = await asyncio.to_thread(self._pass, end_ms)
                 await self._write(brought)
@@ -145,13 +152,30 @@ class Cohort:
 
     async def _commit(self, rows: list[Rows], columns: Columns, settled_ms: int, *, durable: bool = False) -> None:
         checkpoint = Checkpoint(self.name, settled_ms, columns.dump())
-        await self.around.store.write(rows, checkpoint=checkpoint, durable=durable)
+        try:
+            await self.around.store.write(rows, checkpoint=checkpoint, durable=durable)
+        except StoreError:
+            self._in_doubt = True
+            raise
         self._columns, self.settled_ms = columns, settled_ms
+        self._shown_second = -1
+
+    async def _believe_the_store(self) -> None:
+        """After a failed write: the last writes before it may be lost too, so go back to what the store has."""
+        if not self._in_doubt:
+            return
+        kept = (await self.around.store.checkpoints(self.name)).get(self.name)
+        if kept is None:
+            self.begin(self._installed_ms)
+        else:
+            self.resume(kept, self._installed_ms)
+        self._in_doubt = False
         self._shown_second = -1
 
     async def reset_billing(self, row: int) -> None:
         """Closes one meter's billing period now (MD reset, IS 15959 script 1 of 0.0.10.0.1.255), durably."""
         async with self.lock:
+            await self._believe_the_store()
             now_ms = max(self.around.now_ms(), self.settled_ms)
             one = self.columns.only(row)
             registers = self._registers_now(row, now_ms)

@@ -7,6 +7,7 @@ are answered at once; what needs the store is answered by an awaitable. A refusa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 from uuid import UUID
 
@@ -177,11 +178,16 @@ def refusal(model: Model, client: int, key: bytes) -> DataAccessResult:
 
 
 def plain(data: Data) -> object:
-    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists."""
+    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists.
+
+    A client may write what jsonb cannot hold, U+0000 and numbers that are none; the encoded value keeps them.
+    """
     if isinstance(data.value, tuple) and data.tag in (Tag.ARRAY, Tag.STRUCTURE):
         return [plain(item) for item in data.value]
     if data.tag == Tag.VISIBLE_STRING or data.tag == Tag.UTF8_STRING:
-        return bytes(data.value).decode("utf-8", "replace")
+        return bytes(data.value).decode("utf-8", "replace").replace("\0", "\ufffd")
     if isinstance(data.value, tuple):
         return [part.hex() if isinstance(part, bytes) else part for part in data.value]
+    if isinstance(data.value, float) and not math.isfinite(data.value):
+        return str(data.value)
     return data.value.hex() if isinstance(data.value, bytes) else data.value

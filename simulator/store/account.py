@@ -65,7 +65,7 @@ def account_for(folder: Path) -> Account:
     """The owner of a server's folder that exists; for a new one ourselves or, if we are root, an unprivileged user."""
     try:
         owner = folder.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         owner = None
     except PermissionError as error:
         raise UserError(_NOT_YOURS.format(folder)) from error

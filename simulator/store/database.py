@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from simulator.errors import StoreError, UserError
+from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.resources import data_root
 from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
-from simulator.store.fence import Fence
 from simulator.store.notices import Notices
 from simulator.store.queries import query, template
 from simulator.store.rows import AttributeValue, Checkpoint, FleetRow, MeterRow, ObisRow, ProfileQuery
+from simulator.store.writer import Writer
 
 SCHEMA_VERSION = 1
 OLDEST_SERVER = 150000
@@ -50,7 +50,8 @@ class Store:
     def __init__(self, dsn: str, connections: Connections) -> None:
         self.dsn = dsn
         self._connections = connections
-        self._fence = Fence(connections)
+        self._writer = Writer(connections)
+        self._epochs: dict[str, int] = {}  # of the last write of each cohort
         self.notices = Notices(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
@@ -70,7 +71,7 @@ class Store:
         return store
 
     async def close(self) -> None:
-        await self._fence.close()
+        await self._writer.close()
         await self._connections.close()
 
     async def ensure_schema(self) -> None:
@@ -110,7 +111,7 @@ class Store:
 
         Once taken, the lock is taken again when the server was away, before the next write.
         """
-        return await self._fence.take()
+        return await self._writer.lock_fleet()
 
     async def fleet(self) -> FleetRow | None:
         rows = await self._read("fleet")
@@ -141,17 +142,27 @@ class Store:
     async def write(
         self, batches: Sequence[Rows], *, checkpoint: Checkpoint | None = None, durable: bool = False
     ) -> None:
-        """All of it or nothing, in one transaction; only a durable one waits for the disk."""
-        async with self._transaction() as connection:
-            if not durable:
-                await connection.execute(query("telemetry"))
+        """All of it or nothing, in one transaction; calls take turns.
+
+        With a checkpoint it does not wait for the disk, and a server that is killed may forget the last half second of
+        such writes. The cohort's next write then raises StoreUnavailable: whenever a write has raised that,
+        `checkpoints()` tells from where on to write again. A write without a checkpoint, and one that is asked to
+        be, is durable when it returns.
+        """
+        async with self._writer.transaction() as connection:
+            if checkpoint is not None:
+                self._refuse_a_gap(checkpoint.cohort)
+                if not durable:
+                    await connection.execute(query("telemetry"))
+                await connection.execute(query("put_checkpoint"), asdict(checkpoint))
             for rows in batches:
                 await self._copy(connection, rows)
-            if checkpoint is not None:
-                await connection.execute(query("put_checkpoint"), asdict(checkpoint))
+        if checkpoint is not None:
+            self._epochs[checkpoint.cohort] = self._writer.epoch
 
-    async def checkpoints(self) -> dict[str, Checkpoint]:
-        return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints")}
+    async def checkpoints(self, cohort: str | None = None) -> dict[str, Checkpoint]:
+        """By cohort: all, or the one that is named."""
+        return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints", cohort=cohort)}
 
     async def meters(self) -> list[MeterRow]:
         """All meters, ordered by meter_number."""
@@ -164,6 +175,10 @@ class Store:
             for rows in batches:
                 await self._copy_into(connection, sql.Identifier("pg_temp", "staged_meters"), rows)
             await connection.execute(query("merge_meters"))
+
+    async def delete_meters(self, meter_numbers: Sequence[str]) -> list[str]:
+        """Meters and every row that belongs to them; returns the numbers that were there."""
+        return [number for (number,) in await self._read("delete_meters", meter_numbers=list(meter_numbers))]
 
     async def set_status(self, status: str, *, meter_numbers: Sequence[str] | None = None) -> None:
         """Of the named meters, or of all."""
@@ -201,6 +216,11 @@ class Store:
                 ((counts[table],),) = await (await connection.execute(statement)).fetchall()
         return counts
 
+    def _refuse_a_gap(self, cohort: str) -> None:
+        """Once per cohort and lost session, so that the caller looks at what the server has kept."""
+        if self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch:
+            raise StoreUnavailable("the database was away since the last write; its checkpoint tells what it has kept")
+
     async def _copy(self, connection: Connection, rows: Rows) -> None:
         by_statement = self._may_check_by_statement and rows.table in CHECKED_BY_STATEMENT
         if by_statement:
@@ -226,12 +246,12 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        await self._fence.hold()
+        await self._writer.hold()
         async with self._connections.connection() as connection, connection.transaction():
             yield connection
 
     async def _change(self, name: str, /, **parameters: Any) -> None:
-        await self._fence.hold()
+        await self._writer.hold()
         async with self._connections.connection() as connection:
             await connection.execute(query(name), parameters)
 

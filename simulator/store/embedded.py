@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import PGconn, Ping
 
 from simulator.errors import StoreError, UserError
 from simulator.store import processes
@@ -102,7 +103,8 @@ class EmbeddedPostgres:
         import fcntl  # not on Windows
 
         try:
-            make_passable(self.cluster.parent)
+            for folder in (self.home, self.cluster.parent):
+                make_passable(folder)
             descriptor = os.open(self.cluster.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise UserError(
@@ -216,7 +218,10 @@ class EmbeddedPostgres:
 
     def _is_ready(self) -> bool:
         lines = self._lock_lines()
-        return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready" and self._pid() is not None
+        if len(lines) <= _STATUS_LINE or lines[_STATUS_LINE].strip() != "ready" or self._pid() is None:
+            return False
+        # The file outlives a server that is being killed at this moment; only the server itself answers.
+        return PGconn.ping(self.dsn("postgres").encode()) == Ping.OK
 
     def _lock_lines(self) -> list[str]:
         try:

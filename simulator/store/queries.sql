@@ -17,7 +17,7 @@ SET LOCAL session_replication_role = replica
 SET LOCAL session_replication_role = origin
 
 -- name: telemetry
--- Losing the last half second after a crash of the machine is fine for captures: the checkpoint is lost with them.
+-- For captures: what a crash loses, it loses together with the checkpoint that tells of it.
 SET LOCAL synchronous_commit = off
 
 -- name: schema_lock
@@ -36,6 +36,9 @@ SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 
 -- name: lock_fleet
 SELECT pg_try_advisory_lock(1297368660, 2)
+
+-- name: unlock_fleet
+SELECT pg_advisory_unlock_all()
 
 -- name: fleet
 SELECT name, seed, version, spec, installed_ms, clock_ms, speed FROM sim.fleet
@@ -87,9 +90,13 @@ ON CONFLICT (cohort) DO UPDATE SET settled_ms = excluded.settled_ms, columns = e
 
 -- name: checkpoints
 SELECT cohort, settled_ms, columns FROM sim.checkpoints
+WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s
 
 -- name: copy_rows
 COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)
+
+-- name: delete_meters
+DELETE FROM sim.meters WHERE meter_number = ANY(%(meter_numbers)s) RETURNING meter_number
 
 -- name: drop_schema
 DROP SCHEMA IF EXISTS sim CASCADE

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,14 +122,9 @@ def test_nesting_ends_at_the_limit() -> None:
             decode_whole(endless)
 
 
-def test_time_grows_with_the_octets_not_with_their_square() -> None:
-    def seconds(count: int) -> float:
-        octets = sequence_of([b"\x02\x02\x11\x01\x11\x02"] * count)
-        started = time.process_time()
-        decode_whole(octets)
-        return time.process_time() - started
-
-    assert min(seconds(20_000) for _ in range(3)) < 30 * min(seconds(2_000) for _ in range(3)) + 0.01
+def test_a_very_large_array_is_decoded_whole() -> None:
+    octets = sequence_of([b"\x02\x02\x11\x01\x11\x02"] * 100_000)
+    assert len(decode_whole(octets).value) == 100_000  # were it quadratic, the suite's time-out would end it
 
 
 @pytest.mark.parametrize(
