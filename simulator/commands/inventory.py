@@ -15,7 +15,8 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import CSV_COLUMNS, csv_row, meter_entry
-from simulator.meter.identity import Identity
+from simulator.fleet.meters import stored_listens
+from simulator.meter.identity import Identity, index_of
 from simulator.store.database import Store
 
 EPILOG = """Examples:
@@ -56,12 +57,12 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     if fleet is None:
         raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
     model = compile_model(str(fleet.spec["model"]))
+    listens = stored_listens(meters[0].config, int(fleet.spec["count"])) if meters else []
     return [
         meter_entry(
             Identity(fleet.seed, model.spec.flag, meter.meter_number),
             model,
-            host=str(meter.host),
-            port=int(meter.port or 0),
+            [listen.place_of(index_of(meter.meter_number)) for listen in listens],
         )
         for meter in meters
     ]
@@ -75,6 +76,6 @@ def password_of(host: str, port: int, client: int) -> str | None:
     except UserError:
         return None
     for entry in entries:
-        if (entry["host"], entry["port"]) == (host, port):
+        if (entry.get("host"), entry.get("port")) == (host, port):
             return next((one.get("password") for one in entry["clients"] if one["sap"] == client), None)
     return None

@@ -56,7 +56,7 @@ class Association:
         self.device = device
         self.conformance = agreed.conformance
         self.legal = legal_services(agreed.conformance)
-        self.send_limit = agreed.client_max_pdu or _LONGEST_APDU
+        self.send_limit = min(agreed.client_max_pdu or _LONGEST_APDU, limits.max_sent)
         self.receive_limit = agreed.server_max_pdu or _LONGEST_APDU
         self.limits = limits
         self.aarq: Aarq | None = None  # titles and qualifiers of the client

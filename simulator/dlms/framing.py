@@ -17,7 +17,9 @@ class Lost(NamedTuple):
 
 
 class Framing(Protocol):
-    broken: bool  # nothing more can come: send what is due, then close
+    @property
+    def broken(self) -> bool:
+        """Nothing more can come: send what is due, then close."""
 
     @property
     def buffered(self) -> int:

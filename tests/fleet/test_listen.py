@@ -8,20 +8,25 @@ import socket
 import pytest
 
 from simulator.errors import UserError
-from simulator.fleet.listen import open_sockets, parse_listen
+from simulator.fleet.listen import Listen, parse_listen
+from simulator.fleet.sockets import open_sockets
+
+
+def place(listen: Listen, index: int) -> tuple[str | None, int | None]:
+    return listen.place_of(index)[1:3]
 
 
 def test_an_address_per_meter_is_the_default() -> None:
     listen = parse_listen("wrapper", 300)
-    assert listen.place_of(0) == ("127.1.0.1", 4059)
-    assert listen.place_of(299) == ("127.1.1.44", 4059)
+    assert place(listen, 0) == ("127.1.0.1", 4059)
+    assert place(listen, 299) == ("127.1.1.44", 4059)
     assert listen.meter_at("127.1.1.44", 4059) == 299
     assert listen.meter_at("127.0.0.1", 4059) < 0
 
 
 def test_a_port_per_meter() -> None:
     listen = parse_listen("wrapper,address=127.0.0.1,ports=40000", 3)
-    assert [listen.place_of(index) for index in range(3)] == [("127.0.0.1", 40000 + index) for index in range(3)]
+    assert [place(listen, index) for index in range(3)] == [("127.0.0.1", 40000 + index) for index in range(3)]
     assert listen.meter_at("127.0.0.1", 40002) == 2
 
 
