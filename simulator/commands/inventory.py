@@ -66,16 +66,3 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
         )
         for meter in meters
     ]
-
-
-def password_of(host: str, port: int, client: int) -> str | None:
-    """The LLS password of a client of the meter at an address, if the last fleet started here has one there."""
-    try:
-        place = existing_place(None, None, None)
-        entries = asyncio.run(read_inventory(place))
-    except UserError:
-        return None
-    for entry in entries:
-        if (entry.get("host"), entry.get("port")) == (host, port):
-            return next((one.get("password") for one in entry["clients"] if one["sap"] == client), None)
-    return None

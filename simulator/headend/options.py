@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from simulator.errors import UserError
+from simulator.headend.way import Way
 from simulator.values import parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
@@ -59,6 +60,7 @@ NAMES = {
     "non-rollover-events": "0.0.99.98.5.255",
     "control-events": "0.0.99.98.6.255",
 }
+_WRAPPER = Way()
 IDENTITY = tuple(NAMES[name] for name in ("serial", "device", "ldn", "manufacturer", "firmware"))
 
 
@@ -84,10 +86,6 @@ class Rows:
         return self != Rows()
 
 
-Credentials = Callable[[str, int, int], str | None]
-"""(host, port, client) -> the password of a meter that somebody else knows, or None."""
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One `meterfleet read`, ready to be done."""
@@ -102,6 +100,7 @@ class Call:
     wishes: tuple[Wish, ...]
     rows: Rows
     everything: bool
+    way: Way = _WRAPPER
 
     def checked(self, credentials: Credentials | None) -> Call:
         """With the password that the client needs, and free of contradictions."""
@@ -114,18 +113,22 @@ class Call:
     def _secret(self, credentials: Credentials | None) -> str | None:
         if not self.preset.mechanism:
             return None
-        known = self.password or (credentials(self.host, self.port, self.preset.client) if credentials else None)
+        known = self.password or (credentials(self) if credentials else None)
         if not known:
             raise UserError(f"client {self.preset.client} needs a password: --password or METERFLEET_PASSWORD")
         return known
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the registered one."""
+Credentials = Callable[[Call], str | None]
+"""The password of a meter that somebody else knows, or None."""
+
+
+def parse_address(text: str, *, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the usual one."""
     match = _ADDRESS.fullmatch(text.strip())
     if not match:
         raise UserError(f"{text!r} is not an address; write for example 127.0.0.1:{DEFAULT_PORT}")
-    port = int(match[3] or DEFAULT_PORT)
+    port = int(match[3] or default_port)
     if not 1 <= port <= 65535:
         raise UserError(f"{text!r}: a port is 1 to 65535")
     return match[1] or match[2], port

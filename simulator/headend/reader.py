@@ -15,7 +15,7 @@ from typing import Any, Self
 from simulator.errors import UserError
 from simulator.headend.failures import ActionRefused, BrokenAnswer, UnknownObject, WriteRefused
 from simulator.headend.gets import Gets, result_of
-from simulator.headend.link import Link
+from simulator.headend.link import open_link
 from simulator.headend.objects import (
     ASSOCIATION,
     CLOCK,
@@ -32,10 +32,12 @@ from simulator.headend.profiles import Column, ProfileTable, chosen, columns_of,
 from simulator.headend.scales import Scales
 from simulator.headend.session import Session
 from simulator.headend.values import PLAIN, ScalerUnit, Value, value_of
+from simulator.headend.way import Way
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 
+_WRAPPER = Way()
 CURRENT_ASSOCIATION = "0.0.40.0.0.255"
 METER_CLOCK = "0.0.1.0.0.255"
 _EVER = (dt.datetime(2000, 1, 1), dt.datetime(2099, 12, 31, 23, 59, 59))  # the meter's own time, so without a zone
@@ -56,7 +58,7 @@ class MeterReader:
         password: bytes | None,
         server: int = 1,
         mechanism: int | None = None,
-        framing: str = "wrapper",
+        way: Way = _WRAPPER,
         timeout_s: float = 10.0,
         max_pdu: int = 65535,
         conformance: int | None = None,
@@ -65,11 +67,11 @@ class MeterReader:
     ) -> None:
         """`mechanism`: authentication mechanism id; without it 1 (LLS) if there is a password, else 0.
 
-        `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code.
+        `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code;
+        `way`: without one the wrapper over TCP. For a serial line `host` is its device.
         """
-        if framing != "wrapper":
-            raise UserError(f"framing {framing!r} cannot be read; use wrapper")
         self._where = (host, port, timeout_s)
+        self._way = way.checked()
         self._client = client
         self.names = names or {}
         self._session = Session(
@@ -80,6 +82,7 @@ class MeterReader:
             max_pdu=max_pdu,
             conformance=conformance,
             logger=logger,
+            way=self._way,
         )
         self._gets = Gets(self._session)
         self._scales = Scales(self._gets)
@@ -98,7 +101,7 @@ class MeterReader:
     def connect(self) -> None:
         """Connect and associate. Raises NotReachable, NoAnswer, AssociationRefused, ServiceRefused, BrokenAnswer."""
         host, port, timeout_s = self._where
-        self._session.open(Link(host, port, timeout_s=timeout_s))
+        self._session.open(open_link(host, port, self._way, timeout_s=timeout_s))
 
     def close(self) -> None:
         self._session.close()

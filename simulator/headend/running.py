@@ -82,6 +82,7 @@ def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:
         timeout_s=call.timeout_s,
         max_pdu=call.max_pdu,
         names=names,
+        way=call.way,
     )
 
 

@@ -46,7 +46,7 @@ def run(meter: Any) -> Run:
     app = typer.Typer()
     register(
         app,
-        credentials=lambda host, port, client: "known" if client == 32 else None,
+        credentials=lambda call: "known" if call.preset.client == 32 else None,
         names=lambda: {SERIAL: "Meter serial number"},
     )
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""The passwords of the fleet that was started here last, for a reader that names a meter only by its place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from simulator.commands.inventory import read_inventory
+from simulator.commands.place import existing_place
+from simulator.errors import UserError
+from simulator.headend.options import Call
+from simulator.headend.way import Transport
+from simulator.meter.identity import index_of
+
+
+def known_password(call: Call) -> str | None:
+    """The password of the call's client, if the fleet has a meter there and the client has one."""
+    try:
+        entries = asyncio.run(read_inventory(existing_place(None, None, None)))
+    except UserError:
+        return None
+    for entry in entries:
+        if any(_reaches(call, place, entry["serial"]) for place in entry.get("places", [entry])):
+            clients = entry["clients"]
+            return next((one.get("password") for one in clients if one["sap"] == call.preset.client), None)
+    return None
+
+
+def _reaches(call: Call, place: dict[str, Any], serial: str) -> bool:
+    """Whether a call gets to this meter at this place; a lower address that it leaves out is the first one there."""
+    way = call.way
+    where = (place.get("device"), 0) if place["framing"] == "serial" else (place.get("host"), place.get("port"))
+    names = ("",) if place["framing"] != "gateway" else ()
+    return (
+        place["framing"] == _framing(call)
+        and where == (call.host, call.port)
+        and place["server"] == call.server
+        and way.physical in (None, place.get("physical"))
+        and (way.gateway or way.device_address) in (*names, serial, str(index_of(serial) + 1))
+    )
+
+
+def _framing(call: Call) -> str:
+    if call.way.transport is Transport.SERIAL:
+        return "serial"
+    if call.way.hdlc:
+        return "hdlc"
+    if call.way.gateway is not None:
+        return "gateway"
+    return "udp" if call.way.transport is Transport.UDP else "wrapper"
