@@ -18,6 +18,7 @@ from simulator.wire.hdlc import ALL_STATION, CALLING, NO_STATION, POLL_FINAL, Ad
 
 _LOWER_SHIFT = 14
 _MAX_ADDRESS = 0x3FFF
+_SWEEP_MS = 1_000  # how often those are looked for that time out without being called
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class HdlcLink:
         self._stations: dict[tuple[int, int], Station] = {}
         self._due: deque[Lost | bytes | tuple[int, int, bytes]] = deque()
         self._asker: Station | _Unconnected | None = None  # from whom the APDU came that was handed out last
-        self._now_ms = self._fed_ms = 0
+        self._now_ms = self._fed_ms = self._swept_ms = 0
 
     @property
     def connected(self) -> bool:
@@ -85,9 +86,10 @@ class HdlcLink:
     def pass_time(self, now_ms: int) -> None:
         """Connections that were silent for too long are gone, without a word (6.4.4.3.2)."""
         self._now_ms = now_ms
-        oldest_ms = now_ms - self._settings.inactivity_ms
-        for key in [key for key, station in self._stations.items() if station.heard_ms <= oldest_ms]:
-            self._drop(key)
+        if now_ms - self._swept_ms >= _SWEEP_MS:
+            self._swept_ms = now_ms
+            for key in list(self._stations):
+                self._station(key)
 
     def next(self) -> tuple[int, int, bytes] | bytes | Lost | None:
         if self._asker is not None:
@@ -126,7 +128,7 @@ class HdlcLink:
         if _special(frame.server) or not self._exists(number):
             return None  # 6.4.2.3: only UI may go to all stations
         key = frame.client, number
-        station = self._stations.get(key)
+        station = self._station(key)
         if control == Control.SNRM:
             return self._connect(key, frame)
         if control == Control.DISC:
@@ -154,6 +156,14 @@ class HdlcLink:
         station.heard_ms = self._now_ms
         self._stations[key] = station
         return _reply(frame, Control.UA, hdlc_parameters.encode(agreed))
+
+    def _station(self, key: tuple[int, int]) -> Station | None:
+        """The connection of a client with a server, unless it has timed out."""
+        station = self._stations.get(key)
+        if station is not None and self._now_ms - station.heard_ms >= self._settings.inactivity_ms:
+            self._drop(key)
+            return None
+        return station
 
     def _drop(self, key: tuple[int, int]) -> None:
         if self._stations.pop(key, None) is not None:

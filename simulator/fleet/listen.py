@@ -7,6 +7,7 @@ It opens nothing and speaks no DLMS; mistakes are UserErrors that say what is kn
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -108,6 +109,8 @@ def parse_listen(text: str, count: int) -> Listen:
             f"--listen {text}: {framing!r} is not known; known are {', '.join(KEYS)}; "
             "write for example wrapper,address=127.1.0.1,port=4059"
         )
+    if sys.platform == "win32" and framing in ("udp", "serial"):
+        raise UserError(f"--listen {text}: {framing} needs Linux or macOS")
     options = dict(pair.partition("=")[::2] for pair in pairs)
     if unknown := set(options) - KEYS[framing]:
         known = ", ".join(sorted(KEYS[framing]))

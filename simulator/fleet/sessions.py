@@ -7,10 +7,10 @@ It opens no socket and answers no request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.dlms.gateway_link import GatewayLink, meter_of, server_of
-from simulator.dlms.hdlc_link import HdlcLink, server_parts
+from simulator.dlms.hdlc_link import HdlcLink, HdlcSettings, server_parts
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.dlms.mode_e_link import ModeELink, SignedOn
 from simulator.dlms.session import Session
@@ -23,6 +23,7 @@ _FOREVER_MS = 1 << 62
 _WITH_HEADERS = 65_000  # an APDU that leaves room for what a datagram or a gateway puts before it
 _SMALLER = Limits(max_sent=_WITH_HEADERS)
 _ON_A_LINE = Limits(idle_ms=_FOREVER_MS)  # a line is never closed; HDLC has a time-out of its own
+_MOST = 4_096  # conversations of one peer with the meters behind one port
 Devices = Callable[[int], LogicalDevice | None]  # server's number in its framing -> logical device
 
 
@@ -55,13 +56,22 @@ def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Se
         return _over_hdlc(residents, listen, host, port)
     limits = _SMALLER if listen.framing == "udp" else DEFAULT_LIMITS
     if listen.spread is Spread.SHARED:
-        return Session(lambda server: residents.meter(server - 1), limits=limits)
+        return Session(lambda server: residents.meter(server - 1), limits=_wide(limits, residents.count))
     device = residents.meter(listen.meter_at(host, port))
     return Session(_only(device), limits=limits) if device is not None else None
 
 
 def _only(device: LogicalDevice) -> Devices:
     return lambda server: device if server == MANAGEMENT else None
+
+
+def _wide(limits: Limits, meters: int) -> Limits:
+    """With room for several clients of each of so many meters."""
+    return replace(limits, max_associations=_room(limits.max_associations, meters))
+
+
+def _room(least: int, meters: int) -> int:
+    return min(max(least, 4 * meters), _MOST)
 
 
 def _behind_gateway(residents: Residents) -> Session:
@@ -71,7 +81,7 @@ def _behind_gateway(residents: Residents) -> Session:
     def device(number: int) -> LogicalDevice | None:
         return residents.meter(meter_of(number)) if server_of(number) == MANAGEMENT else None
 
-    limits = _SMALLER
+    limits = _wide(_SMALLER, residents.count)
     splitter = wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
     return Session(device, framing=GatewayLink(splitter, find), limits=limits)
 
@@ -84,7 +94,13 @@ def _over_hdlc(residents: Residents, listen: Listen, host: str, port: int) -> Se
         if residents.meter(index) is None:
             return None
         devices = _neighbours(residents, listen, range(index, index + 1))
-    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, listen.hdlc))
+    settings, limits = _hdlc(listen, residents.count if listen.spread is Spread.SHARED else 1, DEFAULT_LIMITS)
+    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, settings), limits=limits)
+
+
+def _hdlc(listen: Listen, meters: int, limits: Limits) -> tuple[HdlcSettings, Limits]:
+    connections = _room(listen.hdlc.max_connections, meters)
+    return replace(listen.hdlc, max_connections=connections), _wide(limits, meters)
 
 
 def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
@@ -105,9 +121,10 @@ def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Se
     first = line * listen.meters_per_line
     meters = range(first, min(first + listen.meters_per_line, residents.count))
     devices = _neighbours(residents, listen, meters)
+    settings, limits = _hdlc(listen, len(meters), _ON_A_LINE)
     if not listen.mode_e:
-        link = HdlcLink(lambda number: devices(number) is not None, listen.hdlc)
-        return Session(devices, framing=link, limits=_ON_A_LINE), None
+        link = HdlcLink(lambda number: devices(number) is not None, settings)
+        return Session(devices, framing=link, limits=limits), None
 
     def awake(number: int) -> bool:
         """Only the meter that has signed on hears."""
@@ -122,6 +139,5 @@ def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Se
         identity = residents.identity(index)
         return SignedOn(index, identity.flag, identity.logical_device_name)
 
-    link = HdlcLink(awake, listen.hdlc)
-    sign_on = ModeELink(link, find, baud=listen.baud, inactivity_ms=listen.hdlc.inactivity_ms)
-    return Session(devices, framing=sign_on, limits=_ON_A_LINE), sign_on
+    sign_on = ModeELink(HdlcLink(awake, settings), find, baud=listen.baud, inactivity_ms=settings.inactivity_ms)
+    return Session(devices, framing=sign_on, limits=limits), sign_on

@@ -69,7 +69,7 @@ def spoken(fleet: Spawned) -> dict[tuple[int, str, int], tuple[int, bytes]]:
         return reader.everything()
 
 
-@pytest.mark.parametrize("way", range(10))
+@pytest.mark.parametrize("way", [HDLC, GATEWAY, WRAPPER_SHARED, UDP_SHARED, MODE_E, LINE])
 def test_the_reader_of_the_house(fleet: Spawned, home: Path, way: int) -> None:
     """`meterfleet read` on each way; it finds the password by the place alone, in the fleet that was started last."""
     where = place(fleet, way)
