@@ -16,8 +16,8 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import CSV_COLUMNS, csv_row, meter_entry
-from simulator.headend.options import Known
-from simulator.meter.identity import Identity
+from simulator.fleet.meters import stored_listens
+from simulator.meter.identity import Identity, index_of
 from simulator.store.database import Store
 
 EPILOG = """Examples:
@@ -61,28 +61,13 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     given: dict[UUID, dict[tuple[int, str], bytes]] = {}
     for key in keys:
         given.setdefault(key.meter_id, {})[key.client, key.name] = key.key
+    listens = stored_listens(meters[0].config, int(fleet.spec["count"])) if meters else []
     return [
         meter_entry(
             Identity(fleet.seed, model.spec.flag, meter.meter_number, meter.system_title or b""),
             model,
-            host=str(meter.host),
-            port=int(meter.port or 0),
+            [listen.place_of(index_of(meter.meter_number)) for listen in listens],
             given=given.get(meter.id, {}),
         )
         for meter in meters
     ]
-
-
-def credentials_of(host: str, port: int, client: int) -> Known | None:
-    """How a client logs in to the meter at an address, if the last fleet started here has one there."""
-    try:
-        place = existing_place(None, None, None)
-        entries = asyncio.run(read_inventory(place))
-    except UserError:
-        return None
-    for entry in entries:
-        if (entry["host"], entry["port"]) == (host, port):
-            known: dict[str, str] = next((one for one in entry["clients"] if one["sap"] == client), {})
-            password = known.get("password") or known.get("secret")
-            return Known(password, known.get("ek"), known.get("ak")) if password else None
-    return None

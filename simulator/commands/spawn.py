@@ -20,13 +20,12 @@ from simulator import __version__
 from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
-from simulator.fleet.inventory import meter_entry
+from simulator.fleet.inventory import meter_entry, place_words, read_options
 from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions, event_line
 from simulator.fleet.spec import FleetSpec
-from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.store.database import Store
 from simulator.values import instant_of, parse_duration_ms
 from simulator.world.shapes import load_world
@@ -43,6 +42,12 @@ meterfleet spawn 1000 --speed 60 --start 2025-06-01T00:00:00+05:30
 
 meterfleet spawn 20 --listen wrapper,address=127.0.0.1,ports=40000     one port per meter
 
+meterfleet spawn 20 --listen hdlc,info=512,window=3 --listen udp       HDLC over TCP and the wrapper over UDP
+
+meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behind one port each
+
+meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
+
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
 
@@ -51,7 +56,8 @@ def spawn(
     model: Annotated[str, typer.Option(help="A model of profiles/meters, or a path to one.")] = "is15959-1ph",
     load: Annotated[str, typer.Option(help="household, shop, workshop, streetlight, solar or mixed.")] = "mixed",
     listen: Annotated[
-        list[str] | None, typer.Option(help="Where the meters listen: wrapper[,address=A][,port=P|ports=P].")
+        list[str] | None,
+        typer.Option(help="wrapper, hdlc, udp, gateway or serial, with key=value after commas; may be repeated."),
     ] = None,
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
@@ -120,20 +126,21 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
 
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:
-    cohort, row = fleet.cohorts[index // COHORT_METERS], index % COHORT_METERS
-    host, port = fleet.options.listens[0].place_of(index)
-    return meter_entry(cohort.identities[row], fleet.model, host=host, port=port, given=cohort.vault.given(row))
+    places = [listen.place_of(index) for listen in fleet.listeners.listens]
+    return meter_entry(fleet.identity(index), fleet.model, places, given=fleet.given_keys(index))
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:
     table = Table("serial", "address", "logical device name", title=f"{fleet.spec.count} meters can be read")
     for entry in entries[:_SHOWN]:
-        table.add_row(str(entry["serial"]), f"{entry['host']}:{entry['port']}", str(entry["logical_device_name"]))
+        table.add_row(str(entry["serial"]), place_words(entry), str(entry["logical_device_name"]))
     if fleet.spec.count > _SHOWN:
         table.add_row("...", "...", "...")
     console.print(table)
     first = entries[0]
-    console.print(f"read one:   meterfleet read {first['host']}:{first['port']} --client mr block", highlight=False)
+    console.print(
+        f"read one:   meterfleet read {read_options(first)} --client mr block", highlight=False, soft_wrap=True
+    )
     console.print("list all:   meterfleet inventory --csv", highlight=False)
     console.print(f"ask SQL:    psql '{place.dsn}'", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the fleet; its data stays.", highlight=False)

@@ -79,7 +79,7 @@ class Association:
         self.shield, self.trial = shield, trial
         self.settle(State.OPEN if trial is None else State.AUTHENTICATING)
         self.form: Form | None = None  # how the request under way was ciphered, and its answer will be
-        self.client_limit = agreed.client_max_pdu or _LONGEST_APDU
+        self.client_limit = min(agreed.client_max_pdu or _LONGEST_APDU, limits.max_sent)
         self.blocks = Blocks(max_apdu=self.client_limit, max_octets=limits.max_assembled)
         self.by_blocks = False  # the request under way came by general block transfer: so will its answer
         self.take_form(None)

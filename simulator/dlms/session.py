@@ -14,7 +14,7 @@ from typing import NamedTuple
 from simulator.dlms import entering, service_access, service_action, service_get, service_set
 from simulator.dlms.association import Association
 from simulator.dlms.entering import Entered
-from simulator.dlms.framing import Framing
+from simulator.dlms.framing import Framing, Lost
 from simulator.dlms.legality import ENVELOPES, NOT_ASSOCIATED, TABLE, UNKNOWN, State
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.errors import PeerError
@@ -80,7 +80,7 @@ class Session:
 
     def feed(self, data: bytes, now_ms: int) -> None:
         self._fed_ms = now_ms
-        self._framing.feed(data)
+        self._framing.feed(data, now_ms)
 
     def next(self) -> Request | bytes | None:
         """Bytes to send now, a Request to answer, or None: nothing until more is fed."""
@@ -93,7 +93,7 @@ class Session:
         framing = self._framing
         while (frame := framing.next()) is not None:
             self._half_since_ms = None
-            outcome = self._take(*frame)
+            outcome = self._take(*frame) if type(frame) is tuple else self._take_signal(frame)
             if outcome:
                 return outcome
         if not framing.buffered:
@@ -155,6 +155,16 @@ class Session:
 
     def _sent(self, association: Association, apdus: list[bytes]) -> bytes | None:
         return b"".join(self._framing.encode(association.server, association.client, apdu) for apdu in apdus) or None
+
+    def _take_signal(self, signal: bytes | Lost | tuple[int, int, bytes]) -> bytes | None:
+        """What a framing says of itself: bytes that it owes its peer, or the end of a connection below (9.4.3)."""
+        if isinstance(signal, bytes):
+            return signal
+        client, server = signal[:2]
+        association = self._associations.get(server)
+        if association is not None and association.client == client:
+            del self._associations[server]
+        return None
 
     def _take_other(self, client: int, server: int, apdu: bytes) -> Outcome:
         """Opening, release, what is ciphered, and whatever is not legal now."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One TCP connection: bytes between a transport and a protocol session, questions between the session and a meter.
+"""One connection: bytes between a transport and a protocol session, questions between the session and a meter.
 
 Answers that need no store are given in the same turn of the loop; while one is awaited, nothing more is read from
 that peer, so that memory stays bounded and answers keep their order.
@@ -30,7 +30,6 @@ from simulator.wire.codes import ActionResult, DataAccessResult
 log = logging.getLogger(__name__)
 
 Item = GetItem | SetItem | ActItem | None
-Devices = Callable[[int], LogicalDevice | None]  # server address -> logical device
 _BATCH = 16  # answers to pipelined requests that are sent at once
 _TOO_LATE_S = 30.0  # an answer that the store owes for longer is given up with the connection
 
@@ -40,12 +39,12 @@ def monotonic_ms() -> int:
 
 
 class Connection(asyncio.Protocol):
-    """`devices_of` gives the logical devices behind the local address that was called; None: nobody lives there."""
+    """`session_at` gives a session with whoever lives at the local address that was called; None: nobody."""
 
-    __slots__ = ("_answering", "_congested", "_devices_of", "_known", "_session", "_transport")
+    __slots__ = ("_answering", "_congested", "_known", "_session", "_session_at", "_transport")
 
-    def __init__(self, devices_of: Callable[[str, int], Devices | None], known: set[Connection]) -> None:
-        self._devices_of, self._known = devices_of, known
+    def __init__(self, session_at: Callable[[str, int], Session | None], known: set[Connection]) -> None:
+        self._session_at, self._known = session_at, known
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -54,11 +53,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("sockname")[:2]
-        devices = self._devices_of(host, port)
-        if devices is None:
+        self._session = self._session_at(host, port)
+        if self._session is None:
             self._transport.abort()
             return
-        self._session = Session(devices)
         self._known.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import signal
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,16 +21,19 @@ from simulator.cosem.model import Model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
-from simulator.fleet.connection import Connection, Devices, monotonic_ms
+from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.keyfile import KeyFile
-from simulator.fleet.listen import Listen, open_sockets
+from simulator.fleet.listen import Listen
+from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import Pace, wall_now_ms
+from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
+from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
 from simulator.store.rows import FleetRow, ObisRow, SecurityKey
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
@@ -44,7 +46,6 @@ _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
 _BLOCKS_AT_ONCE = 48
 _STEP_POLL_S = 0.01
-_SERVER_ADDRESS = 1
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
 
 
@@ -63,7 +64,8 @@ class Fleet:
         self.model: Model = compile_model(spec.model)
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
-        self._servers: list[asyncio.Server] = []
+        residents = Residents(spec.count, self.device, self.identity)
+        self.listeners = Listeners(options.listens, residents, self.connections)
         self._stopping = asyncio.Event()
         self._clock_changed = asyncio.Event()
         self._captures: asyncio.Task[None] | None = None
@@ -116,7 +118,7 @@ class Fleet:
             installed_ms = calendar.midnight(start_ms) - days * MS_PER_DAY
         for cohort in self.cohorts:
             cohort.begin(installed_ms)
-        await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
         await self._take_keys()
         await self.store.save_fleet(self._row(installed_ms, start_ms))
         return start_ms
@@ -145,7 +147,7 @@ class Fleet:
                 cohort.resume(checkpoints[cohort.name], stored.installed_ms)
             else:
                 cohort.begin(stored.installed_ms)
-        await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
         await self._restore_settings()
         latest = max(stored.clock_ms, *(cohort.settled_ms for cohort in self.cohorts))
         start_ms = latest if self.spec.start_ms is not None else max(latest, wall_now_ms())
@@ -246,7 +248,7 @@ class Fleet:
         self._kernel.schedule(self._capture_ms, Priority.CAPTURE, self._capture)
 
     def _capture(self) -> None:
-        """A block has ended. A clock that is behind takes up to a day of blocks in one pass, if nothing lies between."""
+        """A block has ended. A clock that is behind takes a day of blocks in one pass, if nothing lies between."""
         due_ms = self._kernel.now
         self._schedule_capture()
         next_ms = self._kernel.next_instant()
@@ -280,8 +282,7 @@ class Fleet:
             await asyncio.sleep(_SWEEP_S)
             beat += 1
             now_ms = monotonic_ms()
-            for connection in list(self.connections):
-                connection.expire(now_ms)
+            self.listeners.tick(now_ms)
             await self._settle_counters()
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
@@ -303,35 +304,28 @@ class Fleet:
     # -- serving ------------------------------------------------------------------------------------------------
 
     async def listen(self) -> int:
-        """Opens the listeners and starts the clock; returns how many sockets are open, UserError if none."""
-        loop = asyncio.get_running_loop()
-        for listen in self.options.listens:
-            for opened in open_sockets(listen, self.spec.count):
-                self._servers.append(await self._server(loop, listen, opened))
-        if not self._servers:
+        """Opens the listeners and starts the clock; returns how many places are open, UserError if none."""
+        try:
+            opened = await self.listeners.open()
+        except UserError:
             await self._close()  # its meters do not run
-            places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
-            raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
+            raise
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
         await self._remember_clock()
         self._schedule_capture()
         self._note_due()
-        return len(self._servers)
-
-    async def _server(self, loop: asyncio.AbstractEventLoop, listen: Listen, opened: socket.socket) -> asyncio.Server:
-        def devices_of(host: str, port: int) -> Devices | None:
-            index = listen.meter_at(host, port)
-            return self._devices(index) if 0 <= index < self.spec.count else None
-
-        return await loop.create_server(lambda: Connection(devices_of, self.connections), sock=opened)
-
-    def _devices(self, index: int) -> Devices:
-        device = self.device(index)
-        return lambda server: device if server == _SERVER_ADDRESS else None
+        return opened
 
     def device(self, index: int) -> Device:
         """The meter of that number, from 0."""
         return Device(self.cohorts[index // COHORT_METERS], index % COHORT_METERS)
+
+    def identity(self, index: int) -> Identity:
+        return self.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
+
+    def given_keys(self, index: int) -> Given:
+        """The keys of a meter that do not follow from the seed."""
+        return self.cohorts[index // COHORT_METERS].vault.given(index % COHORT_METERS)
 
     async def serve(self) -> None:
         """Until stop() or a signal; then everything is closed in order."""
@@ -355,10 +349,7 @@ class Fleet:
         self._stopping.set()
 
     async def _close(self) -> None:
-        for server in self._servers:
-            server.close()
-        for connection in list(self.connections):
-            connection.close()
+        self.listeners.close()
         if self._captures is not None:
             await asyncio.wait({self._captures})
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from simulator.errors import UserError
+from simulator.headend.way import Way
 from simulator.values import parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
@@ -60,6 +61,7 @@ NAMES = {
     "non-rollover-events": "0.0.99.98.5.255",
     "control-events": "0.0.99.98.6.255",
 }
+_WRAPPER = Way()
 IDENTITY = tuple(NAMES[name] for name in ("serial", "device", "ldn", "manufacturer", "firmware"))
 
 
@@ -94,10 +96,6 @@ class Known:
     ak: str | None = field(default=None, repr=False)
 
 
-Credentials = Callable[[str, int, int], Known | None]
-"""(host, port, client) -> what somebody else knows of a meter, or None."""
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One `meterfleet read`, ready to be done."""
@@ -114,6 +112,7 @@ class Call:
     everything: bool
     ek: str | None = field(default=None, repr=False)
     ak: str | None = field(default=None, repr=False)
+    way: Way = _WRAPPER
 
     def checked(self, credentials: Credentials | None) -> Call:
         """With the password that the client needs, and free of contradictions."""
@@ -125,7 +124,7 @@ class Call:
             return replace(self, password=None)
         known = Known(self.password, self.ek, self.ak) if self.password else None
         if known is None and credentials:
-            known = credentials(self.host, self.port, self.preset.client)
+            known = credentials(self)
         if known is None:
             raise UserError(f"client {self.preset.client} needs a password: --password or METERFLEET_PASSWORD")
         for key in (known.ek, known.ak):
@@ -144,12 +143,16 @@ def _check_hex(text: str | None) -> None:
         raise UserError("a key or HLS secret is written in hexadecimal, 32 digits") from None
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the registered one."""
+Credentials = Callable[[Call], Known | None]
+"""What somebody else knows of a meter, or None."""
+
+
+def parse_address(text: str, *, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the usual one."""
     match = _ADDRESS.fullmatch(text.strip())
     if not match:
         raise UserError(f"{text!r} is not an address; write for example 127.0.0.1:{DEFAULT_PORT}")
-    port = int(match[3] or DEFAULT_PORT)
+    port = int(match[3] or default_port)
     if not 1 <= port <= 65535:
         raise UserError(f"{text!r}: a port is 1 to 65535")
     return match[1] or match[2], port

@@ -86,6 +86,7 @@ def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:
         max_pdu=call.max_pdu,
         keys=keys,
         names=names,
+        way=call.way,
     )
 
 

@@ -27,6 +27,11 @@ def serial_of(seed: int, index: int) -> str:
     return f"{prefix:03d}{index + 1:0{_NUMBER_DIGITS}d}"
 
 
+def index_of(serial: str) -> int:
+    """The meter's number in its fleet, from 0; -1 or less if it is no serial number."""
+    return int(serial[-_NUMBER_DIGITS:]) - 1 if serial.isdecimal() else -1
+
+
 class Identity(NamedTuple):
     """What a meter says of itself."""
 

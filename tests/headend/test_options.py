@@ -126,8 +126,8 @@ def call(preset: Preset, password: str | None = None, rows: Rows | None = None) 
 def test_a_password_is_taken_from_the_user_then_from_who_knows() -> None:
     asked = []
 
-    def credentials(host: str, port: int, client: int) -> Known | None:
-        asked.append((host, port, client))
+    def credentials(call: Call) -> Known | None:
+        asked.append((call.host, call.port, call.preset.client))
         return Known("known")
 
     assert call(Preset(32, 1), "given").checked(credentials).password == "given"

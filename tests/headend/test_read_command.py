@@ -47,7 +47,7 @@ def run(meter: Any) -> Run:
     app = typer.Typer()
     register(
         app,
-        credentials=lambda host, port, client: Known("known") if client == 32 else None,
+        credentials=lambda call: Known("known") if call.preset.client == 32 else None,
         names=lambda: {SERIAL: "Meter serial number"},
     )
 
