@@ -15,7 +15,7 @@ from simulator import __version__
 from simulator.commands import db, obis
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
-from simulator.commands.credentials import known_password
+from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
@@ -34,7 +34,7 @@ app = typer.Typer(
 )
 app.command(epilog=SPAWN_EPILOG)(spawn)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
-headend.register(app, credentials=known_password, names=obis_names)
+headend.register(app, credentials=known_credentials, names=obis_names)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The passwords of the fleet that was started here last, for a reader that names a meter only by its place."""
+"""How clients log in to the fleet that was started here last, for a reader that names a meter only by its place."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 from simulator.commands.inventory import read_inventory
 from simulator.commands.place import existing_place
 from simulator.errors import UserError
-from simulator.headend.options import Call
+from simulator.headend.options import Call, Known
 from simulator.headend.way import Transport
 from simulator.meter.identity import index_of
 
 
-def known_password(call: Call) -> str | None:
-    """The password of the call's client, if the fleet has a meter there and the client has one."""
+def known_credentials(call: Call) -> Known | None:
+    """What the call's client needs, if the fleet has a meter there and knows that client."""
     try:
         entries = asyncio.run(read_inventory(existing_place(None, None, None)))
     except UserError:
         return None
     for entry in entries:
         if any(_reaches(call, place, entry["serial"]) for place in entry.get("places", [entry])):
-            clients = entry["clients"]
-            return next((one.get("password") for one in clients if one["sap"] == call.preset.client), None)
+            known: dict[str, str] = next((one for one in entry["clients"] if one["sap"] == call.preset.client), {})
+            password = known.get("password") or known.get("secret")
+            return Known(password, known.get("ek"), known.get("ak")) if password else None
     return None
 
 

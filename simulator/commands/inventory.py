@@ -8,6 +8,7 @@ import csv
 import json
 import sys
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -51,18 +52,22 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     store = await Store.open(place.dsn, revive=place.revive)
     try:
         await store.ensure_schema()
-        fleet, meters = await store.fleet(), await store.meters()
+        fleet, meters, keys = await store.fleet(), await store.meters(), await store.keys()
     finally:
         await store.close()
     if fleet is None:
         raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
     model = compile_model(str(fleet.spec["model"]))
+    given: dict[UUID, dict[tuple[int, str], bytes]] = {}
+    for key in keys:
+        given.setdefault(key.meter_id, {})[key.client, key.name] = key.key
     listens = stored_listens(meters[0].config, int(fleet.spec["count"])) if meters else []
     return [
         meter_entry(
-            Identity(fleet.seed, model.spec.flag, meter.meter_number),
+            Identity(fleet.seed, model.spec.flag, meter.meter_number, meter.system_title or b""),
             model,
             [listen.place_of(index_of(meter.meter_number)) for listen in listens],
+            given=given.get(meter.id, {}),
         )
         for meter in meters
     ]

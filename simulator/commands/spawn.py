@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import meter_entry, place_words, read_options
+from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions, event_line
@@ -72,12 +74,16 @@ def spawn(
     block_minutes: Annotated[
         int | None, typer.Option(help="Block load interval: 15, 30 or 60 [default: the model's].")
     ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial [default: from the seed].")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
 ) -> None:
     """Start N meters and serve them until Ctrl-C; the same command again goes on where this one stopped."""
     compiled = compile_model(model)
+    key_file = read_keys(keys) if keys else None
     spec = FleetSpec(
         count=count,
         model=model,
@@ -86,9 +92,10 @@ def spawn(
         block_minutes=block_minutes or compiled.spec.block_minutes,
         history_ms=_duration(history) if history else 0,
         start_ms=_instant(start) if start else None,
+        keys=key_file.digest if key_file else None,
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
-    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed)
+    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed, key_file)
     console = Console(stderr=True)
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
@@ -120,7 +127,7 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:
     places = [listen.place_of(index) for listen in fleet.listeners.listens]
-    return meter_entry(fleet.identity(index), fleet.model, places)
+    return meter_entry(fleet.identity(index), fleet.model, places, given=fleet.given_keys(index))
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:

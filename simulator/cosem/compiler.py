@@ -16,6 +16,7 @@ from simulator.cosem.model import (
     ClientView,
     CosemObject,
     Identity,
+    InvocationCounter,
     Measured,
     Model,
     PerClient,
@@ -135,6 +136,9 @@ class _Compiler:
     ) -> Source:
         if declared.index == 1:
             return Setting(b"\x09\x06" + parse_obis(entry.logical_name))
+        owner = self._counted(entry)
+        if owner is not None and declared.index == 2:
+            return InvocationCounter(owner, int(kind.tag or 0))
         if declared.name in given:
             return Setting(self._encode(kind, given[declared.name], ("values", entry.logical_name, declared.name)))
         if source := self._measured(entry, declared):
@@ -144,6 +148,13 @@ class _Compiler:
         if entry.class_id == 7:
             return Setting(b"")  # filled by the profile's own compiler
         return self._default(entry, declared, kind)
+
+    def _counted(self, entry: ObisEntry) -> int | None:
+        """The client whose invocation counter an object shows: 0.0.43.1.e of the security setup 0.0.43.0.e."""
+        setup = entry.logical_name.replace("0.0.43.1.", "0.0.43.0.", 1)
+        if entry.class_id != 1 or setup == entry.logical_name:
+            return None
+        return next((client for client, spec in self.spec.clients.items() if spec.security_setup == setup), None)
 
     def _measured(self, entry: ObisEntry, declared: AttributeDeclaration) -> str:
         if entry.class_id in (1, 3, 4) and declared.index == 2:

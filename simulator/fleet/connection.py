@@ -14,10 +14,22 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from simulator.dlms.session import Session
-from simulator.ports import Answer, Get, LogicalDevice, Request, Set
+from simulator.ports import (
+    Access,
+    ActAnswer,
+    ActItem,
+    Answer,
+    Get,
+    GetItem,
+    LogicalDevice,
+    Request,
+    SetItem,
+)
+from simulator.wire.codes import ActionResult, DataAccessResult
 
 log = logging.getLogger(__name__)
 
+Item = GetItem | SetItem | ActItem | None
 _BATCH = 16  # answers to pipelined requests that are sent at once
 _TOO_LATE_S = 30.0  # an answer that the store owes for longer is given up with the connection
 
@@ -142,8 +154,8 @@ def answer_at_once(device: LogicalDevice | None, request: Request) -> list[Answe
             return [found]
         return [found] if not isinstance(found, Awaitable) else _rest(device, request, [], found)
     answers: list[Answer] = []
-    for index in range(len(request.items)):
-        answer = _ask(device, request, index)
+    for item in request.items:
+        answer = _ask(device, request, item, answers)
         if type(answer) is bytes or not isinstance(answer, Awaitable):  # the first test is the cheap one
             answers.append(answer)
         else:
@@ -155,15 +167,25 @@ async def _rest(
     device: LogicalDevice, request: Request, answers: list[Answer], pending: Awaitable[Answer]
 ) -> list[Answer]:
     answers.append(await pending)
-    for index in range(len(answers), len(request.items)):
-        answer = _ask(device, request, index)
+    for item in request.items[len(answers) :]:
+        answer = _ask(device, request, item, answers)
         answers.append(await answer if isinstance(answer, Awaitable) else answer)
     return answers
 
 
-def _ask(device: LogicalDevice, request: Request, index: int) -> Answer | Awaitable[Answer]:
-    if isinstance(request, Get):
-        return device.get(request.client, request.items[index])
-    if isinstance(request, Set):
-        return device.set(request.client, request.items[index])
-    return device.act(request.client, request.items[index])
+def _ask(device: LogicalDevice, request: Request, item: Item, before: list[Answer]) -> Answer | Awaitable[Answer]:
+    if type(item) is GetItem and type(request) is Get:
+        return device.get(request.client, item)
+    if isinstance(request, Access) and request.stop_at_failure and any(map(_has_failed, before)):
+        other = DataAccessResult.OTHER_REASON
+        return ActAnswer(ActionResult.OTHER_REASON) if isinstance(item, ActItem) else other
+    if isinstance(item, GetItem):
+        return device.get(request.client, item)
+    if isinstance(item, SetItem):
+        return device.set(request.client, item)
+    return device.reserve(request.client) if item is None else device.act(request.client, item)
+
+
+def _has_failed(answer: Answer) -> bool:
+    result = answer.result if isinstance(answer, ActAnswer) else answer
+    return isinstance(result, DataAccessResult | ActionResult) and result != 0

@@ -23,6 +23,7 @@ from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
+from simulator.fleet.keyfile import KeyFile
 from simulator.fleet.listen import Listen
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
@@ -32,9 +33,9 @@ from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
-from simulator.meter.identity import Identity
+from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
-from simulator.store.rows import FleetRow, ObisRow
+from simulator.store.rows import FleetRow, ObisRow, SecurityKey
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
 from simulator.world.kernel import Kernel, Priority
 from simulator.world.shapes import load_world
@@ -52,6 +53,7 @@ Progress = Callable[[int, int], None]  # meter-blocks done, of all
 class RunOptions:
     listens: Sequence[Listen]
     speed: float = 1.0
+    keys: KeyFile | None = None
 
 
 class Fleet:
@@ -90,7 +92,7 @@ class Fleet:
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
             raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
         around = Surroundings(world, self.store, codes, self.now_ms)
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around)))
+        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles())))
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self._kernel, self._due_ms = Kernel(start_ms), start_ms
         self._pace = Pace(start_ms, 0.0)
@@ -117,8 +119,26 @@ class Fleet:
         for cohort in self.cohorts:
             cohort.begin(installed_ms)
         await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
+        await self._take_keys()
         await self.store.save_fleet(self._row(installed_ms, start_ms))
         return start_ms
+
+    def _titles(self) -> dict[str, bytes]:
+        meters = self.options.keys.meters if self.options.keys else {}
+        return {serial: meter.title for serial, meter in meters.items() if meter.title}
+
+    async def _take_keys(self) -> None:
+        """From the key file into the store, once: what clients change afterwards stays changed."""
+        meters = self.options.keys.meters if self.options.keys else {}
+        rows = []
+        for cohort in self.cohorts:
+            for row, identity in enumerate(cohort.identities):
+                given = meters[identity.serial].keys if identity.serial in meters else {}
+                for (client, name), key in given.items():
+                    cohort.vault.put_key(row, client, name, key)
+                    rows.append(SecurityKey(identity.id, client, name, key))
+        if rows:
+            await self.store.put_keys(rows)
 
     async def _resume(self, stored: FleetRow) -> int:
         checkpoints = await self.store.checkpoints()
@@ -154,6 +174,14 @@ class Fleet:
                 cohort, row = places[value.meter_id]
                 key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
                 cohort.overrides[row, key] = value.encoded
+        for stored in await self.store.keys():
+            if stored.meter_id in places:
+                cohort, row = places[stored.meter_id]
+                cohort.vault.put_key(row, stored.client, stored.name, stored.key)
+        for counter in await self.store.counters():
+            if counter.meter_id in places:
+                cohort, row = places[counter.meter_id]
+                cohort.vault.restore(row, counter)
 
     async def _catch_up(self, to_ms: int, progress: Progress | None) -> None:
         """Capture what lies between the last captured block and the start: the history, or the time while stopped."""
@@ -220,7 +248,7 @@ class Fleet:
         self._kernel.schedule(self._capture_ms, Priority.CAPTURE, self._capture)
 
     def _capture(self) -> None:
-        """A block has ended. A clock that is behind takes up to a day of blocks in one pass, if nothing lies between."""
+        """A block has ended. A clock that is behind takes a day of blocks in one pass, if nothing lies between."""
         due_ms = self._kernel.now
         self._schedule_capture()
         next_ms = self._kernel.next_instant()
@@ -255,8 +283,14 @@ class Fleet:
             beat += 1
             now_ms = monotonic_ms()
             self.listeners.tick(now_ms)
+            await self._settle_counters()
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
+
+    async def _settle_counters(self, *, all_of_them: bool = False) -> None:
+        with contextlib.suppress(StoreError):
+            for cohort in self.cohorts:
+                await cohort.vault.settle(all_of_them=all_of_them)
 
     async def _remember_clock(self) -> None:
         """Stored ahead by what may pass until the next time: no clock that a killed fleet has shown comes again."""
@@ -289,6 +323,10 @@ class Fleet:
     def identity(self, index: int) -> Identity:
         return self.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
 
+    def given_keys(self, index: int) -> Given:
+        """The keys of a meter that do not follow from the seed."""
+        return self.cohorts[index // COHORT_METERS].vault.given(index % COHORT_METERS)
+
     async def serve(self) -> None:
         """Until stop() or a signal; then everything is closed in order."""
         loop = asyncio.get_running_loop()
@@ -314,6 +352,9 @@ class Fleet:
         self.listeners.close()
         if self._captures is not None:
             await asyncio.wait({self._captures})
+        if writing := [task for cohort in self.cohorts for task in cohort.writing]:
+            await asyncio.wait(writing)
+        await self._settle_counters(all_of_them=True)
         with contextlib.suppress(StoreError):
             await self.store.save_clock(self.now_ms())
             await self.store.set_status("STOPPED")

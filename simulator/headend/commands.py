@@ -52,6 +52,8 @@ meterfleet read 127.0.0.1:4059 block --client mr --from 2025-06-01
 
 meterfleet read 127.0.0.1:4059 daily --client mr --entries 1-10 --json
 
+meterfleet read 127.0.0.1:4059 clock --client us [dim]ciphered, keys from the fleet or --ek, --ak[/dim]
+
 meterfleet read 127.0.0.1:4059 --client mr --all [dim]all that it may read[/dim]
 
 meterfleet read 127.0.0.1:4062 --hdlc --physical 17 [dim]by HDLC, the device 17 behind the port[/dim]
@@ -77,7 +79,17 @@ def register(app: typer.Typer, *, credentials: Credentials | None = None, names:
         ] = None,
         client: Annotated[str, typer.Option(help="public, mr, us, push, fu or a number.")] = "public",
         password: Annotated[
-            str | None, typer.Option(envvar="METERFLEET_PASSWORD", show_default=False, help="Of a client that has one.")
+            str | None,
+            typer.Option(
+                envvar="METERFLEET_PASSWORD", show_default=False, help="Of a client that has one; HLS in hex."
+            ),
+        ] = None,
+        ek: Annotated[
+            str | None, typer.Option(envvar="METERFLEET_EK", show_default=False, help="Encryption key, hexadecimal.")
+        ] = None,
+        ak: Annotated[
+            str | None,
+            typer.Option(envvar="METERFLEET_AK", show_default=False, help="Authentication key, hexadecimal."),
         ] = None,
         from_: Annotated[
             str | None, typer.Option("--from", help="Profile rows from this date or time, meter-local.")
@@ -112,7 +124,7 @@ def register(app: typer.Typer, *, credentials: Credentials | None = None, names:
                 host, port, parse_client(client), server, password, timeout, pdu, way=way,
                 wishes=tuple(parse_wish(text) for text in words),
                 rows=parse_rows(from_, to, entries, columns),
-                everything=everything,
+                everything=everything, ek=ek, ak=ak,
             )  # fmt: skip
             _run(call.checked(credentials), names, as_json=as_json)
 

@@ -29,6 +29,7 @@ class Preset:
     mechanism: int
 
 
+LLS = 1
 CLIENTS = {
     "public": Preset(16, 0),
     "mr": Preset(32, 1),
@@ -87,6 +88,15 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What a client needs to log in; HLS secrets and keys in hexadecimal."""
+
+    password: str = field(repr=False)
+    ek: str | None = field(default=None, repr=False)
+    ak: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One `meterfleet read`, ready to be done."""
 
@@ -100,6 +110,8 @@ class Call:
     wishes: tuple[Wish, ...]
     rows: Rows
     everything: bool
+    ek: str | None = field(default=None, repr=False)
+    ak: str | None = field(default=None, repr=False)
     way: Way = _WRAPPER
 
     def checked(self, credentials: Credentials | None) -> Call:
@@ -108,19 +120,31 @@ class Call:
             raise UserError("--from, --to, --entries and --columns belong to a profile; name it, for example block")
         if self.everything and self.wishes:
             raise UserError("--all reads everything; name objects or give --all, not both")
-        return replace(self, password=self._secret(credentials))
-
-    def _secret(self, credentials: Credentials | None) -> str | None:
         if not self.preset.mechanism:
-            return None
-        known = self.password or (credentials(self) if credentials else None)
-        if not known:
+            return replace(self, password=None)
+        known = Known(self.password, self.ek, self.ak) if self.password else None
+        if known is None and credentials:
+            known = credentials(self)
+        if known is None:
             raise UserError(f"client {self.preset.client} needs a password: --password or METERFLEET_PASSWORD")
-        return known
+        for key in (known.ek, known.ak):
+            _check_hex(key)
+        if self.preset.mechanism != LLS:
+            _check_hex(known.password)
+        if bool(known.ek) != bool(known.ak):
+            raise UserError("a ciphered association needs both keys, --ek and --ak")
+        return replace(self, password=known.password, ek=known.ek, ak=known.ak)
 
 
-Credentials = Callable[[Call], str | None]
-"""The password of a meter that somebody else knows, or None."""
+def _check_hex(text: str | None) -> None:
+    try:
+        bytes.fromhex(text or "")
+    except ValueError:
+        raise UserError("a key or HLS secret is written in hexadecimal, 32 digits") from None
+
+
+Credentials = Callable[[Call], Known | None]
+"""What somebody else knows of a meter, or None."""
 
 
 def parse_address(text: str, *, default_port: int = DEFAULT_PORT) -> tuple[str, int]:

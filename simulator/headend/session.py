@@ -18,6 +18,7 @@ from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.GXDLMSGateway import GXDLMSGateway
 from gurux_dlms.secure import GXDLMSSecureClient
 
+from simulator.headend.ciphering import Keys, prepare
 from simulator.headend.failures import (
     INITIATE_ERRORS,
     PROVIDER_DIAGNOSTICS,
@@ -55,6 +56,7 @@ class Session:
         mechanism: int,
         max_pdu: int,
         conformance: Conformance | int | None,
+        keys: Keys | None = None,
         logger: logging.Logger | None,
         way: Way = _WRAPPER,
     ) -> None:
@@ -68,6 +70,7 @@ class Session:
         if way.gateway is not None:
             self.protocol.gateway = GXDLMSGateway()
             self.protocol.gateway.physicalDeviceAddress = way.gateway.encode("ascii")
+        prepare(self.protocol, keys)
         self.protocol.maxReceivePDUSize = max_pdu
         if conformance is not None:
             self.protocol.proposedConformance = _mirrored(conformance)
@@ -82,9 +85,11 @@ class Session:
         """The negotiated conformance block, bits as in `wire.codes.Conformance`."""
         return _mirrored(self.protocol.negotiatedConformance)
 
-    def open(self, link: Link) -> None:
-        """Associate over a connection, which is closed if that fails."""
+    def open(self, link: Link, *, counter: int | None = None) -> None:
+        """Associate over a connection, which is closed if that fails; `counter`: the first to cipher with."""
         self._link = link
+        if counter is not None:
+            self.protocol.ciphering.invocationCounter = counter
         try:
             if self._hdlc:
                 self._connect(link)

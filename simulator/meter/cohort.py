@@ -20,6 +20,7 @@ from simulator.meter.columns import DAILY_CHANNELS, MILLI, Columns, Ints, new_co
 from simulator.meter.identity import Identity
 from simulator.meter.rows import Ids, billing_rows, rows_of
 from simulator.meter.shown import Shown, live
+from simulator.meter.vault import Vault
 from simulator.store.copy import Rows
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint
@@ -66,6 +67,8 @@ class Cohort:
         self.ids: Ids = np.frombuffer(b"".join(one.id.bytes for one in identities), np.uint8).reshape(-1, 16)
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
+        self.vault = Vault(around.store, [one.id for one in identities])
+        self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
         self.status_word = _status_word(model)
         self._columns: Columns | None = None
