@@ -111,7 +111,11 @@ class Session:
         if held is not None:
             return self._reserved(held, safe=bool(answers[0]))
         assert association is not None
-        return self._framed(association, association.covered(association.answer(answers))) or b""
+        apdu = association.answer(answers)
+        if association.form is None and not association.by_blocks and len(apdu) <= association.client_limit:
+            # The usual case, without a call more than it needs.
+            return self._framing.encode(association.server, association.client, apdu) if apdu else b""
+        return self._framed(association, association.covered(apdu)) or b""
 
     def expired(self, now_ms: int) -> bool:
         """Idle too long, or a frame half-sent too long. Never while the meter owes an answer."""
@@ -149,8 +153,6 @@ class Session:
         return outcome
 
     def _framed(self, association: Association, apdu: bytes) -> bytes | None:
-        if len(apdu) <= association.client_limit and not association.by_blocks:  # the usual case
-            return self._framing.encode(association.server, association.client, apdu) if apdu else None
         return self._sent(association, association.parts(apdu))
 
     def _sent(self, association: Association, apdus: list[bytes]) -> bytes | None:

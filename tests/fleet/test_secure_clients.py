@@ -36,6 +36,7 @@ MECHANISMS = """
 extends: is15959-1ph
 title: one client for each HLS mechanism
 clients:
+  32: {contexts: [1, 3]}
   64: {mechanism: 4, contexts: [1, 3], pre_established: false, conformance: [get, action, block-transfer-with-get]}
   48: {mechanism: 5, contexts: [1, 3], challenge_octets: 64}
   80: {mechanism: 6, contexts: [1, 3], challenge_octets: 8}
@@ -150,10 +151,10 @@ def test_a_protected_release(fleet: Spawned) -> None:
         assert released[9:10] == b"\x28"  # glo-initiate-response
 
 
-def test_reader_with_password_may_cipher(fleet: Spawned) -> None:
-    keys = fleet.ready["meters"][2]["clients"][2]
-    login = utility(fleet, 2, 32, ek=bytes.fromhex(keys["ek"]), ak=bytes.fromhex(keys["ak"]))
-    with SecureJudge(fleet.meters[2], login) as judge:
+def test_low_level_security_with_ciphering(mechanisms: Spawned) -> None:
+    known = utility(mechanisms)
+    login = utility(mechanisms, 0, 32, ek=known.ek, ak=known.ak)
+    with SecureJudge(mechanisms.meters[0], login) as judge:
         assert judge.get(8, CLOCK).result == 0
         assert judge.frames[-1][8] == 0xCC
 
