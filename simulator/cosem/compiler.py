@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from simulator.cosem.association import association_values, current_association_values, object_list
+from simulator.cosem.checks import mistakes_of
 from simulator.cosem.classes import CLASSES, AttributeDeclaration, InterfaceClass
 from simulator.cosem.encodings import Encoding, NumberEncoding, StampEncoding
 from simulator.cosem.model import (
@@ -97,6 +98,7 @@ class _Compiler:
             for code in getattr(spec, part):
                 if code not in seen:
                     self._mistake((part, code), f"{code} is not among the model's objects")
+        self.mistakes += mistakes_of(self.merged)
 
     def _unknown(self, code: str) -> str:
         try:
