@@ -96,6 +96,7 @@ class ModelSpec(_Strict):
     tariff: list[TariffStep] = Field(min_length=1)
     clients: dict[int, ClientSpec]
     access: dict[str, dict[int, str]]  # name -> client -> rights: r, r1-6, w2, x1,2
+    class_versions: dict[int, int] = {}  # where the model's is not the usual one
     class_defaults: dict[int, dict[str, Any]]
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}

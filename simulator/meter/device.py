@@ -12,7 +12,10 @@ from uuid import UUID
 
 from simulator.cosem.model import Attribute, Model, Profile, Setting
 from simulator.errors import StoreUnavailable
+from simulator.meter.behaviour import story
+from simulator.meter.behaviour.registry import act_hook, write_hook
 from simulator.meter.buffers import Choice, buffer_query, built_buffer, encode_buffer
+from simulator.meter.change import plain
 from simulator.meter.cohort import Cohort
 from simulator.meter.readers import compile_readers
 from simulator.meter.rows import snapshot_row
@@ -25,13 +28,11 @@ from simulator.ports import (
     SetItem,
 )
 from simulator.store.rows import AttributeValue
-from simulator.values import format_obis, parse_obis
+from simulator.values import format_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 
-_RESET_SCRIPT = parse_obis("0.0.10.0.1.255")
-_EXECUTE = b"\x00\x09" + _RESET_SCRIPT + b"\x01"
 _LLS = 1
 
 
@@ -74,9 +75,17 @@ class Device:
             return refusal(self.cohort.model, client, item.attribute)
         if item.selection is not None or not attribute.type.matches(item.value):
             return DataAccessResult.TYPE_UNMATCHED
+        if write_hook(item.attribute) is not None:
+            return self._behave_set(item.attribute, item.value)
         if not isinstance(attribute.source, Setting):
             return DataAccessResult.OTHER_REASON  # what the meter measures takes no value from outside
         return self._write(attribute, item.value)
+
+    async def _behave_set(self, key: bytes, value: Data) -> DataAccessResult:
+        try:
+            return DataAccessResult(await story.set_attribute(self.cohort, self.row, key, value))
+        except StoreUnavailable:
+            return DataAccessResult.TEMPORARY_FAILURE
 
     async def _write(self, attribute: Attribute, value: Data) -> DataAccessResult:
         """Written through: the store has it before the client hears of it."""
@@ -103,18 +112,15 @@ class Device:
             return ActAnswer(ActionResult(int(refusal(self.cohort.model, client, item.method))))
         if item.parameter is None or not declared.matches(item.parameter):
             return ActAnswer(ActionResult.TYPE_UNMATCHED)
-        if item.method == _EXECUTE:
-            return self._reset_billing(item.parameter)
-        return ActAnswer(ActionResult.OTHER_REASON)
+        if act_hook(item.method) is None:
+            return ActAnswer(ActionResult.OTHER_REASON)
+        return self._behave_act(item.method, item.parameter)
 
-    async def _reset_billing(self, script: Data) -> ActAnswer:
-        if script.value != 1:
-            return ActAnswer(ActionResult.OBJECT_UNAVAILABLE)
+    async def _behave_act(self, key: bytes, parameter: Data) -> ActAnswer:
         try:
-            await self.cohort.reset_billing(self.row)
+            return ActAnswer(ActionResult(await story.act(self.cohort, self.row, key, parameter)))
         except StoreUnavailable:
             return ActAnswer(ActionResult.TEMPORARY_FAILURE)
-        return ActAnswer(ActionResult.SUCCESS)
 
     async def buffer(self, client: int, profile: Profile, choice: Choice) -> GetAnswer:
         """The selected part of a profile that the store has a hand in."""
@@ -174,14 +180,3 @@ def refusal(model: Model, client: int, key: bytes) -> DataAccessResult:
     if class_id is not None and class_id != int.from_bytes(key[:2], "big"):
         return DataAccessResult.OBJECT_CLASS_INCONSISTENT
     return DataAccessResult.OBJECT_UNDEFINED
-
-
-def plain(data: Data) -> object:
-    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists."""
-    if isinstance(data.value, tuple) and data.tag in (Tag.ARRAY, Tag.STRUCTURE):
-        return [plain(item) for item in data.value]
-    if data.tag == Tag.VISIBLE_STRING or data.tag == Tag.UTF8_STRING:
-        return bytes(data.value).decode("utf-8", "replace")
-    if isinstance(data.value, tuple):
-        return [part.hex() if isinstance(part, bytes) else part for part in data.value]
-    return data.value.hex() if isinstance(data.value, bytes) else data.value

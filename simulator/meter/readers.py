@@ -24,6 +24,7 @@ from simulator.cosem.model import (
     Setting,
 )
 from simulator.cosem.stamps import stamp
+from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
 from simulator.ports import GetAnswer
 from simulator.wire.axdr import Data, encode, encode_string
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
+_LIVING_CLASSES = frozenset({11, 18, 20, 22, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
 
 
@@ -43,9 +45,17 @@ def compile_readers(model: Model) -> dict[int, dict[bytes, Reader]]:
     """By client, then by the nine octets of the attribute."""
     writable = {key for view in model.views.values() for key in view.writable}
     return {
-        client: {key: _reader(attribute, client, key in writable) for key, attribute in view.readable.items()}
+        client: {
+            key: _reader(attribute, client, key in writable or _is_living(key))
+            for key, attribute in view.readable.items()
+        }
         for client, view in model.views.items()
     }
+
+
+def _is_living(key: bytes) -> bool:
+    """Whether a setting that no client writes may change all the same."""
+    return int.from_bytes(key[:2], "big") in _LIVING_CLASSES or key == FIRMWARE_VERSION
 
 
 def _reader(attribute: Attribute, client: int, writable: bool) -> Reader:
@@ -85,8 +95,7 @@ def _clock(utc_offset_minutes: int) -> Function:
     def read(device: Device, selection: Selection | None) -> GetAnswer:
         if selection is not None:
             return _MISMATCH
-        local_s = device.cohort.calendar.local_s(device.cohort.around.now_ms())
-        return b"\x09\x0c" + stamp(local_s, utc_offset_minutes)
+        return b"\x09\x0c" + stamp(device.cohort.clock_s(device.row), utc_offset_minutes)
 
     return read
 
