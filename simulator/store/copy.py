@@ -114,8 +114,8 @@ class Timestamp:
     missing: Mask | None = None
 
     def cells(self) -> Cells:
-        since_2000 = np.asarray(self.seconds, np.int64) - _EPOCH_2000_S
-        return _fixed((since_2000 * _MICROSECONDS).astype(">i8"), self.missing)
+        since_2000_us = (np.asarray(self.seconds, np.int64) - _EPOCH_2000_S) * _MICROSECONDS
+        return _fixed(np.asarray(since_2000_us, ">i8"), self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Date:
     missing: Mask | None = None
 
     def cells(self) -> Cells:
-        return _fixed((np.asarray(self.days, np.int64) - _EPOCH_2000_DAYS).astype(">i4"), self.missing)
+        return _fixed(np.asarray(np.asarray(self.days, np.int64) - _EPOCH_2000_DAYS, ">i4"), self.missing)
 
 
 @dataclass(frozen=True, slots=True)

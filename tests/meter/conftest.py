@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from meter_bench import Meters, installed
+from meter_bench import Install, Meters, installed
 
 from simulator.store.database import Store
-
-Install = Callable[..., Awaitable[Meters]]
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ async def install(database: str) -> AsyncIterator[Install]:
     """Install meters of a model on the test's database."""
     store = await Store.open(database)
 
-    async def make(model: str, **options: object) -> Meters:
+    async def make(model: str, **options: Any) -> Meters:
         return await installed(store, model, **options)
 
     yield make

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
@@ -97,6 +97,9 @@ class Meters:
         story.restore(again.cohort)
         await story.bring(again.cohort, again.now_ms)
         return again
+
+
+Install = Callable[..., Awaitable[Meters]]
 
 
 async def installed(store: Store, model: str, *, load: str = "mixed", block_minutes: int = 30) -> Meters:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Every attribute that a model's object list calls readable reads, for every client (facts: IS 15959 objects, captures)."""
+"""Every attribute that a model's object list calls readable reads, for every client."""
 
 from __future__ import annotations
 
 import pytest
-from meter_bench import BILLING, BLOCK, DAILY, Meters, done
+from meter_bench import BILLING, BLOCK, DAILY, Install, done
 
 from simulator.cosem.spec import model_names
 from simulator.meter.device import Device
@@ -13,8 +13,8 @@ from simulator.wire.axdr import decode_whole
 
 
 @pytest.mark.parametrize("model", model_names())
-async def test_every_readable_attribute_reads_with_its_declared_type(install, model: str) -> None:  # type: ignore[no-untyped-def]
-    meters: Meters = await install(model)
+async def test_every_readable_attribute_reads_with_its_declared_type(install: Install, model: str) -> None:
+    meters = await install(model)
     await meters.until("2025-06-02T00:10:00")
     for client, view in meters.cohort.model.views.items():
         device = Device(meters.cohort, 1)
@@ -24,8 +24,8 @@ async def test_every_readable_attribute_reads_with_its_declared_type(install, mo
             assert attribute.type.matches(decode_whole(answer)), (client, key.hex(), attribute.name)
 
 
-async def test_a_three_phase_meter_keeps_what_its_profiles_capture(install) -> None:  # type: ignore[no-untyped-def]
-    meters: Meters = await install("is15959-3ph")
+async def test_a_three_phase_meter_keeps_what_its_profiles_capture(install: Install) -> None:
+    meters = await install("is15959-3ph")
     await meters.until("2025-06-02T00:10:00")
     blocks = await meters.read(BLOCK)
     assert len(blocks) == 13 * 48
@@ -45,8 +45,8 @@ async def test_a_three_phase_meter_keeps_what_its_profiles_capture(install) -> N
     assert bill[59] <= await meters.read("1.0.5.8.0.255")
 
 
-async def test_a_ct_meter_has_quadrants_per_block_and_no_relay(install) -> None:  # type: ignore[no-untyped-def]
-    meters: Meters = await install("is15959-ct")
+async def test_a_ct_meter_has_quadrants_per_block_and_no_relay(install: Install) -> None:
+    meters = await install("is15959-ct")
     await meters.until("2025-05-21T00:10:00")
     rows = meters.of_meter("kvarh_q1, kvarh_q4", "block_load_profile")
     assert len(rows) == 48

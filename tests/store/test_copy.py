@@ -107,6 +107,21 @@ def test_text_of_any_length(database: str, values: Sequence[str | None]) -> None
     assert round_trip(database, {"v": ("text", Text(values))}) == [(value,) for value in values]
 
 
+def test_constants_of_every_kind(database: str) -> None:
+    """A column that is the same in all rows is given as one number, not as an array."""
+    columns: dict[str, tuple[str, Column]] = {
+        "a": ("smallint", Int2(-2)),
+        "b": ("integer", Int4(4)),
+        "c": ("bigint", Int8(-8)),
+        "d": ("date", Date(20_240)),
+        "t": ("timestamp", Timestamp(1_748_736_000)),
+        "n": ("numeric(18,3)", Numeric(-1_234_567, 3)),
+        "o": ("boolean", Bool(True)),
+    }
+    row = (-2, 4, -8, dt.date(2025, 6, 1), dt.datetime(2025, 6, 1), Decimal("-1234.567"), True)
+    assert round_trip(database, columns, count=2) == [row, row]
+
+
 def test_columns_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="one length"):
         encode_rows("t", {"a": Int4(np.arange(3)), "b": Int4(np.arange(2))})

@@ -7,6 +7,8 @@ the clock's future: the meter writes them anew. Profile marks follow the clock b
 
 from __future__ import annotations
 
+import datetime as dt
+
 from simulator.cosem.stamps import local_seconds
 from simulator.meter.calendar import DAY_S
 from simulator.meter.change import PRIVATE, Answer, Change, Meter, plain_value, sibling
@@ -72,6 +74,7 @@ def moment_of(meter: Meter, octets: bytes) -> int | None:
     if 0xFF in (octets[2], octets[3], *octets[5:8]):
         return None
     try:
+        dt.date(int.from_bytes(octets[:2], "big"), octets[2], octets[3])
         moment = local_seconds(octets, meter.cohort.model.spec.utc_offset_minutes, latest=False)
     except ValueError:
         return None
