@@ -46,7 +46,7 @@ class Change:
 
 
 Refusal = DataAccessResult | ActionResult
-Answer = Change | Refusal | tuple[Change, ActionResult]
+Answer = Change | Refusal | tuple[Change, ActionResult] | bytes  # bytes: what a method returns, encoded
 Hook = Callable[["Meter", bytes, Data], Awaitable[Answer]]
 
 
@@ -54,7 +54,7 @@ def result_of(answer: Answer) -> int:
     """The code that the client is told."""
     if isinstance(answer, tuple):
         return int(answer[1])
-    return 0 if isinstance(answer, Change) else int(answer)
+    return 0 if isinstance(answer, Change | bytes) else int(answer)
 
 
 class Timer(NamedTuple):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.cosem.model import Model, Setting
+from simulator.cosem.model import Model, Profile, Setting
 from simulator.errors import StoreError
 from simulator.meter.advance import Advance, advance, supply_of
 from simulator.meter.calendar import Calendar
@@ -76,6 +76,7 @@ class Cohort:
         self.identities, self.population, self.calendar = identities, population, calendar
         self.ids: Ids = np.frombuffer(b"".join(one.id.bytes for one in identities), np.uint8).reshape(-1, 16)
         self.calendars: dict[int, Calendar] = {}  # of the meters whose calendar is their own
+        self.profiles: dict[tuple[int, str], Profile] = {}  # (row, logical name) -> captured as a client wants it
         self.alarms: dict[int, int] = {}  # row -> instant at which the meter does something by itself
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written

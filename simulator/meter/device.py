@@ -15,7 +15,7 @@ from simulator.errors import StoreUnavailable
 from simulator.meter.behaviour import story
 from simulator.meter.behaviour.registry import act_hook, write_hook
 from simulator.meter.buffers import Choice, buffer_query, built_buffer, encode_buffer
-from simulator.meter.change import plain
+from simulator.meter.change import plain, result_of
 from simulator.meter.cohort import Cohort
 from simulator.meter.readers import compile_readers
 from simulator.meter.rows import snapshot_row
@@ -83,7 +83,7 @@ class Device:
 
     async def _behave_set(self, key: bytes, value: Data) -> DataAccessResult:
         try:
-            return DataAccessResult(await story.set_attribute(self.cohort, self.row, key, value))
+            return DataAccessResult(result_of(await story.set_attribute(self.cohort, self.row, key, value)))
         except StoreUnavailable:
             return DataAccessResult.TEMPORARY_FAILURE
 
@@ -118,9 +118,10 @@ class Device:
 
     async def _behave_act(self, key: bytes, parameter: Data) -> ActAnswer:
         try:
-            return ActAnswer(ActionResult(await story.act(self.cohort, self.row, key, parameter)))
+            answer = await story.act(self.cohort, self.row, key, parameter)
         except StoreUnavailable:
             return ActAnswer(ActionResult.TEMPORARY_FAILURE)
+        return ActAnswer(ActionResult(result_of(answer)), answer if isinstance(answer, bytes) else None)
 
     async def buffer(self, client: int, profile: Profile, choice: Choice) -> GetAnswer:
         """The selected part of a profile that the store has a hand in."""

@@ -27,6 +27,7 @@ from simulator.cosem.stamps import stamp
 from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
 from simulator.ports import GetAnswer
+from simulator.values import format_obis
 from simulator.wire.axdr import Data, encode, encode_string
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.wire.selection import Selection
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
-_LIVING_CLASSES = frozenset({11, 18, 20, 22, 70, 71})
+_LIVING_CLASSES = frozenset({11, 17, 18, 20, 22, 42, 48, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
 
 
@@ -111,8 +112,11 @@ def _identity(source: Identity) -> Function:
     return read
 
 
-def _buffer(profile: Profile, client: int) -> Function:
+def _buffer(ordinary: Profile, client: int) -> Function:
+    code = format_obis(ordinary.logical_name)
+
     def read(device: Device, selection: Selection | None) -> GetAnswer | Awaitable[GetAnswer]:
+        profile = device.cohort.profiles.get((device.row, code), ordinary)
         choice = choose(profile, selection, device.cohort.calendar.utc_offset_minutes)
         if isinstance(choice, DataAccessResult):
             return choice

@@ -7,10 +7,14 @@ the same here.
 
 from __future__ import annotations
 
-from simulator.cosem.model import Profile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from simulator.cosem.model import Model, Profile
+from simulator.cosem.profiles import recaptured
 from simulator.meter.advance import close_billing, supply_of
 from simulator.meter.behaviour.regime import CAPTURE_PERIOD
-from simulator.meter.change import Answer, Change, Meter
+from simulator.meter.change import Answer, Change, Meter, plain_value
 from simulator.meter.columns import MILLI
 from simulator.meter.events import CAPTURE_PERIOD as CAPTURE_PERIOD_CHANGED
 from simulator.meter.events import DEMAND_PERIOD, MD_RESET
@@ -19,8 +23,10 @@ from simulator.store.rows import Forget
 from simulator.values import attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import Data, encode
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
+from simulator.wire.selection import CaptureObject
 from simulator.world import electric
 
+_CLASS, _CAPTURE_OBJECTS = 7, 3
 _PERIODS_S = (900, 1800, 3600)
 _BLOCK, _BILLING = "1.0.99.1.0.255", "1.0.98.1.0.255"
 _BLOCK_TABLE = "block_load_profile"
@@ -39,6 +45,30 @@ async def set_period(meter: Meter, key: bytes, value: Data) -> Answer:
     encoded = encode(Data(Tag.DOUBLE_LONG_UNSIGNED, value.value))
     emptied = Forget(meter.cohort.identities[meter.row].id, _BLOCK_TABLE)
     return Change(attributes={CAPTURE_PERIOD: encoded}, forgets=(emptied,), events=(event,))
+
+
+async def set_capture_objects(meter: Meter, key: bytes, value: Data) -> Answer:
+    """Whatever the table keeps can be captured; the buffer begins anew (Blue Book 4.3.6.2.3)."""
+    profile = _profile(meter, key)
+    if profile.table not in _EMPTIED or not own_profile(meter.cohort.model, profile, plain_value(value)):
+        return DataAccessResult.OTHER_REASON
+    emptied = Forget(meter.cohort.identities[meter.row].id, profile.table)
+    return Change(attributes={key: encode(value)}, forgets=(emptied,))
+
+
+def own_profile(model: Model, profile: Profile, definitions: Sequence[tuple[Any, ...]]) -> Profile | None:
+    """A profile as a client wants it captured; None if it cannot be."""
+    return recaptured(model, profile, [CaptureObject(*one) for one in definitions]) if definitions else None
+
+
+def own_profiles(meter: Meter) -> Iterator[tuple[str, Profile]]:
+    """The profiles whose capture objects a client has set, by logical name."""
+    model = meter.cohort.model
+    for code, profile in model.profiles.items():
+        key = attribute_key(_CLASS, profile.logical_name, _CAPTURE_OBJECTS)
+        own = (meter.row, key) in meter.cohort.overrides and own_profile(model, profile, meter.value(key))
+        if own:
+            yield code, own
 
 
 async def reset(meter: Meter, key: bytes, parameter: Data) -> Answer:

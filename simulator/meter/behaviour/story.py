@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from simulator.meter.behaviour import profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
-from simulator.meter.change import Meter, result_of
+from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
 from simulator.wire.axdr import Data
 
@@ -22,13 +23,13 @@ async def bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> Non
         await _bring(cohort, to_ms, report)
 
 
-async def set_attribute(cohort: Cohort, row: int, key: bytes, value: Data) -> int:
-    """A data-access-result."""
+async def set_attribute(cohort: Cohort, row: int, key: bytes, value: Data) -> Answer:
+    """What a client's SET came to."""
     return await _hear(cohort, row, key, value, is_act=False)
 
 
-async def act(cohort: Cohort, row: int, key: bytes, parameter: Data) -> int:
-    """An action-result."""
+async def act(cohort: Cohort, row: int, key: bytes, parameter: Data) -> Answer:
+    """What a client's ACTION came to."""
     return await _hear(cohort, row, key, parameter, is_act=True)
 
 
@@ -38,19 +39,20 @@ def restore(cohort: Cohort) -> None:
     if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
         rows.update(range(len(cohort.identities)))  # the model itself has something to look out for
     cohort.calendars.clear()
+    cohort.profiles.clear()
     cohort.alarms.clear()
     for row in sorted(rows):
         _look_ahead(cohort, row, int(max(cohort.columns.settled_ms[row], cohort.columns.lived_ms[row])))
 
 
-async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> int:
+async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
     async with cohort.lock:
         await _bring(cohort, cohort.around.now_ms())
         now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms[row]))
         meter = _meter(cohort, row, now_ms)
         answer = await (acted if is_act else written)(meter, key, value)
         _look_ahead(cohort, row, now_ms)
-        return result_of(answer)
+        return answer
 
 
 async def _bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
@@ -81,6 +83,7 @@ def _look_ahead(cohort: Cohort, row: int, instant_ms: int) -> None:
         cohort.calendars.pop(row, None)
     else:
         cohort.calendars[row] = calendar
+    cohort.profiles.update(((row, code), own) for code, own in profile.own_profiles(meter))
     dues = [timer.due(meter) for timer in TIMERS]
     soonest = min((due for due in dues if due is not None), default=None)
     if soonest is None:
