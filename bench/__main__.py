@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bench.machine import facts
 from bench.serving import gets, profiles
 from bench.standing import standing
 
-_WIDTH = 150  # of the table where there is no terminal
+_WIDTH = 165  # of the table where there is no terminal
 
 
 def _figures(effort: Effort) -> Iterator[Figure]:
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="within a minute, without the largest fleets")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
+    if sys.platform != "linux":
+        parser.error("the figures come from /proc; they can be taken on Linux only")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH

@@ -8,35 +8,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    rounds: int  # that count
-    tries: int  # rounds at most, to replace those that other programs disturbed
-    seconds: float  # of load in a round
+    pairs: int  # slices of load on each server, in turn
+    slice_s: float
     get_connections: tuple[tuple[str, tuple[int, ...]], ...]  # by attribute
     profiles: tuple[tuple[int, int, int], ...]  # days, PDU size, connections
-    fleet_sizes: tuple[int, ...]  # the first and the last give the memory per meter
+    fleet_sizes: tuple[int, ...]
+    memory_sizes: tuple[int, int]  # two of them, whose difference gives the memory per meter
     starts: int  # of each size
     history: tuple[int, int]  # meters, days
     fills: int
 
 
 QUICK = Effort(
-    rounds=3,
-    tries=3,
-    seconds=0.25,
+    pairs=9,
+    slice_s=0.08,
     get_connections=(("energy", (1, 50, 1000)), ("maker", (50,)), ("clock", (50,))),
     profiles=((1, 1024, 8), (35, 65_535, 8)),
     fleet_sizes=(100, 10_000),
+    memory_sizes=(100, 10_000),
     starts=1,
     history=(200, 10),
     fills=1,
 )
 FULL = Effort(
-    rounds=5,
-    tries=10,
-    seconds=0.8,
+    pairs=25,
+    slice_s=0.15,
     get_connections=tuple((name, (1, 50, 1000)) for name in ("energy", "maker", "clock")),
     profiles=tuple((days, size, count) for days in (1, 35) for size in (1024, 65_535) for count in (1, 8)),
     fleet_sizes=(100, 1_000, 10_000, 100_000),
+    memory_sizes=(1_000, 100_000),
     starts=3,
     history=(1_000, 30),
     fills=3,

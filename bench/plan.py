@@ -24,35 +24,54 @@ class Seat(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Side:
+    """A server and what is asked of it."""
+
+    pid: int
     port: int
     seats: tuple[Seat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    ours: Side
+    bare: Side
+    database: int | None  # process whose children work for our server
     reconnect: bool  # a new connection for each round of the script
-    seconds: float
-    server: int  # process whose CPU is measured
-    others: tuple[int, ...] = ()  # processes whose CPU is measured together: the database
+    pairs: int  # slices of load on each side, in turn
+    slice_s: float
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self) | {"seats": [_seat_out(seat) for seat in self.seats]})
+        return json.dumps(asdict(self), default=bytes.hex)
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
         values = json.loads(text)
-        seats = tuple(Seat(host, _exchanges(opening), _exchanges(script)) for host, opening, script in values["seats"])
-        return cls(**values | {"seats": seats, "others": tuple(values["others"])})
+        return cls(**values | {name: _side(values[name]) for name in ("ours", "bare")})
 
 
-class Outcome(NamedTuple):
-    """Of one window of load."""
+class Slice(NamedTuple):
+    """Of one side for a moment."""
 
     rate: float  # rounds of the script per second
     cpu_us: float  # of the server, per round
-    others_us: float
+    database_us: float
+    load_us: float  # of the load generator, per round
+
+
+class Outcome(NamedTuple):
+    pairs: list[tuple[Slice, Slice]]  # ours, bare
     disturbance: float  # CPU that other programs took meanwhile, in processors
 
+    @classmethod
+    def from_json(cls, text: str) -> Outcome:
+        pairs, disturbance = json.loads(text)
+        return cls([(Slice(*ours), Slice(*bare)) for ours, bare in pairs], disturbance)
 
-def _seat_out(seat: Seat) -> tuple[Any, ...]:
-    return seat.host, *([(request.hex(), octets) for request, octets in part] for part in (seat.opening, seat.script))
+
+def _side(values: dict[str, Any]) -> Side:
+    seats = tuple(Seat(host, _exchanges(opening), _exchanges(script)) for host, opening, script in values["seats"])
+    return Side(values["pid"], values["port"], seats)
 
 
 def _exchanges(pairs: list[tuple[str, int]]) -> tuple[Exchange, ...]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -68,9 +67,9 @@ def echo(sizes: Sequence[int]) -> Iterator[Server]:
 
 
 def load(plan: Plan) -> Outcome:
-    """What a server does under a plan; SystemExit if it does not do what the plan expects."""
+    """What two servers do under a plan; SystemExit if one does not do what the plan expects."""
     command = [sys.executable, "-m", "bench.load"]
     ran = subprocess.run(command, input=plan.to_json(), capture_output=True, text=True, check=False)
     if ran.returncode:
         sys.exit(f"the load generator gave up: {ran.stderr.strip()}")
-    return Outcome(*json.loads(ran.stdout))
+    return Outcome.from_json(ran.stdout)

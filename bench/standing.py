@@ -17,8 +17,6 @@ from bench.processes import Memory, memory
 
 _READY_METERS, _READY_S = 100_000, 15
 _OCTETS_PER_METER = 4_096
-_FRESH = "copies of the programs, initdb, start of PostgreSQL, schema, COPY of the meters"
-_AGAIN = "PostgreSQL runs, schema and meters are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +31,9 @@ def standing(effort: Effort) -> Iterator[Figure]:
     for count in effort.fleet_sizes:
         starts = [_start(count) for _ in range(effort.starts)]
         memories[count] = starts[-1].memory
-        yield _ready(f"{count:,} meters ready, first start", [start.fresh_s for start in starts], count, _FRESH)
-        yield _ready(f"{count:,} meters ready, second start", [start.again_s for start in starts], count, _AGAIN)
-    yield from _per_meter(memories)
+        yield _ready(count, "first", seconds=[start.fresh_s for start in starts])
+        yield _ready(count, "second", seconds=[start.again_s for start in starts])
+    yield from _per_meter(*((count, memories[count]) for count in effort.memory_sizes))
 
 
 def _start(count: int) -> Start:
@@ -46,18 +44,18 @@ def _start(count: int) -> Start:
             return Start(fresh_s, second.ready_s, occupied)
 
 
-def _ready(what: str, seconds: list[float], count: int, note: str) -> Figure:
+def _ready(count: int, which: str, *, seconds: list[float]) -> Figure:
     median_s = statistics.median(seconds)
-    targets = (at_most("seconds", median_s, _READY_S),) if count == _READY_METERS else ()
-    return Figure(what, "s", median_s, note=note, targets=targets)
+    targets = (at_most("seconds", median_s, most=_READY_S),) if count == _READY_METERS else ()
+    return Figure(f"{count:,} meters ready, {which} start", "s", median_s, targets=targets)
 
 
-def _per_meter(memories: dict[int, Memory]) -> Iterator[Figure]:
-    few, many = min(memories), max(memories)
-    threads = f"threads {memories[few].threads} and {memories[many].threads}"
-    for name in ("rss", "pss"):
-        small, large = getattr(memories[few], name), getattr(memories[many], name)
-        octets = (large - small) / (many - few)
-        note = f"{few:,}: {small / 2**20:.0f} MiB, {many:,}: {large / 2**20:.0f} MiB; {threads}"
-        targets = (at_most("bytes", octets, _OCTETS_PER_METER),)
-        yield Figure(f"memory of an idle meter, {name.upper()}", "B", octets, note=note, targets=targets)
+def _per_meter(fewer: tuple[int, Memory], more: tuple[int, Memory]) -> Iterator[Figure]:
+    """The slope from a small fleet to a large one, so that what one process costs anyway does not count."""
+    (few, small), (many, large) = fewer, more
+    threads = f"threads {small.threads} and {large.threads}"
+    for name, low, high in (("RSS", small.rss, large.rss), ("PSS", small.pss, large.pss)):
+        octets = (high - low) / (many - few)
+        note = f"{few:,}: {low / 2**20:.0f} MiB, {many:,}: {high / 2**20:.0f} MiB; {threads}"
+        targets = (at_most("bytes", octets, most=_OCTETS_PER_METER),)
+        yield Figure(f"memory of an idle meter, {name}", "B", octets, note=note, targets=targets)

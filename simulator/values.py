@@ -57,8 +57,3 @@ def moment_of(instant: int, utc_offset_minutes: int = 0) -> dt.datetime:
     """The aware datetime of an instant, at an offset from UTC."""
     zone = dt.timezone(dt.timedelta(minutes=utc_offset_minutes))
     return dt.datetime.fromtimestamp(instant / MS_PER_SECOND, tz=zone)
-
-
-def scaled_float(number: int, power: int) -> float:
-    """``number * 10 ** power`` with one correctly rounded step, so that 847848 Wh is the float nearest to 847.848."""
-    return number / 10**-power if power < 0 else float(number * 10**power)

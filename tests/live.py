@@ -299,7 +299,7 @@ def get_hex(class_id: int, obis: str, index: int = 2, *, invoke: int = 0xC1, sel
     return f"c001{invoke:02x}{attribute_hex(class_id, obis, index)}{selection}"
 
 
-# -------------------------------------------------------------------------------------- selective access, Blue Book 4.3.6
+# ------------------------------------------------------------------------------------ selective access, Blue Book 4.3.6
 
 
 def by_range(first: bytes, last: bytes, columns: Sequence[tuple[int, str, int]] = ()) -> bytes:

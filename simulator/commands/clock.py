@@ -12,6 +12,7 @@ import typer
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.errors import UserError
 from simulator.fleet.control import order
+from simulator.fleet.pace import MAX_SPEED
 from simulator.store.database import Store
 from simulator.values import moment_of, parse_duration_ms
 
@@ -27,7 +28,7 @@ meterfleet clock --step 6h           jump ahead; captures in between happen in o
 
 
 def clock(
-    speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.", min=0)] = None,
+    speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.", min=0, max=MAX_SPEED)] = None,
     step: Annotated[str | None, typer.Option(help="Jump ahead by a duration, e.g. 30m or 1d.")] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,

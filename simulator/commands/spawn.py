@@ -21,11 +21,13 @@ from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import meter_entry
 from simulator.fleet.listen import parse_listen
+from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions, event_line
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.store.database import Store
 from simulator.values import instant_of, parse_duration_ms
+from simulator.world.shapes import load_world
 
 _LISTED = 1000
 _SHOWN = 5
@@ -52,11 +54,15 @@ def spawn(
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
     ] = None,
-    speed: Annotated[float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0)] = 1.0,
+    speed: Annotated[
+        float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)
+    ] = 1.0,
     start: Annotated[
         str | None, typer.Option(help="Simulated start, with offset [default: now, following the real clock].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides every number of the fleet.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Decides every number of the fleet.", min=-(1 << 63), max=(1 << 63) - 1)
+    ] = 1,
     block_minutes: Annotated[
         int | None, typer.Option(help="Block load interval: 15, 30 or 60 [default: the model's].")
     ] = None,
@@ -75,6 +81,7 @@ def spawn(
         history_ms=_duration(history) if history else 0,
         start_ms=_instant(start) if start else None,
     )
+    spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
     options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed)
     console = Console(stderr=True)
     logging.basicConfig(

@@ -104,7 +104,7 @@ class _Compiler:
                 self._mistake(("objects", access), f"no such access; {did_you_mean(access, list(spec.access))}")
             for index, code in enumerate(codes):
                 if code not in self.registry:
-                    self._mistake(("objects", access, index), f"{code} is not in the registry obis/{spec.registry}.csv")
+                    self._mistake(("objects", access, index), self._unknown(code))
                 if code in seen:
                     self._mistake(("objects", access, index), f"{code} is listed twice")
                 seen.add(code)
@@ -112,6 +112,13 @@ class _Compiler:
             for code in getattr(spec, part):
                 if code not in seen:
                     self._mistake((part, code), f"{code} is not among the model's objects")
+
+    def _unknown(self, code: str) -> str:
+        try:
+            parse_obis(code)
+        except ValueError as error:
+            return str(error)
+        return f"{code} is not in the registry obis/{self.spec.registry}.csv"
 
     def _object(self, entry: ObisEntry) -> CosemObject:
         logical_name, declared = parse_obis(entry.logical_name), self._declared(entry.class_id)
@@ -186,7 +193,7 @@ class _Compiler:
 
     def _default(self, entry: ObisEntry, declared: AttributeDeclaration, kind: Choice) -> Source:
         defaults = self.spec.class_defaults.get(entry.class_id, {})
-        place: tuple[str | int, ...] = ("class_defaults", entry.class_id, declared.name)
+        place: tuple[str | int, ...] = ("class_defaults", str(entry.class_id), declared.name)
         if declared.name in defaults:
             return Setting(self._encode(kind, defaults[declared.name], place))
         if entry.class_id == 20 and declared.name.startswith("day_profile_table"):
@@ -223,8 +230,8 @@ class _Compiler:
         rights = {}
         for client, text in self.spec.access[access].items():
             if client not in self.spec.clients:
-                self._mistake(("access", access, client), f"client {client} is not among the clients")
-            rights[client] = self._parse_rights(text, declared, ("access", access, client))
+                self._mistake(("access", access, str(client)), f"client {client} is not among the clients")
+            rights[client] = self._parse_rights(text, declared, ("access", access, str(client)))
         return rights
 
     def _parse_rights(

@@ -10,12 +10,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.cosem.stamps import stamp, stamps
-from simulator.values import scaled_float
 from simulator.wire.axdr import encode_length
 from simulator.wire.codes import Tag
 
@@ -51,9 +51,12 @@ class NumberEncoding:
         """A function from the whole number to the encoded Data; values beyond the type's range are held at its end."""
         packer = struct.Struct(">B" + _FORMATS[self.tag].lstrip(">"))
         tag, pack = int(self.tag), packer.pack
+        if self.tag in _FLOATS and self.power <= 0:
+            divisor = 10**-self.power
+            return lambda number: pack(tag, number / divisor)
         if self.tag in _FLOATS:
-            power = self.power
-            return lambda number: pack(tag, scaled_float(number, power))
+            factor = 10**self.power
+            return lambda number: pack(tag, number * factor)
         low, high = self._range()
         scale = self._scale
         return lambda number: pack(tag, min(max(scale(int(number)), low), high))
@@ -100,6 +103,12 @@ class StampEncoding:
 Encoding = NumberEncoding | StampEncoding
 
 
+@lru_cache(maxsize=256)
+def _row_dtype(cells: tuple[Encoding, ...], prefix_octets: int) -> np.dtype[np.void]:
+    fields = [(f"c{column}", cell.dtype) for column, cell in enumerate(cells)]
+    return np.dtype([("head", "u1", (prefix_octets,)), *fields])
+
+
 @dataclass(frozen=True, slots=True)
 class RowLayout:
     """The fixed layout of a profile's rows."""
@@ -119,8 +128,7 @@ class RowLayout:
         return head + self._table(rows, prefix)
 
     def _table(self, rows: npt.NDArray[np.int64], prefix: bytes) -> bytes:
-        fields = [(f"c{column}", cell.dtype) for column, cell in enumerate(self.cells)]
-        table = np.zeros(len(rows), dtype=np.dtype([("head", "u1", (len(prefix),)), *fields]))
+        table = np.zeros(len(rows), dtype=_row_dtype(self.cells, len(prefix)))
         table["head"] = np.frombuffer(prefix, dtype=np.uint8)
         for column, cell in enumerate(self.cells):
             field = table[f"c{column}"]

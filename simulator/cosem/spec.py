@@ -7,15 +7,15 @@ null takes a key away. It knows where each merged part came from: a mistake is r
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from simulator.documents import Document, Location, check, did_you_mean, read_yaml
 from simulator.errors import Mistake, UserError
 from simulator.resources import data_root
-from simulator.values import parse_obis
 from simulator.wire.codes import Conformance
 
 Origins = dict[Location, tuple[Document, Location]]
@@ -46,7 +46,7 @@ class ClientSpec(_Strict):
                 raise ValueError(f"{name!r} is not a service; {did_you_mean(name, list(_CONFORMANCE_NAMES))}")
         return names
 
-    @property
+    @cached_property
     def conformance_block(self) -> int:
         return sum(_CONFORMANCE_NAMES[name] for name in set(self.conformance))
 
@@ -101,14 +101,6 @@ class ModelSpec(_Strict):
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}
     profiles: dict[str, ProfileSpec] = {}
-
-    @field_validator("objects", "values", "profiles")
-    @classmethod
-    def _logical_names(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        names = [n for group in value.values() for n in group] if info.field_name == "objects" else list(value)
-        for name in names:
-            parse_obis(name)
-        return value
 
 
 class _MergedDocument(Document):
@@ -172,8 +164,7 @@ def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], Origin
         data: dict[str, Any] = {}
         origins: Origins = {}
     else:
-        base = path.parent / f"{parent}.yaml"
-        base = base if base.is_file() else model_path(str(parent))
+        base = _parent_path(document, str(parent))
         if base.resolve() in above or base.resolve() == path.resolve():
             raise UserError([document.mistake(("extends",), f"{parent!r} extends itself in a circle")])
         data, origins = _merged(base, (*above, path.resolve()))
@@ -187,6 +178,15 @@ def _move_here(objects: dict[Any, Any], access: str, codes: list[Any]) -> None:
     for other, listed in objects.items():
         if other != access and isinstance(listed, list):
             objects[other] = [code for code in listed if code not in codes]
+
+
+def _parent_path(document: Document, parent: str) -> Path:
+    """A neighbour of the file, or a shipped model."""
+    neighbour = document.path.parent / f"{parent}.yaml"
+    try:
+        return neighbour if neighbour.is_file() else model_path(parent)
+    except UserError as error:
+        raise UserError([document.mistake(("extends",), str(error))]) from None
 
 
 def _lay_over(

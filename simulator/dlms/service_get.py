@@ -23,6 +23,7 @@ from simulator.wire.fields import Result, Target
 from simulator.wire.refusal import OTHER_REASON, SERVICE_NOT_ALLOWED, Refusal
 
 TAG = 0xC0
+_new = tuple.__new__
 _PLAIN_OCTETS = 13  # get-request-normal without selection: tag, choice, invoke-id, attribute, no access-selection
 _NORMAL_HEAD = 4  # tag, choice, invoke-id, data
 _BLOCK_HEAD = 9  # tag, choice, invoke-id, last-block, block-number, raw-data
@@ -34,9 +35,10 @@ def serve(association: Association, apdu: bytes) -> Get | bytes | Refusal:
     """Whatever is not the next step of a transfer ends it (Green Book 9.4.6.3)."""
     transfer, association.transfer = association.transfer, None
     if len(apdu) == _PLAIN_OCTETS and apdu[1] == 1 and not apdu[12]:
-        # Four requests of five look like this: no decoder, no selection, one item.
-        association.pending = Pending(_answer_one, apdu[2], ())
-        return Get(association.client, (GetItem(apdu[3:12], None),))
+        # Four requests of five look like this: no decoder, no selection, one item; tuple.__new__ is a NamedTuple's
+        # constructor without its Python frame.
+        association.pending = _new(Pending, (_answer_one, apdu[2], ()))
+        return _new(Get, (association.client, (_new(GetItem, (apdu[3:12], None)),)))
     request = decode_request(apdu)
     if isinstance(request, GetNext):
         return _next(association, request, transfer)

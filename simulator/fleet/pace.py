@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from simulator.values import MS_PER_SECOND
 
+MAX_SPEED = 1e6  # eleven days a second: far beyond what any fleet keeps up with
+
 
 class Pace:
     def __init__(self, start_ms: int, speed: float, *, wall_s: Callable[[], float] = time.monotonic) -> None:

@@ -34,7 +34,7 @@ from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
 from simulator.store.database import Store
 from simulator.store.rows import FleetRow, ObisRow
-from simulator.values import MS_PER_DAY, attribute_key, parse_obis
+from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
 from simulator.world.kernel import Kernel, Priority
 from simulator.world.shapes import load_world
 
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
+_BLOCKS_AT_ONCE = 48
 _STEP_POLL_S = 0.01
 _SERVER_ADDRESS = 1
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
@@ -68,6 +69,10 @@ class Fleet:
         self._store_away = False
         self._wakes: set[int] = set()  # instants at which a meter has something to do by itself
         self._kernel = Kernel(0)
+        self._due_ms = 0
+        self._capturing_ms = 0  # the block end up to which a capture is under way
+        self._capture_ms = 0  # the next block end
+        self._held_back = 0  # block ends that the next capture brings along
         self._pace = Pace(0, 0.0)
 
     # -- opening ------------------------------------------------------------------------------------------------
@@ -87,7 +92,7 @@ class Fleet:
         around = Surroundings(world, self.store, codes, self.now_ms, self._wake)
         self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around)))
         start_ms = await (self._begin() if stored is None else self._resume(stored))
-        self._kernel = Kernel(start_ms)
+        self._kernel, self._due_ms = Kernel(start_ms), start_ms
         self._pace = Pace(start_ms, 0.0)
         await self._catch_up(start_ms, progress)
 
@@ -168,14 +173,11 @@ class Fleet:
     def now_ms(self) -> int:
         """The simulated instant; never past an event that has not happened yet."""
         target_ms = self._pace.target_ms()
-        due_ms = self._kernel.next_instant()
-        return target_ms if due_ms is None or target_ms < due_ms else due_ms
+        return target_ms if target_ms < self._due_ms else self._due_ms
 
     async def _run_kernel(self) -> None:
         while True:
-            due_ms = self._kernel.next_instant()
-            assert due_ms is not None  # a capture is always scheduled
-            wait_s = self._pace.wait_s(due_ms)
+            wait_s = self._pace.wait_s(self._due_ms)
             if wait_s != 0.0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._clock_changed.wait(), wait_s)
@@ -184,6 +186,13 @@ class Fleet:
             if self._captures is not None and not self._captures.done():
                 await asyncio.wait({self._captures})  # simulated time waits for the store, never the other way round
             self._kernel.step()
+            self._note_due()
+
+    def _note_due(self) -> None:
+        """Remembers when something happens next; every reading of the clock asks for it."""
+        due_ms = self._kernel.next_instant()
+        assert due_ms is not None  # a capture is always scheduled
+        self._due_ms = due_ms
 
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
@@ -195,32 +204,42 @@ class Fleet:
         self._clock_changed.set()
         while self._kernel_behind(target_ms):
             await asyncio.sleep(_STEP_POLL_S)
+        await self._remember_clock()
         return {"now_ms": self.now_ms(), "speed": self._pace.speed}
 
     def _kernel_behind(self, target_ms: int) -> bool:
-        due_ms = self._kernel.next_instant()
         busy = self._captures is not None and not self._captures.done()
-        return busy or (due_ms is not None and due_ms <= target_ms)
+        return self._due_ms <= target_ms or (busy and self._capturing_ms <= target_ms)
 
     def _schedule_capture(self) -> None:
         block_ms = self.cohorts[0].calendar.block_ms
-        due_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
-        self._kernel.schedule(due_ms, Priority.CAPTURE, self._capture)
+        self._capture_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
+        self._kernel.schedule(self._capture_ms, Priority.CAPTURE, self._capture)
 
     def _wake(self, instant_ms: int) -> None:
         """A meter has something to do at an instant; before the clock runs, _catch_up sees to it."""
         if self._servers and instant_ms not in self._wakes:
             self._wakes.add(instant_ms)
             self._kernel.schedule(max(instant_ms, self._kernel.now), Priority.DEMAND, self._awake)
+            self._note_due()
             self._clock_changed.set()
 
     def _awake(self) -> None:
         self._wakes = {instant for instant in self._wakes if instant > self._kernel.now}
+        self._held_back, self._capturing_ms = 0, self._kernel.now
         self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
 
     def _capture(self) -> None:
-        self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
+        """A block has ended. A clock that is behind takes up to a day of blocks in one pass, if nothing lies between."""
+        due_ms = self._kernel.now
         self._schedule_capture()
+        next_ms = self._kernel.next_instant()
+        self._held_back += 1
+        if self._held_back < _BLOCKS_AT_ONCE and next_ms == self._capture_ms <= self._pace.target_ms():
+            return
+        self._held_back = 0
+        self._capturing_ms = due_ms
+        self._captures = asyncio.ensure_future(self._capture_all(due_ms))
 
     async def _capture_all(self, due_ms: int) -> None:
         """One block for every cohort; if the store is away, a later capture brings what is missing."""
@@ -251,9 +270,11 @@ class Fleet:
                 await self._remember_clock()
 
     async def _remember_clock(self) -> None:
+        """Stored ahead by what may pass until the next time: no clock that a killed fleet has shown comes again."""
         now_ms = self.now_ms()
+        ahead_ms = int(2 * _CLOCK_SAVE_S * MS_PER_SECOND * self._pace.speed)
         with contextlib.suppress(StoreError):
-            await self.store.save_clock(now_ms)
+            await self.store.save_clock(now_ms + ahead_ms)
         if self._store_away and (self._captures is None or self._captures.done()):
             self._captures = asyncio.ensure_future(self._capture_all(now_ms))
 
@@ -266,13 +287,16 @@ class Fleet:
             for opened in open_sockets(listen, self.spec.count):
                 self._servers.append(await self._server(loop, listen, opened))
         if not self._servers:
+            await self._close()  # its meters do not run
             places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
+        await self._remember_clock()
         self._schedule_capture()
         for cohort in self.cohorts:
             for instant_ms in cohort.alarms.values():
                 self._wake(instant_ms)
+        self._note_due()
         return len(self._servers)
 
     async def _server(self, loop: asyncio.AbstractEventLoop, listen: Listen, opened: socket.socket) -> asyncio.Server:

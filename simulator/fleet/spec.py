@@ -21,7 +21,7 @@ from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.identity import MAX_METERS, Identity, serial_of
-from simulator.values import MS_PER_DAY
+from simulator.values import MS_PER_DAY, moment_of
 from simulator.world.noise import key_of
 from simulator.world.population import build_population
 from simulator.world.shapes import World
@@ -51,6 +51,8 @@ class FleetSpec:
             mistakes.append(f"a block lasts 15, 30 or 60 minutes, not {self.block_minutes}")
         if self.history_ms > _LONGEST_HISTORY_DAYS * MS_PER_DAY:
             mistakes.append(f"a history is at most {_LONGEST_HISTORY_DAYS} days long")
+        if self.start_ms is not None and not 2000 <= moment_of(self.start_ms).year <= 2099:
+            mistakes.append("a fleet starts in the years 2000 to 2099")
         if mistakes:
             raise UserError("\n".join(mistakes))
 

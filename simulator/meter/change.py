@@ -7,6 +7,7 @@ holds the cohort's lock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -167,11 +168,16 @@ def plain_value(data: Data) -> Any:
 
 
 def plain(data: Data) -> object:
-    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists."""
+    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists.
+
+    A client may write what jsonb cannot hold, U+0000 and numbers that are none; the encoded value keeps them.
+    """
     if isinstance(data.value, tuple) and data.tag in (Tag.ARRAY, Tag.STRUCTURE):
         return [plain(item) for item in data.value]
     if data.tag == Tag.VISIBLE_STRING or data.tag == Tag.UTF8_STRING:
-        return bytes(data.value).decode("utf-8", "replace").replace("\x00", "")  # jsonb knows no NUL
+        return bytes(data.value).decode("utf-8", "replace").replace("\0", "\ufffd")
     if isinstance(data.value, tuple):
         return [part.hex() if isinstance(part, bytes) else part for part in data.value]
+    if isinstance(data.value, float) and not math.isfinite(data.value):
+        return str(data.value)
     return data.value.hex() if isinstance(data.value, bytes) else data.value

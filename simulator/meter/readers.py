@@ -87,16 +87,22 @@ def _measured(source: Measured) -> Function:
         return _clock(source.encoding.utc_offset_minutes)
 
     def read(device: Device, selection: Selection | None) -> GetAnswer:
-        return encode_value(device.cohort.shown()[name][device.row]) if selection is None else _MISMATCH
+        return encode_value(device.cohort.shown()[name].item(device.row)) if selection is None else _MISMATCH
 
     return read
 
 
 def _clock(utc_offset_minutes: int) -> Function:
+    shown_s, shown = -1, b""  # what all meters of the model show within one second
+
     def read(device: Device, selection: Selection | None) -> GetAnswer:
+        nonlocal shown_s, shown
         if selection is not None:
             return _MISMATCH
-        return b"\x09\x0c" + stamp(device.cohort.clock_s(device.row), utc_offset_minutes)
+        local_s = device.cohort.clock_s(device.row)
+        if local_s != shown_s:
+            shown_s, shown = local_s, b"\x09\x0c" + stamp(local_s, utc_offset_minutes)
+        return shown
 
     return read
 

@@ -96,16 +96,22 @@ def test_three_lines_make_a_new_model(tmp_path: Path) -> None:
     assert len(model.objects) == len(compile_model(D1).objects)
 
 
-def test_a_null_takes_a_key_away(tmp_path: Path) -> None:
-    model = compile_model(write(tmp_path, f"extends: {D1}\nclients: {{80: null}}\nobjects: {{association-fu: null}}\n" + """
+WITHOUT_FIRMWARE_CLIENT = f"""
+extends: {D1}
+clients: {{80: null}}
+objects: {{association-fu: null}}
 access:
-  public: {80: null}
-  clock: {80: null}
-  image: {80: null}
-  current-association: {80: null}
+  public: {{80: null}}
+  clock: {{80: null}}
+  image: {{80: null}}
+  current-association: {{80: null}}
   association-fu: null
-  security-fu: {80: null}
-"""))  # fmt: skip
+  security-fu: {{80: null}}
+"""
+
+
+def test_a_null_takes_a_key_away(tmp_path: Path) -> None:
+    model = compile_model(write(tmp_path, WITHOUT_FIRMWARE_CLIENT))
     assert sorted(model.views) == [16, 32, 48, 64]
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,20 @@ AT = "2025-06-10T10:00:00+05:30"  # a block boundary, so that what is live is wh
 @pytest.fixture(scope="session")
 def home(postgres: EmbeddedPostgres) -> Path:
     return postgres.home
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedPostgres]:
+    """Another server, for tests that kill it or ask for the fleet that was started last."""
+    with tempfile.TemporaryDirectory(prefix="meterfleet-test-") as folder:
+        Path(folder).chmod(0o755)  # as root the server runs as an unprivileged user
+        server = EmbeddedPostgres(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            shutil.rmtree(server.cluster, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

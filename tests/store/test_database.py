@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from simulator.errors import StoreError, StoreUnavailable, UserError
-from simulator.store.copy import Int4, Jsonb, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
+from simulator.store.copy import Column, Int4, Jsonb, Null, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
 from simulator.store.database import CHECKED_BY_STATEMENT, Store
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.store.rows import AttributeValue, Checkpoint, FleetRow, ObisRow
@@ -36,13 +36,22 @@ async def store(database: str) -> AsyncIterator[Store]:
 
 def meters() -> Rows:
     numbers = [f"M{index:03}" for index in range(len(METERS))]
-    columns = {"id": Uuid(METERS), "meter_number": Text(numbers), "meter_type": Text("1ph"), "config": Jsonb("{}")}
+    columns: dict[str, Column] = {
+        "id": Uuid(METERS),
+        "meter_number": Text(numbers),
+        "meter_type": Text("1ph"),
+        "config": Jsonb("{}"),
+    }
     return encode_rows("meters", columns)
 
 
 def blocks(time_s: int, *, meters: Any = METERS, obis_code_id: int | None = None) -> Rows:
-    code = {} if obis_code_id is None else {"obis_code_id": Int4(obis_code_id)}
-    columns = {"meter_id": Uuid(meters), "capture_time": Timestamp(time_s), "kwh_import": Numeric(125, 3), **code}
+    columns: dict[str, Column] = {
+        "meter_id": Uuid(meters),
+        "capture_time": Timestamp(time_s),
+        "kwh_import": Numeric(125, 3),
+        "obis_code_id": Null() if obis_code_id is None else Int4(obis_code_id),
+    }
     return encode_rows("block_load_profile", columns, count=len(meters))
 
 

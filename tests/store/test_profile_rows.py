@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from simulator.errors import StoreError
-from simulator.store.copy import Date, Int4, Jsonb, Numeric, Text, Timestamp, Uuid, encode_rows
+from simulator.store.copy import Column, Date, Int4, Jsonb, Numeric, Text, Timestamp, Uuid, encode_rows
 from simulator.store.database import Store
 from simulator.store.rows import MISSING, Cell, ProfileQuery
 
@@ -92,7 +92,7 @@ async def test_a_range_of_entries(store: Store, entries: tuple[int, int], expect
 
 
 async def test_dates_and_times_are_local_seconds(store: Store) -> None:
-    daily = {
+    daily: dict[str, Column] = {
         "meter_id": Uuid(np.frombuffer(METER.bytes, np.uint8)),
         "capture_date": Date(np.array([START // 86_400, START // 86_400 + 1])),
         "max_demand_time": Timestamp(np.array([START - 3_600, 0]), np.array([False, True])),
@@ -108,7 +108,7 @@ async def test_events_of_one_log_with_their_snapshot(store: Store) -> None:
     """Two events of one second keep their order."""
     with psycopg.connect(store.dsn, options="-c search_path=sim") as connection:
         connection.execute("INSERT INTO obis_codes (logical_name, class_id) VALUES ('a', 7), ('b', 7)")
-    events = {
+    events: dict[str, Column] = {
         "meter_id": Uuid(np.frombuffer(METER.bytes, np.uint8)),
         "obis_code_id": Int4(np.array([1, 1, 2, 1])),
         "event_timestamp": Timestamp(START),
