@@ -119,6 +119,24 @@ CREATE TABLE sim.checkpoints (
     updated_at  timestamptz NOT NULL DEFAULT now()
 );
 
+-- What clients changed of single meters since their cohort's checkpoint, which takes these rows in and deletes them.
+CREATE TABLE sim.row_checkpoints (
+    cohort      text NOT NULL,
+    row         integer NOT NULL,
+    columns     bytea NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (cohort, row)
+);
+
+-- The blocks of an image transfer (class 18), counted from 0, as they came; a new transfer deletes those of the last.
+CREATE TABLE sim.image_blocks (
+    meter_id      uuid NOT NULL REFERENCES sim.meters ON DELETE CASCADE,
+    block_number  integer NOT NULL,
+    octets        bytea NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (meter_id, block_number)
+);
+
 -- --------------------------------------------------------------------------------------------- push (class 40, 22)
 
 CREATE TABLE sim.push_setups (
@@ -258,6 +276,10 @@ CREATE TABLE sim.block_load_profile (
     average_current_n       numeric(10,3),
     power_factor            numeric(5,3),
     health                  smallint,                 -- meter health indicator of the block (0.0.96.10.1.255)
+    kvarh_q1                numeric(18,3),            -- where the model captures reactive energy per block
+    kvarh_q2                numeric(18,3),
+    kvarh_q3                numeric(18,3),
+    kvarh_q4                numeric(18,3),
     UNIQUE (meter_id, capture_time)
 );
 CREATE INDEX block_load_profile_obis_code ON sim.block_load_profile USING brin (obis_code_id);

@@ -90,5 +90,7 @@ def _values(client: int, described: ClientSpec, status: int) -> dict[str, Any]:
         "authentication_mechanism_name": _MECHANISM_OID[:-1] + bytes((described.mechanism,)),
         "secret": b"",
         "association_status": status,
+        "user_list": [],
+        "current_user": [0, ""],
         "security_setup_reference": described.security_setup or _NO_LOGICAL_NAME,
     }

@@ -37,7 +37,7 @@ class InterfaceClass(NamedTuple):
         return next((a for a in self.attributes if a.name == name), None)
 
 
-def _class(class_id: int, version: int, name: str, attributes: str, methods: str = "") -> InterfaceClass:
+def declare(class_id: int, version: int, name: str, attributes: str, methods: str = "") -> InterfaceClass:
     named = [line.split(maxsplit=1) for line in ("logical_name logical-name\n" + attributes).splitlines() if line]
     acts = [line.split(maxsplit=1) for line in methods.strip().splitlines()]
     return InterfaceClass(
@@ -61,16 +61,30 @@ _IP_METHODS = "add_{0} {1}\ndelete_{0} {1}\nget_nbof_{0} integer"
 CLASSES: dict[int, InterfaceClass] = {
     entry.class_id: entry
     for entry in (
-        _class(1, 0, "Data", "value any"),
-        _class(3, 0, "Register", "value any\nscaler_unit structure(integer,enum)", "reset integer"),
-        _class(
+        declare(1, 0, "Data", "value any"),
+        declare(3, 0, "Register", "value any\nscaler_unit structure(integer,enum)", "reset integer"),
+        declare(
             4,
             0,
             "Extended register",
             "value any\nscaler_unit structure(integer,enum)\nstatus any\ncapture_time stamp",
             "reset integer",
         ),
-        _class(
+        declare(
+            5,
+            0,
+            "Demand register",
+            """current_average_value any
+last_average_value any
+scaler_unit structure(integer,enum)
+status any
+capture_time stamp
+start_time_current stamp
+period double-long-unsigned
+number_of_periods long-unsigned""",
+            "reset integer\nnext_period integer",
+        ),
+        declare(
             7,
             1,
             "Profile generic",
@@ -83,7 +97,7 @@ entries_in_use double-long-unsigned
 profile_entries double-long-unsigned""",
             "reset integer\ncapture integer",
         ),
-        _class(
+        declare(
             8,
             0,
             "Clock",
@@ -102,14 +116,21 @@ adjust_to_preset_time integer
 preset_adjusting_time structure(stamp,stamp,stamp)
 shift_time long""",
         ),
-        _class(
+        declare(
             9,
             0,
             "Script table",
             "scripts array(structure(long-unsigned,array(structure(enum,long-unsigned,logical-name,integer,any))))",
             "execute long-unsigned",
         ),
-        _class(
+        declare(
+            11,
+            0,
+            "Special days table",
+            "entries array(structure(long-unsigned,stamp-date,unsigned))",
+            "insert structure(long-unsigned,stamp-date,unsigned)\ndelete long-unsigned",
+        ),
+        declare(
             15,
             1,
             "Association LN",
@@ -126,7 +147,14 @@ change_HLS_secret octet-string
 add_object any
 remove_object any""",
         ),
-        _class(
+        declare(
+            17,
+            0,
+            "SAP assignment",
+            "SAP_assignment_list array(structure(long-unsigned,octet-string))",
+            "connect_logical_device structure(long-unsigned,octet-string)",
+        ),
+        declare(
             18,
             0,
             "Image transfer",
@@ -141,14 +169,22 @@ image_block_transfer structure(double-long-unsigned,octet-string)
 image_verify integer
 image_activate integer""",
         ),
-        _class(
+        declare(
             20,
             0,
             "Activity calendar",
             _CALENDAR.format("active") + _CALENDAR.format("passive") + "activate_passive_calendar_time stamp",
             "activate_passive_calendar integer",
         ),
-        _class(
+        declare(
+            21,
+            0,
+            "Register monitor",
+            """thresholds array(any)
+monitored_value structure(long-unsigned,logical-name,integer)
+actions array(structure(structure(logical-name,long-unsigned),structure(logical-name,long-unsigned)))""",
+        ),
+        declare(
             22,
             0,
             "Single action schedule",
@@ -156,7 +192,7 @@ image_activate integer""",
 type enum
 execution_time array(structure(stamp-time,stamp-date))""",
         ),
-        _class(
+        declare(
             23,
             1,
             "IEC HDLC setup",
@@ -169,7 +205,7 @@ inter_octet_time_out long-unsigned
 inactivity_time_out long-unsigned
 device_address long-unsigned""",
         ),
-        _class(
+        declare(
             40,
             0,
             "Push setup",
@@ -181,7 +217,7 @@ number_of_retries unsigned
 repetition_delay long-unsigned""",
             "push integer",
         ),
-        _class(
+        declare(
             41,
             0,
             "TCP-UDP setup",
@@ -191,7 +227,7 @@ MSS long-unsigned
 nb_of_sim_conn unsigned
 inactivity_time_out long-unsigned""",
         ),
-        _class(
+        declare(
             42,
             0,
             "IPv4 setup",
@@ -206,7 +242,7 @@ primary_DNS_address double-long-unsigned
 secondary_DNS_address double-long-unsigned""",
             _IP_METHODS.format("mc_IP_address", "double-long-unsigned"),
         ),
-        _class(
+        declare(
             48,
             0,
             "IPv6 setup",
@@ -221,7 +257,7 @@ traffic_class unsigned
 neighbor_discovery_setup array(structure(unsigned,long-unsigned,double-long-unsigned))""",
             "add_IPv6_address structure(enum,octet-string)\nremove_IPv6_address structure(enum,octet-string)",
         ),
-        _class(
+        declare(
             64,
             0,
             "Security setup",
@@ -231,14 +267,14 @@ client_system_title octet-string
 server_system_title octet-string""",
             "security_activate enum\nglobal_key_transfer array(structure(enum,octet-string))",
         ),
-        _class(
+        declare(
             70,
             0,
             "Disconnect control",
             "output_state boolean\ncontrol_state enum\ncontrol_mode enum",
             "remote_disconnect integer\nremote_reconnect integer",
         ),
-        _class(
+        declare(
             71,
             0,
             "Limiter",

@@ -29,6 +29,7 @@ from simulator.cosem.quantities import COUNT, QUANTITIES, Quantity
 from simulator.cosem.registry import ObisEntry, load_registry
 from simulator.cosem.spec import MergedModel, load_spec
 from simulator.cosem.types import Choice, parse_type
+from simulator.cosem.versions import interface_class, versions_of
 from simulator.documents import did_you_mean
 from simulator.errors import Mistake, UserError
 from simulator.values import attribute_key, format_obis, parse_obis
@@ -41,7 +42,16 @@ _NUMBER_TYPES = {
 }
 _RIGHT = re.compile(r"([rwx])((?:\d+(?:-\d+)?)(?:,\d+(?:-\d+)?)*)?")
 # Attributes of classes other than data and registers that show what the meter measures: (class, index) -> quantity.
-_MEASURED = {(8, 2): "clock", (64, 5): "system_title", (70, 2): "relay_output", (70, 3): "relay_state"}
+_MEASURED = {
+    (5, 6): "block_end",
+    (5, 7): "block_start",
+    (5, 8): "block_interval_s",
+    (8, 2): "clock",
+    (64, 5): "system_title",
+    (70, 2): "relay_output",
+    (70, 3): "relay_state",
+}
+_REGISTERS = (3, 4, 5)
 
 
 @lru_cache(maxsize=32)
@@ -82,6 +92,12 @@ class _Compiler:
 
     def _check_names(self) -> None:
         spec = self.spec
+        for class_id, version in spec.class_versions.items():
+            if class_id not in CLASSES or version not in versions_of(class_id):
+                known = versions_of(class_id)
+                self._mistake(
+                    ("class_versions", class_id), f"class {class_id} has no version {version}; known: {known}"
+                )
         if spec.registers not in spec.register_types:
             self._mistake(("registers",), did_you_mean(spec.registers, list(spec.register_types)))
         seen: set[str] = set()
@@ -108,7 +124,7 @@ class _Compiler:
         return f"{code} is not in the registry obis/{self.spec.registry}.csv"
 
     def _object(self, entry: ObisEntry) -> CosemObject:
-        logical_name, declared = parse_obis(entry.logical_name), CLASSES[entry.class_id]
+        logical_name, declared = parse_obis(entry.logical_name), self._declared(entry.class_id)
         given = self.spec.values.get(entry.logical_name, {})
         for name in given:
             if declared.attribute(name) is None:
@@ -116,6 +132,11 @@ class _Compiler:
                 self._mistake(("values", entry.logical_name, name), f"no such attribute; {did_you_mean(name, names)}")
         attributes = tuple(self._attribute(entry, declared, one, given) for one in declared.attributes)
         return CosemObject(declared, logical_name, entry.name, attributes)
+
+    def _declared(self, class_id: int) -> InterfaceClass:
+        declared = interface_class(class_id, self.spec.class_versions.get(class_id))
+        assert declared is not None  # _check_names has looked
+        return declared
 
     def _attribute(
         self, entry: ObisEntry, owner: InterfaceClass, declared: AttributeDeclaration, given: Mapping[str, Any]
@@ -125,7 +146,7 @@ class _Compiler:
         return Attribute(key, declared.name, kind, self._source(entry, declared, kind, given))
 
     def _type(self, entry: ObisEntry, declared: AttributeDeclaration) -> Choice:
-        if entry.class_id in (1, 3, 4) and declared.index == 2:
+        if (entry.class_id in (1, *_REGISTERS) and declared.index == 2) or (entry.class_id, declared.index) == (5, 3):
             return parse_type(entry.type or self._register_type(entry)[0])
         return declared.type
 
@@ -145,7 +166,7 @@ class _Compiler:
             return Setting(self._encode(kind, given[declared.name], ("values", entry.logical_name, declared.name)))
         if source := self._measured(entry, declared):
             return self._measured_source(entry, source, kind)
-        if entry.class_id in (3, 4) and declared.name == "scaler_unit":
+        if entry.class_id in _REGISTERS and declared.name == "scaler_unit":
             return Setting(declared.type.encode([self._scaler(entry), entry.unit]))
         if entry.class_id == 7:
             return Setting(b"")  # filled by the profile's own compiler
@@ -159,8 +180,10 @@ class _Compiler:
         return next((client for client, spec in self.spec.clients.items() if spec.security_setup == setup), None)
 
     def _measured(self, entry: ObisEntry, declared: AttributeDeclaration) -> str:
-        if entry.class_id in (1, 3, 4) and declared.index == 2:
+        if entry.class_id in (1, *_REGISTERS) and declared.index == 2:
             return entry.source
+        if (entry.class_id, declared.index) == (5, 3):
+            return f"{entry.source}_last"
         if entry.class_id == 4 and declared.name == "capture_time" and entry.source:
             return f"{entry.source}_time"
         return _MEASURED.get((entry.class_id, declared.index), "")
@@ -174,7 +197,8 @@ class _Compiler:
     def _encoding(self, entry: ObisEntry, quantity: Quantity, kind: Choice) -> Encoding:
         if quantity.kind == "stamp":
             return StampEncoding(self.spec.utc_offset_minutes)
-        scaler = self._scaler(entry) if entry.class_id in (3, 4) else 0
+        scaled = entry.class_id in _REGISTERS and quantity.name != "block_interval_s"
+        scaler = self._scaler(entry) if scaled else 0
         return NumberEncoding(_NUMBER_TYPES[kind.text], scaler, quantity.exponent - scaler)
 
     def _scaler(self, entry: ObisEntry) -> int:
@@ -215,7 +239,7 @@ class _Compiler:
             return b""
 
     def _rights(self, code: str, access: str) -> dict[int, dict[str, frozenset[int]]]:
-        declared = CLASSES[self.registry[code].class_id]
+        declared = self._declared(self.registry[code].class_id)
         rights = {}
         for client, text in self.spec.access[access].items():
             if client not in self.spec.clients:

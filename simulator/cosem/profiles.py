@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +14,17 @@ from simulator.cosem.model import (
     CosemObject,
     EntriesInUse,
     Measured,
+    Model,
     Profile,
     Setting,
     Source,
     StoreCell,
 )
 from simulator.cosem.quantities import QUANTITIES
-from simulator.cosem.registry import ObisEntry
+from simulator.cosem.registry import ObisEntry, load_registry
 from simulator.cosem.spec import MergedModel, ProfileSpec
 from simulator.errors import Mistake
-from simulator.values import format_obis, parse_obis
+from simulator.values import attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import encode_length
 from simulator.wire.codes import Tag
 from simulator.wire.selection import CaptureObject
@@ -149,6 +150,27 @@ class ProfileCompiler:
         if spec.period_s == "block":
             return Measured(_BLOCK_INTERVAL, NumberEncoding(Tag.DOUBLE_LONG_UNSIGNED))
         return Setting(attribute.type.encode(spec.period_s))
+
+
+def recaptured(model: Model, profile: Profile, wanted: Sequence[CaptureObject]) -> Profile | None:
+    """The profile with other capture objects; None if its table does not keep one of them."""
+    attributes = {attribute.key: attribute for entry in model.objects for attribute in entry.attributes}
+    registry = load_registry(model.spec.registry)
+    kept = dict(zip(profile.columns, profile.cells, strict=True))
+    captured, cells = [], []
+    for column in wanted:
+        attribute = attributes.get(attribute_key(*column[:3]))
+        if attribute is None or not isinstance(attribute.source, Measured) or column.data_index:
+            return None
+        name = registry[format_obis(column.logical_name)].column_of(column.attribute_index, profile.table) or ""
+        if column not in kept and not name:
+            return None
+        is_time = attribute.source.quantity.kind == "stamp"
+        power = 0 if is_time else attribute.source.quantity.store_power
+        captured.append(attribute)
+        cells.append(kept[column] if column in kept else StoreCell(name, "", power, is_time))
+    layout = RowLayout(tuple(a.source.encoding for a in captured if isinstance(a.source, Measured)))
+    return replace(profile, columns=tuple(wanted), captured=tuple(captured), layout=layout, cells=tuple(cells))
 
 
 def _one_row(cells: list[bytes]) -> bytes:

@@ -49,6 +49,8 @@ PHASES = ("r", "y", "b")
 ENERGIES = ("wh_import", "wh_export", "vah_import", "vah_export", "varh_q1", "varh_q2", "varh_q3", "varh_q4")
 DEMANDS = ("w_import", "w_export", "va_import", "va_export")
 TARIFF_ENERGIES = ("wh_import", "vah_import")
+TARIFF_DEMANDS = ("w_import", "va_import")
+DEMAND_KINDS = ("", "_last", "_sliding", "_sliding_last")  # of a demand register: block or sliding, now or at its end
 ZONES = tuple(range(1, 9))
 COUNTERS = ("tamper_count", "programming_count", "power_failure_count")
 TEXTS = ("serial", "device_id", "logical_device_name", "system_title", "imei", "iccid")
@@ -57,6 +59,10 @@ TEXTS = ("serial", "device_id", "logical_device_name", "system_title", "imei", "
 def energy_unit(name: str) -> int:
     prefix = name.split("_")[0]
     return {"wh": WATT_HOUR, "vah": VOLT_AMPERE_HOUR, "varh": VAR_HOUR}[prefix]
+
+
+def _demand_unit(name: str) -> int:
+    return WATT if name.startswith("w_") else VOLT_AMPERE
 
 
 def _all() -> list[Quantity]:
@@ -76,7 +82,9 @@ def _all() -> list[Quantity]:
     number += [Quantity(f"energy_{e}", unit=energy_unit(e)) for e in ENERGIES]
     number += [Quantity(f"block_{e}", unit=energy_unit(e)) for e in ENERGIES]
     number += [Quantity(f"energy_{e}_tz{z}", unit=energy_unit(e)) for e in TARIFF_ENERGIES for z in ZONES]
-    number += [Quantity(f"max_demand_{d}", unit=WATT if d.startswith("w_") else VOLT_AMPERE) for d in DEMANDS]
+    number += [Quantity(f"max_demand_{d}", unit=_demand_unit(d)) for d in DEMANDS]
+    number += [Quantity(f"max_demand_{d}_tz{z}", unit=_demand_unit(d)) for d in TARIFF_DEMANDS for z in ZONES]
+    number += [Quantity(f"demand_{d}{kind}", unit=_demand_unit(d)) for d in TARIFF_DEMANDS for kind in DEMAND_KINDS]
     number += [
         Quantity(n, exponent=-3)
         for n in ("average_power_factor", "billing_power_factor", "billing_power_factor_export")
@@ -86,7 +94,9 @@ def _all() -> list[Quantity]:
     ]
     number += [Quantity(n) for n in (*COUNTERS, "billing_count", "billing_periods", "block_interval_s", "health")]
     number += [Quantity(n) for n in ("relay_output", "relay_state", *(f"last_event_{log}" for log in range(7)))]
-    stamps = [Quantity(n, "stamp") for n in ("clock", "billing_date", *(f"max_demand_{d}_time" for d in DEMANDS))]
+    stamps = [Quantity(n, "stamp") for n in ("clock", "billing_date", "block_start", "block_end")]
+    stamps += [Quantity(f"max_demand_{d}_time", "stamp") for d in DEMANDS]
+    stamps += [Quantity(f"max_demand_{d}_tz{z}_time", "stamp") for d in TARIFF_DEMANDS for z in ZONES]
     return [*number, *stamps, *(Quantity(n, "text") for n in TEXTS), Quantity("event_status_word", "bits")]
 
 

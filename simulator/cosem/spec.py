@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A meter model as it is written: profiles/meters/*.yaml, merged along `extends`, its shape checked.
 
-Mappings merge key by key, the lists under `objects` grow, anything else is replaced; a null takes a key away. It
-knows where each merged part came from, so that a mistake is reported in the file that holds it.
+Mappings merge key by key, the lists under `objects` grow (an object named again moves), anything else is replaced; a
+null takes a key away. It knows where each merged part came from: a mistake is reported in the file that holds it.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class ModelSpec(_Strict):
     tariff: list[TariffStep] = Field(min_length=1)
     clients: dict[int, ClientSpec]
     access: dict[str, dict[int, str]]  # name -> client -> rights: r, r1-6, w2, x1,2
+    class_versions: dict[int, int] = {}  # where the model's is not the usual one
     class_defaults: dict[int, dict[str, Any]]
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}
@@ -174,6 +175,13 @@ def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], Origin
     return data, origins
 
 
+def _move_here(objects: dict[Any, Any], access: str, codes: list[Any]) -> None:
+    """An object that the base lists under another access moves to the one that names it again."""
+    for other, listed in objects.items():
+        if other != access and isinstance(listed, list):
+            objects[other] = [code for code in listed if code not in codes]
+
+
 def _parent_path(document: Document, parent: str) -> Path:
     """A neighbour of the file, or a shipped model."""
     neighbour = document.path.parent / f"{parent}.yaml"
@@ -197,9 +205,12 @@ def _lay_over(
         elif isinstance(value, dict) and isinstance(base.get(key), dict):
             _lay_over(base[key], value, origins, document, here)
         elif at == ("objects",) and isinstance(value, list) and isinstance(base.get(key), list):
+            _move_here(base, key, value)
             start = len(base[key])
             base[key] = base[key] + value
             origins.update({(*here, start + i): (document, (*here, i)) for i in range(len(value))})
         else:
+            if at == ("objects",) and isinstance(value, list):
+                _move_here(base, key, value)
             base[key] = value
             origins[here] = (document, here)

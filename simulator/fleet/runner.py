@@ -30,6 +30,7 @@ from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import Pace, wall_now_ms
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.meter.behaviour import story
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
@@ -70,8 +71,10 @@ class Fleet:
         self._clock_changed = asyncio.Event()
         self._captures: asyncio.Task[None] | None = None
         self._store_away = False
+        self._wakes: set[int] = set()  # instants at which a meter has something to do by itself
         self._kernel = Kernel(0)
         self._due_ms = 0
+        self._is_open = False  # the clock runs, or may be stepped
         self._capturing_ms = 0  # the block end up to which a capture is under way
         self._capture_ms = 0  # the next block end
         self._held_back = 0  # block ends that the next capture brings along
@@ -91,7 +94,7 @@ class Fleet:
         if stored is not None and (differences := self.spec.difference(stored.spec)):
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
             raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
-        around = Surroundings(world, self.store, codes, self.now_ms)
+        around = Surroundings(world, self.store, codes, self.now_ms, self._wake)
         self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles())))
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self._kernel, self._due_ms = Kernel(start_ms), start_ms
@@ -141,12 +144,9 @@ class Fleet:
             await self.store.put_keys(rows)
 
     async def _resume(self, stored: FleetRow) -> int:
-        checkpoints = await self.store.checkpoints()
+        checkpoints, rows = await self.store.checkpoints(), await self.store.row_checkpoints()
         for cohort in self.cohorts:
-            if cohort.name in checkpoints:
-                cohort.resume(checkpoints[cohort.name], stored.installed_ms)
-            else:
-                cohort.begin(stored.installed_ms)
+            cohort.resume(checkpoints.get(cohort.name), rows.get(cohort.name, {}), stored.installed_ms)
         await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
         await self._restore_settings()
         latest = max(stored.clock_ms, *(cohort.settled_ms for cohort in self.cohorts))
@@ -189,15 +189,15 @@ class Fleet:
         total = sum(len(c.identities) * blocks for c, blocks in behind)
         done = 0
 
-        def report(cohort: Cohort, blocks: int) -> None:
+        def report(meter_blocks: int) -> None:
             nonlocal done
-            done += len(cohort.identities) * blocks
+            done += meter_blocks
             if progress:
                 progress(done, total)
 
-        for cohort, blocks in behind:
-            if blocks > 0:
-                await cohort.advance_to(to_ms, report)
+        for cohort in self.cohorts:
+            story.restore(cohort)
+            await story.bring(cohort, to_ms, report)
 
     # -- the clock ----------------------------------------------------------------------------------------------
 
@@ -247,6 +247,19 @@ class Fleet:
         self._capture_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
         self._kernel.schedule(self._capture_ms, Priority.CAPTURE, self._capture)
 
+    def _wake(self, instant_ms: int) -> None:
+        """A meter has something to do at an instant; before the clock runs, _catch_up sees to it."""
+        if self._is_open and instant_ms not in self._wakes:
+            self._wakes.add(instant_ms)
+            self._kernel.schedule(max(instant_ms, self._kernel.now), Priority.DEMAND, self._awake)
+            self._note_due()
+            self._clock_changed.set()
+
+    def _awake(self) -> None:
+        self._wakes = {instant for instant in self._wakes if instant > self._kernel.now}
+        self._held_back, self._capturing_ms = 0, self._kernel.now
+        self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
+
     def _capture(self) -> None:
         """A block has ended. A clock that is behind takes a day of blocks in one pass, if nothing lies between."""
         due_ms = self._kernel.now
@@ -263,7 +276,7 @@ class Fleet:
         """One block for every cohort; if the store is away, a later capture brings what is missing."""
         try:
             for cohort in self.cohorts:
-                await cohort.advance_to(due_ms)
+                await story.bring(cohort, due_ms)
         except StoreUnavailable as error:
             if not self._store_away:
                 log.warning("the store is away (%s); captures wait, live values are served", error)
@@ -310,9 +323,13 @@ class Fleet:
         except UserError:
             await self._close()  # its meters do not run
             raise
+        self._is_open = True
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
         await self._remember_clock()
         self._schedule_capture()
+        for cohort in self.cohorts:
+            for instant_ms in cohort.alarms.values():
+                self._wake(instant_ms)
         self._note_due()
         return opened
 

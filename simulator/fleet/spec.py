@@ -18,7 +18,7 @@ import numpy as np
 
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
-from simulator.meter.advance import Calendar
+from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.identity import MAX_METERS, Identity, serial_of

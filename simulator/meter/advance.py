@@ -11,41 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.meter.columns import DAILY_CHANNELS, MILLI, Columns, Ints
-from simulator.values import MS_PER_DAY, MS_PER_MINUTE
+from simulator.meter.calendar import DAY_S, Calendar
+from simulator.meter.columns import DAILY_CHANNELS, MILLI, RECENT_BLOCKS, Columns, Ints
+from simulator.values import MS_PER_MINUTE
+from simulator.world.consumption import Supply
 from simulator.world.daytime import SLOT_MS
 from simulator.world.electric import Energies, energies
 from simulator.world.population import Population
 from simulator.world.shapes import World
 
-_DAY_S = 86_400
 _QUARTER_S = 900
 _TARIFF_CHANNELS = (0, 2)  # import Wh and VAh
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calendar:
-    """What a meter's clock makes of time: the same for all meters of a model."""
-
-    utc_offset_minutes: int
-    block_minutes: int
-    zones: tuple[int, ...]  # tariff zone of each quarter of the day
-
-    @property
-    def block_ms(self) -> int:
-        return self.block_minutes * MS_PER_MINUTE
-
-    def local_s(self, instant_ms: int) -> int:
-        return instant_ms // 1000 + self.utc_offset_minutes * 60
-
-    def block_start(self, instant_ms: int) -> int:
-        """The last block boundary at or before an instant; blocks are counted from local midnight."""
-        offset_ms = self.utc_offset_minutes * MS_PER_MINUTE
-        return (instant_ms + offset_ms) // self.block_ms * self.block_ms - offset_ms
-
-    def midnight(self, instant_ms: int) -> int:
-        offset_ms = self.utc_offset_minutes * MS_PER_MINUTE
-        return (instant_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +29,7 @@ class BlockRecords:
     """One row per meter and block; the last two axes are meter and block."""
 
     end_local_s: Ints  # [b]
-    energy_wh: Ints  # [4, n, b]
+    energy_wh: Ints  # [channel, n, b]
     voltage_cv: Ints  # [phase, n, b]
     current_ma: Ints  # [phase + 1, n, b], the neutral last
 
@@ -90,18 +66,32 @@ class Advance:
     billings: list[BillingRecord]
 
 
+def supply_of(columns: Columns) -> Supply:
+    """What the relays let through; nothing to compute while all are closed."""
+    connected = columns.output.astype(np.bool_)
+    return Supply(connected=None if connected.all() else connected)
+
+
 def advance(
     world: World, population: Population, columns: Columns, calendar: Calendar, *, from_ms: int, to_ms: int
 ) -> Advance:
-    """All whole blocks between two block boundaries."""
-    slots = np.arange(from_ms // SLOT_MS, to_ms // SLOT_MS)
-    brought = energies(world, population, slots)
-    count = (to_ms - from_ms) // calendar.block_ms
-    ends_local_s = calendar.local_s(from_ms) + np.arange(1, count + 1) * (calendar.block_ms // 1000)
-    cumulative = columns.cumulative_mwh[:, :, None] + _per_block(brought.energy_mwh, count).cumsum(axis=2)
+    """All blocks that end after `from_ms`, a quarter of an hour, up to `to_ms`, a block mark.
+
+    The first block may have begun before `from_ms`: its energy is then what came since, its averages those of the
+    whole block.
+    """
+    first_ms = calendar.block_start(from_ms)
+    slots = np.arange(first_ms // SLOT_MS, to_ms // SLOT_MS)
+    brought = energies(world, population, slots, supply=supply_of(columns))
+    brought.energy_mwh[:, :, : (from_ms - first_ms) // SLOT_MS] = 0
+    count = (to_ms - first_ms) // calendar.block_ms
+    ends_local_s = calendar.local_s(first_ms) + np.arange(1, count + 1) * (calendar.block_ms // 1000)
+    running = _per_block(brought.energy_mwh, count)
+    running[:, :, 0] += columns.carry_mwh
+    cumulative = columns.cumulative_mwh[:, :, None] + running.cumsum(axis=2)
     registers = cumulative // MILLI
     before = np.concatenate([(columns.cumulative_mwh // MILLI)[:, :, None], registers[:, :, :-1]], axis=2)
-    blocks = _blocks(brought, registers - before, ends_local_s, count)
+    blocks = _blocks(brought, registers - before, ends_local_s, columns.carry_ma)
     walk = _Walk(columns, calendar, blocks, registers)
     walk.run()
     final = replace(
@@ -109,6 +99,10 @@ def advance(
         cumulative_mwh=np.ascontiguousarray(cumulative[:, :, -1]),
         average_cv=np.ascontiguousarray(blocks.voltage_cv[:, :, -1]),
         average_ma=np.ascontiguousarray(blocks.current_ma[:, :, -1]),
+        settled_ms=np.full_like(columns.settled_ms, to_ms),
+        carry_mwh=np.zeros_like(columns.carry_mwh),
+        carry_ma=np.zeros_like(columns.carry_ma),
+        recent_wh=_recent(columns.recent_wh, blocks.energy_wh),
     )
     return Advance(final, to_ms, blocks, walk.days, walk.billings)
 
@@ -118,14 +112,22 @@ def _per_block(values: Ints, count: int) -> Ints:
     return np.asarray(values.reshape(*values.shape[:-1], count, -1).sum(axis=-1))
 
 
-def _blocks(brought: Energies, energy_wh: Ints, ends_local_s: Ints, count: int) -> BlockRecords:
+def _blocks(brought: Energies, energy_wh: Ints, ends_local_s: Ints, carry_ma: Ints) -> BlockRecords:
+    count = len(ends_local_s)
     slots_per_block = brought.neutral_ma.shape[-1] // count
     currents = np.concatenate([brought.current_ma, brought.neutral_ma[None]], axis=0)
 
-    def mean(values: Ints) -> Ints:
-        return np.asarray((_per_block(values, count) + slots_per_block // 2) // slots_per_block)
+    def mean(sums: Ints) -> Ints:
+        return np.asarray((sums + slots_per_block // 2) // slots_per_block)
 
-    return BlockRecords(ends_local_s, energy_wh[:DAILY_CHANNELS], mean(brought.voltage_cv), mean(currents))
+    current_sums = _per_block(currents, count)
+    current_sums[:, :, 0] += carry_ma
+    return BlockRecords(ends_local_s, energy_wh, mean(_per_block(brought.voltage_cv, count)), mean(current_sums))
+
+
+def _recent(recent_wh: Ints, energy_wh: Ints) -> Ints:
+    latest = energy_wh[_TARIFF_CHANNELS, :, -RECENT_BLOCKS:].transpose(0, 2, 1)
+    return np.concatenate([recent_wh, latest], axis=1)[:, -RECENT_BLOCKS:]
 
 
 class _Walk:
@@ -138,17 +140,24 @@ class _Walk:
 
     def run(self) -> None:
         ends = self._blocks.end_local_s
-        midnights = np.flatnonzero(ends % _DAY_S == 0) + 1
+        block_s = self._calendar.block_minutes * 60
+        midnights = set((ends[ends % DAY_S == 0]).tolist())
+        bills = set(self._calendar.billing_marks(int(ends[0]) - block_s, int(ends[-1])))
         start = 0
-        for stop in [*midnights.tolist(), *([] if len(midnights) and midnights[-1] == len(ends) else [len(ends)])]:
+        for mark in sorted(midnights | bills | {int(ends[-1])}):
+            stop = int(mark - ends[0]) // block_s + 1
             self._count(start, stop)
-            if ends[stop - 1] % _DAY_S == 0:
-                self._midnight(int(ends[stop - 1]), self._registers[:DAILY_CHANNELS, :, stop - 1])
+            registers = self._registers[:, :, stop - 1]
+            if mark in midnights:
+                self._midnight(mark, registers[:DAILY_CHANNELS])
+            if mark in bills:
+                record, self.columns = close_billing(self.columns, registers, mark, self._calendar)
+                self.billings.append(record)
             start = stop
 
     def _count(self, start: int, stop: int) -> None:
         """Blocks within one day: their energy goes to its tariff zones, their demands to the maxima."""
-        energy = self._blocks.energy_wh[:, :, start:stop]
+        energy = self._blocks.energy_wh[:DAILY_CHANNELS, :, start:stop]
         ends = self._blocks.end_local_s[start:stop]
         demand = energy * 60 // self._calendar.block_minutes
         best, at = demand.max(axis=2), ends[demand.argmax(axis=2)]
@@ -157,21 +166,28 @@ class _Walk:
         of_day = best[0] > old.day_demand_w
         self.columns = replace(
             old,
-            tariff_wh=self._with_tariffs(old.tariff_wh, energy, ends),
             demand_w=np.where(higher, best, old.demand_w),
             demand_local_s=np.where(higher, at, old.demand_local_s),
             day_demand_w=np.where(of_day, best[0], old.day_demand_w),
             day_demand_local_s=np.where(of_day, at[0], old.day_demand_local_s),
+            **self._zones(energy[_TARIFF_CHANNELS, :, :], demand[_TARIFF_CHANNELS, :, :], ends),
         )
 
-    def _with_tariffs(self, tariff_wh: Ints, energy: Ints, ends: Ints) -> Ints:
+    def _zones(self, energy: Ints, demand: Ints, ends: Ints) -> dict[str, Ints]:
         """A block belongs to the zone in which it begins."""
         starts = ends - self._calendar.block_minutes * 60
-        zones = np.asarray(self._calendar.zones)[starts % _DAY_S // _QUARTER_S]
-        result = tariff_wh.copy()
+        zones = np.asarray(self._calendar.zones_on(int(starts[0]) // DAY_S))[starts % DAY_S // _QUARTER_S]
+        old = self.columns
+        wh, maxima, times = old.tariff_wh.copy(), old.zone_demand_w.copy(), old.zone_demand_local_s.copy()
         for zone in np.unique(zones):
-            result[:, zone - 1] += energy[_TARIFF_CHANNELS, :, :][:, :, zones == zone].sum(axis=2)
-        return result
+            chosen = zones == zone
+            wh[:, zone - 1] += energy[:, :, chosen].sum(axis=2)
+            of_zone = demand[:, :, chosen]
+            best, at = of_zone.max(axis=2), ends[chosen][of_zone.argmax(axis=2)]
+            higher = best > maxima[:, zone - 1]
+            maxima[:, zone - 1] = np.where(higher, best, maxima[:, zone - 1])
+            times[:, zone - 1] = np.where(higher, at, times[:, zone - 1])
+        return {"tariff_wh": wh, "zone_demand_w": maxima, "zone_demand_local_s": times}
 
     def _midnight(self, local_s: int, registers: Ints) -> None:
         old = self.columns
@@ -184,36 +200,33 @@ class _Walk:
             day_demand_w=np.zeros(n, np.int64),
             day_demand_local_s=np.full(n, local_s, np.int64),
         )
-        if np.datetime64(local_s, "s").astype("datetime64[M]").astype("datetime64[s]").astype(np.int64) == local_s:
-            record, self.columns = close_billing(self.columns, registers, local_s, self._calendar)
-            self.billings.append(record)
 
 
 def on_minutes(columns: Columns, local_s: int, calendar: Calendar) -> Ints:
     """[n] minutes with supply since the meter was installed."""
-    instant_ms = (local_s - calendar.utc_offset_minutes * 60) * 1000
-    return np.asarray((instant_ms - columns.installed_ms) // MS_PER_MINUTE - columns.power_failure_minutes)
+    return np.asarray(
+        (calendar.instant_ms(local_s) - columns.installed_ms) // MS_PER_MINUTE - columns.power_failure_minutes
+    )
 
 
 def close_billing(columns: Columns, registers: Ints, local_s: int, calendar: Calendar) -> tuple[BillingRecord, Columns]:
-    """Ends the billing period of all meters: the record, and columns whose demands are reset."""
+    """Ends the billing period of all meters, their registers [channel, n]: the record, and columns whose demands are
+    reset."""
     minutes = on_minutes(columns, local_s, calendar)
     counted = replace(
         columns, billing_count=columns.billing_count + 1, billing_local_s=np.full_like(columns.billing_local_s, local_s)
     )
-    shown = replace(counted, cumulative_mwh=_with_registers(columns.cumulative_mwh, registers))
-    record = BillingRecord(local_s, shown, registers - columns.bill_start_wh, minutes - columns.billing_on_minutes)
+    shown = replace(counted, cumulative_mwh=registers * MILLI)
+    record = BillingRecord(
+        local_s, shown, registers[:DAILY_CHANNELS] - columns.bill_start_wh, minutes - columns.billing_on_minutes
+    )
     after = replace(
         counted,
-        bill_start_wh=registers.copy(),
+        bill_start_wh=registers[:DAILY_CHANNELS].copy(),
         demand_w=np.zeros_like(columns.demand_w),
         demand_local_s=np.full_like(columns.demand_local_s, local_s),
+        zone_demand_w=np.zeros_like(columns.zone_demand_w),
+        zone_demand_local_s=np.full_like(columns.zone_demand_local_s, local_s),
         billing_on_minutes=minutes,
     )
     return record, after
-
-
-def _with_registers(cumulative_mwh: Ints, registers: Ints) -> Ints:
-    shown = cumulative_mwh.copy()
-    shown[:DAILY_CHANNELS] = registers * MILLI
-    return shown

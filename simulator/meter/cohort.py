@@ -8,23 +8,25 @@ checkpoint. New columns are taken only when the rows that belong to them are in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from simulator.cosem.model import Model, Setting
+from simulator.cosem.model import Model, Profile, Setting
 from simulator.errors import StoreError
-from simulator.meter.advance import Advance, Calendar, advance, close_billing
-from simulator.meter.columns import DAILY_CHANNELS, MILLI, Columns, Ints, new_columns
+from simulator.meter.advance import Advance, advance, supply_of
+from simulator.meter.calendar import Calendar
+from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.identity import Identity
-from simulator.meter.rows import Ids, billing_rows, rows_of
+from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.vault import Vault
-from simulator.store.copy import Rows
 from simulator.store.database import Store
-from simulator.store.rows import Checkpoint
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, parse_obis
+from simulator.store.rows import Checkpoint, RowChange
+from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
 from simulator.world import electric
 from simulator.world.daytime import SLOT_MS
 from simulator.world.population import Population
@@ -32,10 +34,6 @@ from simulator.world.shapes import World
 
 MAX_METERS = 1024
 _WINDOW_CELLS = 400_000  # meters x slots in one pass: some 100 MB of temporaries
-_BILLING = "1.0.98.1.0.255"
-_RESET_BY_BILLING = (
-    "bill_start_wh", "demand_w", "demand_local_s", "billing_count", "billing_local_s", "billing_on_minutes",
-)  # fmt: skip
 _STATUS_WORD = parse_obis("0.0.94.91.18.255")
 
 
@@ -47,6 +45,19 @@ class Surroundings:
     store: Store
     codes: dict[str, int]  # ids of sim.obis_codes by logical name
     now_ms: Callable[[], int]  # the simulated clock
+    wake: Callable[[int], None] = lambda instant_ms: None  # asks to be brought forward to an instant when it comes
+
+
+class Group(NamedTuple):
+    """Meters of a cohort that pass through time together."""
+
+    calendar: Calendar
+    rows: Rows
+    population: Population
+    settled_ms: int
+
+
+Report = Callable[[int], None]  # hears of each window's blocks, of all its meters
 
 
 class Cohort:
@@ -65,6 +76,10 @@ class Cohort:
         self.around, self.model, self.name = around, model, name
         self.identities, self.population, self.calendar = identities, population, calendar
         self.ids: Ids = np.frombuffer(b"".join(one.id.bytes for one in identities), np.uint8).reshape(-1, 16)
+        self.calendars: dict[int, Calendar] = {}  # of the meters whose calendar is their own
+        self.profiles: dict[tuple[int, str], Profile] = {}  # (row, logical name) -> captured as a client wants it
+        self.alarms: dict[int, int] = {}  # row -> instant at which the meter does something by itself
+        self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
         self.vault = Vault(around.store, [one.id for one in identities])
@@ -72,7 +87,6 @@ class Cohort:
         self.lock = asyncio.Lock()  # held while columns change
         self.status_word = _status_word(model)
         self._columns: Columns | None = None
-        self.settled_ms = 0
         self._installed_ms = 0
         self._in_doubt = False  # the store may have less than our columns say
         self._shown: Shown = {}
@@ -83,19 +97,32 @@ class Cohort:
         assert self._columns is not None, "begin() or resume() comes first"
         return self._columns
 
+    @property
+    def settled_ms(self) -> int:
+        """The instant up to which the blocks of all meters are captured."""
+        return int(self.columns.settled_ms.min())
+
     def begin(self, installed_ms: int) -> None:
         """The meters' history begins at a block boundary, their registers as they were delivered."""
         self._installed_ms = installed_ms
         local_s = self.calendar.local_s(installed_ms)
-        self._columns = new_columns(
-            self.population.initial_wh, self.population.phases, installed_ms=installed_ms, local_s=local_s
+        self._take(
+            new_columns(self.population.initial_wh, self.population.phases, installed_ms=installed_ms, local_s=local_s)
         )
-        self.settled_ms = installed_ms
 
-    def resume(self, checkpoint: Checkpoint, installed_ms: int) -> None:
-        """Go on from a checkpoint; `installed_ms` is where the fleet's history begins."""
-        self._installed_ms = installed_ms
-        self._columns, self.settled_ms = Columns.load(checkpoint.columns), checkpoint.settled_ms
+    def resume(self, kept: Checkpoint | None, rows: Mapping[int, bytes], installed_ms: int) -> None:
+        """Go on from what the store has kept; `installed_ms` is where the fleet's history begins."""
+        self.begin(installed_ms)
+        columns = self.columns if kept is None else Columns.load(kept.columns)
+        for row, octets in rows.items():
+            columns = columns.with_packed(row, octets)
+        self._take(columns)
+
+    def _take(self, columns: Columns) -> None:
+        self._columns = columns
+        self._shown_second = -1
+
+    # -- what the meters show -----------------------------------------------------------------------------------
 
     def value(self, quantity: str, row: int) -> int:
         """What one meter shows of a quantity now."""
@@ -103,102 +130,124 @@ class Cohort:
 
     def shown(self) -> Shown:
         """All quantities of all meters now; computed once a second however often it is asked."""
-        now_ms = self.around.now_ms()
-        second = now_ms // MS_PER_SECOND
+        second = self.around.now_ms() // MS_PER_SECOND
         if second != self._shown_second:
-            self._shown = self._compute(max(second * MS_PER_SECOND, self.settled_ms))
+            parts = [(group.rows, self._compute(group, second * MS_PER_SECOND)) for group in self._groups()]
+            self._shown = parts[0][1] if len(parts) == 1 else _merged(parts, len(self.identities))
             self._shown_second = second
         return self._shown
 
-    def _compute(self, instant_ms: int) -> Shown:
-        now = electric.live(self.around.world, self.population, self.settled_ms, instant_ms)
-        return live(self.columns, self.calendar, self.calendar.local_s(instant_ms), now)
+    def _compute(self, group: Group, instant_ms: int) -> Shown:
+        instant_ms = max(instant_ms, group.settled_ms)
+        columns = self.columns.take(group.rows)
+        now = electric.live(
+            self.around.world, group.population, group.settled_ms, instant_ms, supply=supply_of(columns)
+        )
+        return live(columns, group.calendar, group.calendar.local_s(instant_ms), now)
 
-    def windows(self, to_ms: int) -> Iterator[int]:
-        """Ends of the windows, each small enough for one pass, that lead to the last block boundary by `to_ms`."""
-        end = self.calendar.block_start(to_ms)
-        slots = max(_WINDOW_CELLS // len(self.identities), 96)
-        span = slots * SLOT_MS // MS_PER_DAY * MS_PER_DAY
-        at = self.settled_ms
-        while at < end:
-            at = min(self.calendar.midnight(at) + span, end)
-            yield at
+    def clock_s(self, row: int) -> int:
+        """What one meter's clock shows now, in local seconds."""
+        return self.calendar.local_s(self.around.now_ms()) + int(self.columns.clock_offset_s[row])
 
-    async def advance_to(self, to_ms: int, report: Callable[[Cohort, int], None] | None = None) -> None:
-        """Capture all blocks that are complete by an instant; `report` hears of each window's blocks per meter.
+    def calendar_of(self, row: int) -> Calendar:
+        return self.calendars.get(row, self.calendar)
+
+    def _groups(self) -> list[Group]:
+        """Meters that can pass through time together: the same calendar, captured up to the same mark."""
+        settled = self.columns.settled_ms
+        ordinary = np.setdiff1d(np.arange(len(settled)), np.fromiter(self.calendars, np.int64, len(self.calendars)))
+        marks = np.unique(settled[ordinary]).tolist()
+        if len(marks) == 1 and not self.calendars:
+            return [Group(self.calendar, slice(None), self.population, marks[0])]
+        chosen = [(self.calendar, mark, ordinary[settled[ordinary] == mark]) for mark in marks]
+        others: dict[tuple[Calendar, int], list[int]] = {}
+        for row, calendar in self.calendars.items():
+            others.setdefault((calendar, int(settled[row])), []).append(row)
+        chosen += [(calendar, mark, np.array(rows)) for (calendar, mark), rows in others.items()]
+        return [Group(calendar, rows, self.population.take(rows), mark) for calendar, mark, rows in chosen]
+
+    # -- time passes --------------------------------------------------------------------------------------------
+
+    async def settle(self, to_ms: int, report: Report | None = None) -> None:
+        """Capture all blocks that are complete by an instant; the caller holds the lock.
 
         Raises StoreUnavailable with nothing changed if the store is away: the next call brings what is missing.
         """
-        async with self.lock:
-            await self._believe_the_store()
-            for end_ms in self.windows(to_ms):
-                brought = await asyncio.to_thread(self._pass, end_ms)
-                await self._write(brought)
+        for group in self._groups():
+            start_ms = group.settled_ms
+            for end_ms in _windows(group, to_ms):
+                brought = await asyncio.to_thread(self._pass, group, start_ms, end_ms)
+                await self._write(group, brought)
+                start_ms = end_ms
                 if report:
-                    report(self, len(brought.blocks.end_local_s))
+                    report(len(group.population) * len(brought.blocks.end_local_s))
 
-    def _pass(self, end_ms: int) -> Advance:
-        return advance(
-            self.around.world, self.population, self.columns, self.calendar, from_ms=self.settled_ms, to_ms=end_ms
-        )
+    def _pass(self, group: Group, start_ms: int, end_ms: int) -> Advance:
+        columns = self.columns.take(group.rows)
+        return advance(self.around.world, group.population, columns, group.calendar, from_ms=start_ms, to_ms=end_ms)
 
-    async def _write(self, brought: Advance) -> None:
+    async def _write(self, group: Group, brought: Advance) -> None:
         rows = rows_of(
             brought,
-            self.ids,
-            self.calendar,
+            self.ids[group.rows],
+            group.calendar,
             codes=self.around.codes,
-            billing=self.model.profiles[_BILLING],
+            profiles=self.model.profiles,
             status_word=self.status_word,
         )
-        await self._commit(rows, brought.columns, brought.settled_ms)
+        whole = len(group.population) == len(self.identities)
+        columns = brought.columns if whole else self.columns.put(group.rows, brought.columns)
+        checkpoint = Checkpoint(self.name, int(columns.settled_ms.min()), columns.dump())
+        with self._doubt():
+            await self.around.store.write(rows, checkpoint=checkpoint)
+        self._take(columns)
 
-    async def _commit(self, rows: list[Rows], columns: Columns, settled_ms: int, *, durable: bool = False) -> None:
-        checkpoint = Checkpoint(self.name, settled_ms, columns.dump())
+    async def change(self, row: int, columns: Columns, kept: RowChange) -> None:
+        """New columns of one meter, and all else that changes, when the store has them; the caller has the lock."""
+        with self._doubt():
+            await self.around.store.write_row(kept)
+        for value in kept.attributes:
+            key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
+            self.overrides[row, key] = value.encoded
+        self._take(columns)
+
+    @contextmanager
+    def _doubt(self) -> Iterator[None]:
         try:
-            await self.around.store.write(rows, checkpoint=checkpoint, durable=durable)
+            yield
         except StoreError:
             self._in_doubt = True
             raise
-        self._columns, self.settled_ms = columns, settled_ms
-        self._shown_second = -1
 
-    async def _believe_the_store(self) -> None:
-        """After a failed write: the last writes before it may be lost too, so go back to what the store has."""
+    async def believe_the_store(self) -> bool:
+        """After a failed write the last writes before it may be lost too: go back to what the store has, and say so."""
         if not self._in_doubt:
-            return
-        kept = (await self.around.store.checkpoints(self.name)).get(self.name)
-        if kept is None:
-            self.begin(self._installed_ms)
-        else:
-            self.resume(kept, self._installed_ms)
+            return False
+        kept = await self.around.store.checkpoints(self.name)
+        rows = await self.around.store.row_checkpoints(self.name)
+        self.resume(kept.get(self.name), rows.get(self.name, {}), self._installed_ms)
         self._in_doubt = False
-        self._shown_second = -1
+        return True
 
-    async def reset_billing(self, row: int) -> None:
-        """Closes one meter's billing period now (MD reset, IS 15959 script 1 of 0.0.10.0.1.255), durably."""
-        async with self.lock:
-            await self._believe_the_store()
-            now_ms = max(self.around.now_ms(), self.settled_ms)
-            one = self.columns.only(row)
-            registers = self._registers_now(row, now_ms)
-            record, after = close_billing(one, registers, self.calendar.local_s(now_ms), self.calendar)
-            rows = billing_rows(
-                record,
-                self.ids[row : row + 1],
-                self.calendar,
-                code=self.around.codes[_BILLING],
-                profile=self.model.profiles[_BILLING],
-                status_word=self.status_word,
-            )
-            columns = self.columns.with_row(row, **{name: getattr(after, name)[..., 0] for name in _RESET_BY_BILLING})
-            await self._commit([rows], columns, self.settled_ms, durable=True)
 
-    def _registers_now(self, row: int, now_ms: int) -> Ints:
-        population = self.population.take(slice(row, row + 1))
-        running = electric.partial(self.around.world, population, self.settled_ms, now_ms)
-        cumulative = self.columns.cumulative_mwh[:, row : row + 1] + running
-        return cumulative[:DAILY_CHANNELS] // MILLI
+def _merged(parts: Sequence[tuple[Rows, Shown]], count: int) -> Shown:
+    merged: dict[str, Ints] = {}
+    for name in parts[0][1]:
+        merged[name] = np.empty(count, np.int64)
+        for rows, shown in parts:
+            merged[name][rows] = shown[name]
+    return merged
+
+
+def _windows(group: Group, to_ms: int) -> Iterator[int]:
+    """Ends of the windows, each small enough for one pass, that lead to the last block boundary by `to_ms`."""
+    calendar, at = group.calendar, group.settled_ms
+    end = calendar.block_start(to_ms)
+    slots = max(_WINDOW_CELLS // len(group.population), 96)
+    span = slots * SLOT_MS // MS_PER_DAY * MS_PER_DAY
+    while at < end:
+        at = min(calendar.midnight(at) + span, end)
+        yield at
 
 
 def _status_word(model: Model) -> str:

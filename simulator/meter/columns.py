@@ -8,6 +8,7 @@ register shows.
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -16,9 +17,13 @@ import numpy.typing as npt
 from simulator.errors import StoreError
 
 Ints = npt.NDArray[np.int64]
+Rows = slice | Ints
 CHANNELS = 8  # world.Channel: wh import, wh export, vah import, vah export, varh Q1 to Q4
 DAILY_CHANNELS = 4
 MILLI = 1000
+ZONES = 8
+RECENT_BLOCKS = 3
+EVENT_LOGS = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +44,18 @@ class Columns:
     billing_local_s: Ints  # [n] last billing on the meter's clock
     billing_on_minutes: Ints  # [n] cumulative power-on minutes at the last billing
     installed_ms: Ints  # [n]
+    settled_ms: Ints  # [n] the instant to which these columns belong: a block mark of the meter's own
+    clock_offset_s: Ints  # [n] what the meter's clock shows, less true local time
+    output: Ints  # [n] 1: the relay is closed
+    control_state: Ints  # [n] of the disconnect control: 0 disconnected, 1 connected, 2 ready for reconnection
+    relay_ms: Ints  # [n] when the relay or its limits last changed
+    lived_ms: Ints  # [n] the instant of the meter's last act, so that no act before it happens again
+    carry_mwh: Ints  # [channel, n] what the running block has in excess of what the relay's present state brings it
+    carry_ma: Ints  # [phase + 1, n] the same for the sum of the currents of its slots
+    recent_wh: Ints  # [2, 3, n] import Wh and VAh of the last blocks, the latest last
+    zone_demand_w: Ints  # [2, zone, n] maximum demands per tariff zone: W import, VA import
+    zone_demand_local_s: Ints  # [2, zone, n]
+    last_event: Ints  # [log, n] code of the latest entry of each event log
     tamper_count: Ints  # [n]
     programming_count: Ints  # [n]
     power_failure_count: Ints  # [n]
@@ -62,7 +79,7 @@ class Columns:
 
     def only(self, row: int) -> Columns:
         """The columns of one meter alone."""
-        return Columns(**{field.name: getattr(self, field.name)[..., row : row + 1] for field in fields(self)})
+        return self.take(slice(row, row + 1))
 
     def with_row(self, row: int, **values: Ints | int) -> Columns:
         """A copy in which one meter's values are replaced."""
@@ -71,6 +88,32 @@ class Columns:
             changed[name][..., row] = value
         return replace(self, **changed)
 
+    def take(self, rows: Rows) -> Columns:
+        """The columns of some meters alone."""
+        return Columns(**{field.name: getattr(self, field.name)[..., rows] for field in fields(self)})
+
+    def put(self, rows: Rows, part: Columns) -> Columns:
+        """A copy in which some meters' columns are replaced."""
+        changed = {field.name: getattr(self, field.name).copy() for field in fields(self)}
+        for name, values in changed.items():
+            values[..., rows] = getattr(part, name)
+        return Columns(**changed)
+
+    def pack_row(self, row: int) -> bytes:
+        """One meter's columns, small enough to be written at each change."""
+        parts = [getattr(self, field.name)[..., row].ravel() for field in fields(self)]
+        return np.concatenate(parts).astype(">i8").tobytes()
+
+    def with_packed(self, row: int, octets: bytes) -> Columns:
+        """A copy with what `pack_row` wrote; StoreError if that was another version."""
+        shapes = {field.name: getattr(self, field.name)[..., row].shape for field in fields(self)}
+        values = np.frombuffer(octets, ">i8").astype(np.int64)
+        ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+        if len(values) != ends[-1]:
+            raise StoreError("a row of sim.row_checkpoints cannot be read; it was written by another version")
+        parts = zip(shapes.items(), np.split(values, ends[:-1]), strict=True)
+        return self.with_row(row, **{name: part.reshape(shape) for (name, shape), part in parts})
+
 
 def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: int) -> Columns:
     """Columns of n meters that begin at an instant, their registers at `initial_wh` [channel, n]."""
@@ -78,7 +121,7 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
     zeros = np.zeros(n, np.int64)
     moments = np.full(n, local_s, np.int64)
     import_wh = initial_wh[[0, 2]]
-    zone = np.zeros((2, 8, n), np.int64)
+    zone = np.zeros((2, ZONES, n), np.int64)
     zone[:, 0] = import_wh  # what the meter counted before the simulation's history stands in the first zone
     return Columns(
         cumulative_mwh=initial_wh * MILLI,
@@ -95,6 +138,18 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         billing_local_s=moments,
         billing_on_minutes=zeros,
         installed_ms=np.full(n, installed_ms, np.int64),
+        settled_ms=np.full(n, installed_ms, np.int64),
+        clock_offset_s=zeros,
+        output=np.ones(n, np.int64),
+        control_state=np.ones(n, np.int64),
+        relay_ms=np.full(n, installed_ms, np.int64),
+        lived_ms=np.full(n, installed_ms, np.int64),
+        carry_mwh=np.zeros((CHANNELS, n), np.int64),
+        carry_ma=np.zeros((phases + 1, n), np.int64),
+        recent_wh=np.zeros((2, RECENT_BLOCKS, n), np.int64),
+        zone_demand_w=np.zeros((2, ZONES, n), np.int64),
+        zone_demand_local_s=np.full((2, ZONES, n), local_s, np.int64),
+        last_event=np.zeros((EVENT_LOGS, n), np.int64),
         tamper_count=zeros,
         programming_count=zeros,
         power_failure_count=zeros,

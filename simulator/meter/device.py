@@ -7,14 +7,16 @@ are answered at once; what needs the store is answered by an awaitable. A refusa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable
 from uuid import UUID
 
 from simulator.cosem.model import Model, Profile, Setting
 from simulator.errors import StoreUnavailable
 from simulator.meter import locksmith
+from simulator.meter.behaviour import story
+from simulator.meter.behaviour.registry import act_hook, write_hook
 from simulator.meter.buffers import Choice, buffer_query, built_buffer, encode_buffer
+from simulator.meter.change import plain, result_of
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import SECURITY_SETUP, Guard
 from simulator.meter.identity import secret_of
@@ -34,8 +36,6 @@ from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 
-_RESET_SCRIPT = parse_obis("0.0.10.0.1.255")
-_EXECUTE = b"\x00\x09" + _RESET_SCRIPT + b"\x01"
 _ASSOCIATION, _SECURITY = locksmith.ASSOCIATION_LN.to_bytes(2, "big"), SECURITY_SETUP.to_bytes(2, "big")
 
 
@@ -99,9 +99,17 @@ class Device:
             return DataAccessResult.TYPE_UNMATCHED
         if attribute.key[:2] == _ASSOCIATION and attribute.key[8] == locksmith.SECRET:
             return self._change_secret(client, attribute.key, item.value)
+        if write_hook(item.attribute) is not None:
+            return self._behave_set(item.attribute, item.value)
         if not isinstance(attribute.source, Setting):
             return DataAccessResult.OTHER_REASON  # what the meter measures takes no value from outside
         return self.write(attribute.key, item.value)
+
+    async def _behave_set(self, key: bytes, value: Data) -> DataAccessResult:
+        try:
+            return DataAccessResult(result_of(await story.set_attribute(self.cohort, self.row, key, value)))
+        except StoreUnavailable:
+            return DataAccessResult.TEMPORARY_FAILURE
 
     async def _change_secret(self, client: int, key: bytes, value: Data) -> DataAccessResult:
         owner = locksmith.owner_of(self, client, key)
@@ -133,20 +141,18 @@ class Device:
             return ActAnswer(ActionResult(int(refusal(self.cohort.model, client, item.method))))
         if item.parameter is None or not declared.matches(item.parameter):
             return ActAnswer(ActionResult.TYPE_UNMATCHED)
-        if item.method == _EXECUTE:
-            return self._reset_billing(item.parameter)
         if item.method[:2] in (_ASSOCIATION, _SECURITY):
             return locksmith.act(self, client, item.method, item.parameter)
-        return ActAnswer(ActionResult.OTHER_REASON)
+        if act_hook(item.method) is None:
+            return ActAnswer(ActionResult.OTHER_REASON)
+        return self._behave_act(item.method, item.parameter)
 
-    async def _reset_billing(self, script: Data) -> ActAnswer:
-        if script.value != 1:
-            return ActAnswer(ActionResult.OBJECT_UNAVAILABLE)
+    async def _behave_act(self, key: bytes, parameter: Data) -> ActAnswer:
         try:
-            await self.cohort.reset_billing(self.row)
+            answer = await story.act(self.cohort, self.row, key, parameter)
         except StoreUnavailable:
             return ActAnswer(ActionResult.TEMPORARY_FAILURE)
-        return ActAnswer(ActionResult.SUCCESS)
+        return ActAnswer(ActionResult(result_of(answer)), answer if isinstance(answer, bytes) else None)
 
     async def buffer(self, client: int, profile: Profile, choice: Choice) -> GetAnswer:
         """The selected part of a profile that the store has a hand in."""
@@ -206,19 +212,3 @@ def refusal(model: Model, client: int, key: bytes) -> DataAccessResult:
     if class_id is not None and class_id != int.from_bytes(key[:2], "big"):
         return DataAccessResult.OBJECT_CLASS_INCONSISTENT
     return DataAccessResult.OBJECT_UNDEFINED
-
-
-def plain(data: Data) -> object:
-    """Data as JSON would have it: octets in hexadecimal, texts as text, structures as lists.
-
-    A client may write what jsonb cannot hold, U+0000 and numbers that are none; the encoded value keeps them.
-    """
-    if isinstance(data.value, tuple) and data.tag in (Tag.ARRAY, Tag.STRUCTURE):
-        return [plain(item) for item in data.value]
-    if data.tag == Tag.VISIBLE_STRING or data.tag == Tag.UTF8_STRING:
-        return bytes(data.value).decode("utf-8", "replace").replace("\0", "\ufffd")
-    if isinstance(data.value, tuple):
-        return [part.hex() if isinstance(part, bytes) else part for part in data.value]
-    if isinstance(data.value, float) and not math.isfinite(data.value):
-        return str(data.value)
-    return data.value.hex() if isinstance(data.value, bytes) else data.value

@@ -25,10 +25,11 @@ from simulator.cosem.model import (
     Setting,
 )
 from simulator.cosem.stamps import stamp
+from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
 from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
 from simulator.ports import GetAnswer
-from simulator.values import parse_obis
+from simulator.values import format_obis, parse_obis
 from simulator.wire.axdr import Data, encode, encode_string
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.wire.selection import Selection
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
+_LIVING_CLASSES = frozenset({11, 17, 18, 20, 22, 42, 48, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
 
 
@@ -47,9 +49,17 @@ def compile_readers(model: Model) -> dict[int, dict[bytes, Reader]]:
     """By client, then by the nine octets of the attribute."""
     writable = {key for view in model.views.values() for key in view.writable}
     return {
-        client: {key: _reader(model, attribute, client, key in writable) for key, attribute in view.readable.items()}
+        client: {
+            key: _reader(model, attribute, client, key in writable or _is_living(key))
+            for key, attribute in view.readable.items()
+        }
         for client, view in model.views.items()
     }
+
+
+def _is_living(key: bytes) -> bool:
+    """Whether a setting that no client writes may change all the same."""
+    return int.from_bytes(key[:2], "big") in _LIVING_CLASSES or key == FIRMWARE_VERSION
 
 
 def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> Reader:
@@ -111,7 +121,7 @@ def _clock(utc_offset_minutes: int) -> Function:
         nonlocal shown_s, shown
         if selection is not None:
             return _MISMATCH
-        local_s = device.cohort.calendar.local_s(device.cohort.around.now_ms())
+        local_s = device.cohort.clock_s(device.row)
         if local_s != shown_s:
             shown_s, shown = local_s, b"\x09\x0c" + stamp(local_s, utc_offset_minutes)
         return shown
@@ -130,8 +140,11 @@ def _identity(source: Identity) -> Function:
     return read
 
 
-def _buffer(profile: Profile, client: int) -> Function:
+def _buffer(ordinary: Profile, client: int) -> Function:
+    code = format_obis(ordinary.logical_name)
+
     def read(device: Device, selection: Selection | None) -> GetAnswer | Awaitable[GetAnswer]:
+        profile = device.cohort.profiles.get((device.row, code), ordinary)
         choice = choose(profile, selection, device.cohort.calendar.utc_offset_minutes)
         if isinstance(choice, DataAccessResult):
             return choice

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from simulator.cosem.model import Profile, StoreCell
 from simulator.cosem.quantities import PHASES, QUANTITIES
-from simulator.meter.advance import Advance, BillingRecord, BlockRecords, Calendar, DayRecord
+from simulator.meter.advance import Advance, BillingRecord, BlockRecords, DayRecord
+from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Ints
 from simulator.meter.shown import Shown, of_columns, power_factor_milli
-from simulator.store.copy import Column, Date, Int4, Jsonb, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
+from simulator.store.copy import Column, Date, Int2, Int4, Jsonb, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
 
 _CHANNEL_COLUMNS = ("kwh_import", "kwh_export", "kvah_import", "kvah_export")
+_QUADRANT_COLUMNS = ("kvarh_q1", "kvarh_q2", "kvarh_q3", "kvarh_q4")
 _KILO_SCALE = 3
 _DAY_S = 86_400
 _NOTHING: Mapping[str, object] = {}
@@ -29,10 +31,22 @@ Ids = npt.NDArray[np.uint8]  # [n, 16] octets of each meter's uuid
 
 
 def rows_of(
-    brought: Advance, ids: Ids, calendar: Calendar, *, codes: dict[str, int], billing: Profile, status_word: str
+    brought: Advance,
+    ids: Ids,
+    calendar: Calendar,
+    *,
+    codes: dict[str, int],
+    profiles: Mapping[str, Profile],
+    status_word: str,
 ) -> list[Rows]:
     """All rows of a window; `codes` are the ids of sim.obis_codes by logical name."""
-    rows = [_block_rows(brought.blocks, ids, calendar, codes["1.0.99.1.0.255"], status_word)]
+    block, billing = profiles["1.0.99.1.0.255"], profiles["1.0.98.1.0.255"]
+    quadrants = "block_varh_q1" in block.quantities
+    rows = [
+        _block_rows(
+            brought.blocks, ids, calendar, codes["1.0.99.1.0.255"], status_word=status_word, quadrants=quadrants
+        )
+    ]
     if brought.days:
         rows.append(_day_rows(brought.days, ids, codes["1.0.99.2.0.255"]))
     rows += [
@@ -42,7 +56,9 @@ def rows_of(
     return rows
 
 
-def _block_rows(blocks: BlockRecords, ids: Ids, calendar: Calendar, code: int, status_word: str) -> Rows:
+def _block_rows(
+    blocks: BlockRecords, ids: Ids, calendar: Calendar, code: int, *, status_word: str, quadrants: bool
+) -> Rows:
     n, count = blocks.energy_wh.shape[1:]
     columns: dict[str, Column] = {
         "meter_id": Uuid(np.repeat(ids, count, axis=0)),
@@ -50,10 +66,11 @@ def _block_rows(blocks: BlockRecords, ids: Ids, calendar: Calendar, code: int, s
         "capture_time": Timestamp(np.tile(blocks.end_local_s, n)),
         "block_interval_minutes": Int4(calendar.block_minutes),
         "status_word": Text(status_word),
+        "health": Int2(0),
         "average_current_n": Numeric(blocks.current_ma[-1].ravel(), 3),
         "power_factor": Numeric(power_factor_milli(blocks.energy_wh[0], blocks.energy_wh[2]).ravel(), 3),
     }
-    for channel, name in enumerate(_CHANNEL_COLUMNS):
+    for channel, name in enumerate((*_CHANNEL_COLUMNS, *(_QUADRANT_COLUMNS if quadrants else ()))):
         columns[name] = Numeric(blocks.energy_wh[channel].ravel(), _KILO_SCALE)
     for phase, name in enumerate(PHASES[: len(blocks.voltage_cv)]):
         columns[f"average_voltage_{name}"] = Numeric(blocks.voltage_cv[phase].ravel(), 2)

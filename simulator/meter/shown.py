@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from simulator.cosem.quantities import DEMANDS, ENERGIES, PHASES, TARIFF_ENERGIES, ZONES
-from simulator.meter.advance import Calendar, on_minutes
-from simulator.meter.columns import DAILY_CHANNELS, MILLI, Columns, Ints
+from simulator.cosem.quantities import DEMANDS, ENERGIES, PHASES, TARIFF_DEMANDS, TARIFF_ENERGIES, ZONES
+from simulator.meter.advance import on_minutes
+from simulator.meter.calendar import Calendar
+from simulator.meter.columns import DAILY_CHANNELS, MILLI, RECENT_BLOCKS, Columns, Ints
 from simulator.world.electric import Live, Reading
 
 Shown = Mapping[str, Ints]
@@ -25,6 +26,10 @@ def of_columns(columns: Columns, calendar: Calendar, local_s: int) -> dict[str, 
     for row, name in enumerate(_COLUMN_DEMANDS):
         shown[f"max_demand_{name}"] = columns.demand_w[row]
         shown[f"max_demand_{name}_time"] = columns.demand_local_s[row]
+    for row, name in enumerate(TARIFF_DEMANDS):
+        shown.update({f"max_demand_{name}_tz{zone}": columns.zone_demand_w[row, zone - 1] for zone in ZONES})
+        times = columns.zone_demand_local_s[row]
+        shown.update({f"max_demand_{name}_tz{zone}_time": times[zone - 1] for zone in ZONES})
     for phase, name in enumerate(PHASES[: len(columns.average_cv)]):
         shown[f"average_voltage_{name}"] = columns.average_cv[phase]
         shown[f"average_current_{name}"] = columns.average_ma[phase]
@@ -42,17 +47,17 @@ assert set(_COLUMN_DEMANDS) == set(DEMANDS)
 def _counters(columns: Columns, calendar: Calendar, local_s: int) -> dict[str, Ints]:
     zeros = np.zeros_like(columns.tamper_count)
     return {
-        "clock": zeros + local_s,
+        "clock": local_s - calendar.shift_s + columns.clock_offset_s,
         "block_interval_s": zeros + calendar.block_minutes * 60,
         "health": zeros,
-        "relay_output": zeros + 1,
-        "relay_state": zeros + 1,
+        "relay_output": columns.output,
+        "relay_state": columns.control_state,
         "tamper_count": columns.tamper_count,
         "programming_count": columns.programming_count,
         "power_failure_count": columns.power_failure_count,
         "power_failure_minutes": columns.power_failure_minutes,
         "power_on_minutes": on_minutes(columns, local_s, calendar),
-        **{f"last_event_{log}": zeros for log in range(7)},
+        **{f"last_event_{log}": codes for log, codes in enumerate(columns.last_event)},
     }
 
 
@@ -75,7 +80,7 @@ def power_factor_milli(active: Ints, apparent: Ints) -> Ints:
 
 def live(columns: Columns, calendar: Calendar, local_s: int, now: Live) -> dict[str, Ints]:
     """All quantities at an instant; `now` holds the reading and the energy since the columns were settled."""
-    running = now.energy_mwh
+    running = now.energy_mwh + columns.carry_mwh
     cumulative = columns.cumulative_mwh + running
     shown = of_columns(columns, calendar, local_s)
     registers = cumulative // MILLI
@@ -83,12 +88,27 @@ def live(columns: Columns, calendar: Calendar, local_s: int, now: Live) -> dict[
     for channel, name in enumerate(ENERGIES):
         shown[f"energy_{name}"] = registers[channel]
         shown[f"block_{name}"] = block[channel]
-    zone = calendar.zones[local_s % 86_400 // 900]
+    zone = calendar.zone_of_block(calendar.instant_ms(local_s))
     for row, name in enumerate(TARIFF_ENERGIES):
         shown[f"energy_{name}_tz{zone}"] = columns.tariff_wh[row, zone - 1] + block[(0, 2)[row]]
     shown["average_power_factor"] = power_factor_milli(block[0], block[2])
     shown.update(_billing(columns, registers, shown["power_on_minutes"]))
+    shown.update(_demands(columns, calendar, local_s, block))
     shown.update(_electrical(now.reading))
+    return shown
+
+
+def _demands(columns: Columns, calendar: Calendar, local_s: int, block: Ints) -> dict[str, Ints]:
+    """Demand registers (Blue Book 4.3.4): over one block, and sliding over the running one and three before it."""
+    minutes, periods = calendar.block_minutes, RECENT_BLOCKS + 1
+    start_s = calendar.local_s(calendar.block_start(calendar.instant_ms(local_s)))
+    shown = {name: np.zeros_like(columns.output) + start_s for name in ("block_start", "block_end")}
+    for row, name in enumerate(TARIFF_DEMANDS):
+        recent, running = columns.recent_wh[row], block[(0, 2)[row]]
+        shown[f"demand_{name}"] = running * 60 // minutes
+        shown[f"demand_{name}_last"] = recent[-1] * 60 // minutes
+        shown[f"demand_{name}_sliding"] = (recent.sum(axis=0) + running) * 60 // (minutes * periods)
+        shown[f"demand_{name}_sliding_last"] = recent.sum(axis=0) * 60 // (minutes * RECENT_BLOCKS)
     return shown
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,11 @@ from simulator.store.rows import (
     Checkpoint,
     CounterRow,
     FleetRow,
+    Forget,
     MeterRow,
     ObisRow,
     ProfileQuery,
+    RowChange,
     SecurityKey,
 )
 from simulator.store.writer import Writer
@@ -169,6 +172,34 @@ class Store:
         if checkpoint is not None:
             self._epochs[checkpoint.cohort] = self._writer.epoch
 
+    async def write_row(self, change: RowChange) -> None:
+        """What a client or a timer changed of one meter: one transaction, durable when it returns.
+
+        Raises StoreUnavailable as `write` does.
+        """
+        async with self._writer.transaction() as connection:
+            self._refuse_a_gap(change.cohort)
+            place = {"cohort": change.cohort, "row": change.row, "columns": change.columns}
+            await connection.execute(query("put_row_checkpoint"), place)
+            for value in change.attributes:
+                await connection.execute(query("put_attribute"), asdict(value) | {"value": Jsonb(value.value)})
+            for forget in change.forgets:
+                await self._forget(connection, forget)
+            for rows in change.batches:
+                await self._copy(connection, rows)
+        self._epochs[change.cohort] = self._writer.epoch
+
+    async def row_checkpoints(self, cohort: str | None = None) -> dict[str, dict[int, bytes]]:
+        """By cohort, then by row: what was kept of single meters since the cohort's checkpoint."""
+        kept: dict[str, dict[int, bytes]] = {}
+        for name, row, columns in await self._read("row_checkpoints", cohort=cohort):
+            kept.setdefault(name, {})[row] = columns
+        return kept
+
+    async def image_blocks(self, meter_id: UUID) -> dict[int, bytes]:
+        """The blocks of a meter's image transfer that have come, by their number."""
+        return dict(await self._read("image_blocks", meter_id=meter_id))
+
     async def checkpoints(self, cohort: str | None = None) -> dict[str, Checkpoint]:
         """By cohort: all, or the one that is named."""
         return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints", cohort=cohort)}
@@ -252,6 +283,15 @@ class Store:
             async with self._connections.connection() as connection:
                 ((counts[table],),) = await (await connection.execute(statement)).fetchall()
         return counts
+
+    async def _forget(self, connection: Connection, forget: Forget) -> None:
+        table = sql.Identifier("sim", forget.table)
+        if forget.after_s is None:
+            await connection.execute(template("forget_all").format(table=table), {"meter_id": forget.meter_id})
+            return
+        statement = template("forget_after").format(table=table, column=sql.Identifier(forget.column))
+        after = profiles.moment(forget.after_s)
+        await connection.execute(statement, {"meter_id": forget.meter_id, "after": after})
 
     def _refuse_a_gap(self, cohort: str) -> None:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""

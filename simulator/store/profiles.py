@@ -45,8 +45,8 @@ def parameters(query: ProfileQuery) -> dict[str, Any]:
         "meter_id": query.meter_id,
         "obis_code_id": query.obis_code_id,
         "depth": query.depth,
-        "first": _moment(query.first_s),
-        "last": _moment(query.last_s),
+        "first": moment(query.first_s),
+        "last": moment(query.last_s),
         "first_entry": max(first, 1),
         "last_entry": last or _NEWEST_ENTRY,
     }
@@ -106,7 +106,7 @@ def _cell(kind: str, cell: Cell) -> sql.Composed:
     )
 
 
-def _moment(seconds: int | None) -> dt.datetime | None:
+def moment(seconds: int | None) -> dt.datetime | None:
     """The ends of a range come from a peer: what no calendar can hold is as good as open."""
     if seconds is None:
         return None

@@ -101,12 +101,31 @@ ON CONFLICT (meter_id, client, key) DO UPDATE SET lowest = excluded.lowest, upda
 SELECT meter_id, client, key, lowest FROM sim.invocation_counters
 
 -- name: put_checkpoint
+-- The cohort's columns include what was kept of its single meters.
+WITH taken_in AS (DELETE FROM sim.row_checkpoints WHERE cohort = %(cohort)s)
 INSERT INTO sim.checkpoints (cohort, settled_ms, columns) VALUES (%(cohort)s, %(settled_ms)s, %(columns)s)
 ON CONFLICT (cohort) DO UPDATE SET settled_ms = excluded.settled_ms, columns = excluded.columns, updated_at = now()
 
 -- name: checkpoints
 SELECT cohort, settled_ms, columns FROM sim.checkpoints
 WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s
+
+-- name: put_row_checkpoint
+INSERT INTO sim.row_checkpoints (cohort, row, columns) VALUES (%(cohort)s, %(row)s, %(columns)s)
+ON CONFLICT (cohort, row) DO UPDATE SET columns = excluded.columns, created_at = now()
+
+-- name: row_checkpoints
+SELECT cohort, row, columns FROM sim.row_checkpoints
+WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s ORDER BY cohort, row
+
+-- name: forget_all
+DELETE FROM {table} WHERE meter_id = %(meter_id)s
+
+-- name: forget_after
+DELETE FROM {table} WHERE meter_id = %(meter_id)s AND {column} > %(after)s::timestamp
+
+-- name: image_blocks
+SELECT block_number, octets FROM sim.image_blocks WHERE meter_id = %(meter_id)s ORDER BY block_number
 
 -- name: copy_rows
 COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)

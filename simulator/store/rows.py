@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+
+from simulator.store.copy import Rows
 
 MISSING = int(np.iinfo(np.int64).min)
 """NULL among the integers of `Store.profile_rows`."""
@@ -91,6 +93,28 @@ class Checkpoint:
     cohort: str
     settled_ms: int
     columns: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Rows of one meter that leave a table: those after a moment of a column (local seconds), or with None all."""
+
+    meter_id: UUID
+    table: str
+    column: str = ""
+    after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What changes of a single meter, all of it or nothing; `columns` are its columns as their owner packed them."""
+
+    cohort: str
+    row: int
+    columns: bytes
+    attributes: Sequence[AttributeValue] = ()
+    forgets: Sequence[Forget] = ()  # happen before the batches are written
+    batches: Sequence[Rows] = ()
 
 
 @dataclass(frozen=True, slots=True)

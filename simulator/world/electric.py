@@ -88,6 +88,24 @@ def partial(world: World, population: Population, from_ms: int, to_ms: int, *, s
     return total
 
 
+def powers(world: World, population: Population, instants_ms: Ints) -> tuple[Floats, Floats]:
+    """Active (positive: import) and apparent power of one meter at many instants, in W and VA, before rounding."""
+    slots, place = np.unique(instants_ms // SLOT_MS, return_inverse=True)
+    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=_UNHURT)[:, 0, place]
+    w_per_mwh = ripple(population.lane, instants_ms).power / MWH_PER_W_SLOT
+    active = (energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]) * w_per_mwh
+    return active, (energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]) * w_per_mwh
+
+
+def running_current(world: World, population: Population, from_ms: int, to_ms: int) -> Ints:
+    """[phase + 1, n] sum over the slots from a slot's start of their mean currents in mA, the last slot so far only."""
+    slots = np.arange(from_ms // SLOT_MS, to_ms // SLOT_MS + 1)
+    brought = energies(world, population, slots)
+    currents = np.concatenate([brought.current_ma, brought.neutral_ma[None]], axis=0)
+    total: Ints = currents[:, :, :-1].sum(axis=2) + _so_far(currents[:, :, -1], ripple(population.lane, to_ms).energy)
+    return total
+
+
 def reading(world: World, population: Population, instant_ms: int, *, supply: Supply = _UNHURT) -> Reading:
     return live(world, population, instant_ms - instant_ms % SLOT_MS, instant_ms, supply=supply).reading
 

@@ -60,8 +60,8 @@ class Population:
     def __len__(self) -> int:
         return len(self.lane)
 
-    def take(self, part: slice) -> Population:
-        """The meters of a slice, and only their feeders."""
+    def take(self, part: slice | Ints) -> Population:
+        """Some of the meters, and only their feeders."""
         used, feeder = np.unique(self.feeder[part], return_inverse=True)
         return replace(
             self,

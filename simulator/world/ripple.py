@@ -11,24 +11,25 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.world.daytime import SLOT_MS
-from simulator.world.noise import Floats, Purpose, Words, piece, words
+from simulator.world.noise import Floats, Ints, Purpose, Words, piece, words
 
 _SLOW_HEIGHT, _FAST_HEIGHT = 0.30, 0.12  # of the slot's mean; their sum stays below 1, so energy never runs backwards
 _VOLTAGE_HEIGHT = 0.004
 
 
 class Ripple(NamedTuple):
-    """At one instant, [n] meters."""
+    """[n]"""
 
     power: Floats  # instantaneous over mean
     energy: Floats  # share of the slot's energy so far: the integral of power
     voltage: Floats  # instantaneous over mean
 
 
-def ripple(lane: Words, instant_ms: int) -> Ripple:
-    slot, passed_ms = divmod(instant_ms, SLOT_MS)
+def ripple(lane: Words, instant_ms: int | Ints) -> Ripple:
+    """Of n meters at one instant, or of one meter at n instants."""
+    slot, passed_ms = np.divmod(np.atleast_1d(instant_ms), SLOT_MS)
     share = passed_ms / SLOT_MS
-    noise = words(lane, np.array([slot]), Purpose.RIPPLE)
+    noise = words(lane, slot, Purpose.RIPPLE)
     slow, fast = _periods(noise)
     slow_height = _SLOW_HEIGHT * piece(noise, 2)
     slow_start, fast_start = piece(noise, 0), piece(noise, 1)

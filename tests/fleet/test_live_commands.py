@@ -64,7 +64,7 @@ def home_of_three(three: Spawned, server: EmbeddedPostgres) -> Path:
         ("spawn 0", "greater than or equal to 1"),
         ("spawn many", "should be a valid integer"),
         ("spawn 3 --load hosehold", "there is no load 'hosehold'; known are business-eu"),
-        ("spawn 3 --model is15959-2ph", "there is no model 'is15959-2ph'; known are is15959-1ph"),
+        ("spawn 3 --model is15959-2ph", "there is no model 'is15959-2ph'; known are "),
         ("spawn 3 --model nowhere/mine.yaml", "nowhere/mine.yaml: there is no such file"),
         ("spawn 3 --history soon", "'soon' is not a duration; write for example 60d"),
         ("spawn 3 --history 4000d", "at most 3660 days"),

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Versions of interface classes beside the one in classes.py, for models that choose them (Blue Book 4 and 5).
+
+A model says `class_versions: {15: 2}`; without a word it gets the version of classes.py.
+"""
+
+from __future__ import annotations
+
+from simulator.cosem.classes import CLASSES, InterfaceClass, declare
+
+_ASSOCIATION_0 = """object_list array
+associated_partners_id structure(integer,long-unsigned)
+application_context_name octet-string
+xDLMS_context_info structure(bit-string[24],long-unsigned,long-unsigned,unsigned,integer,octet-string)
+authentication_mechanism_name octet-string
+secret octet-string
+association_status enum"""
+_ASSOCIATION_2 = f"""{_ASSOCIATION_0}
+security_setup_reference logical-name
+user_list array(structure(unsigned,visible-string))
+current_user structure(unsigned,visible-string)"""
+_ASSOCIATION_METHODS = """reply_to_HLS_authentication octet-string
+change_HLS_secret octet-string
+add_object any
+remove_object any"""
+_USER_METHODS = f"""{_ASSOCIATION_METHODS}
+add_user structure(unsigned,visible-string)
+remove_user structure(unsigned,visible-string)"""
+
+_OTHERS = (
+    declare(15, 0, "Association LN", _ASSOCIATION_0, _ASSOCIATION_METHODS),
+    declare(15, 2, "Association LN", _ASSOCIATION_2, _USER_METHODS),
+    declare(15, 3, "Association LN", _ASSOCIATION_2, _USER_METHODS),
+    declare(
+        64,
+        1,
+        "Security setup",
+        """security_policy enum
+security_suite enum
+client_system_title octet-string
+server_system_title octet-string
+certificates array(structure(enum,enum,octet-string,octet-string,octet-string,octet-string))""",
+        """security_activate enum
+key_transfer array(structure(enum,octet-string))
+key_agreement array(structure(enum,octet-string))
+generate_key_pair enum
+generate_certificate_request enum
+import_certificate octet-string
+export_certificate structure(enum,any)
+remove_certificate structure(enum,any)""",
+    ),
+)
+_VERSIONS = {(one.class_id, one.version): one for one in (*CLASSES.values(), *_OTHERS)}
+
+
+def versions_of(class_id: int) -> list[int]:
+    return sorted(version for known, version in _VERSIONS if known == class_id)
+
+
+def interface_class(class_id: int, version: int | None) -> InterfaceClass | None:
+    """None for a version that is not declared."""
+    return CLASSES[class_id] if version is None else _VERSIONS.get((class_id, version))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Disconnect control (class 70, Blue Book 4.5.8): the relay in its seven control modes.
+
+Disconnected, a meter consumes nothing and its voltage remains. The energy of the running block is settled exactly at
+the instant of the change: what flowed before it is carried in the columns until the block is captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+import numpy as np
+
+from simulator.meter.change import Answer, Change, Meter, objects_of, sibling
+from simulator.meter.columns import Ints
+from simulator.meter.events import CONNECTED, DISCONNECTED
+from simulator.wire.axdr import Data
+from simulator.wire.codes import ActionResult, DataAccessResult
+from simulator.world import electric
+
+_CLASS = 70
+CONTROL_MODE = 4
+
+
+class State(IntEnum):
+    DISCONNECTED = 0
+    CONNECTED = 1
+    READY = 2  # for reconnection
+
+
+# Blue Book 4.5.8: transitions by control mode; (from, to) states for each who may ask.
+_OFF = {State.CONNECTED: State.DISCONNECTED, State.READY: State.DISCONNECTED}  # b and c
+_ON, _READY = {State.DISCONNECTED: State.CONNECTED}, {State.DISCONNECTED: State.READY}  # a, d
+_BY_HAND, _AWAITED = {State.READY: State.CONNECTED}, {State.CONNECTED: State.READY}  # e or h, f or g
+Moves = dict[State, State]
+_NEVER: Moves = {}
+_REMOTE_ON: tuple[Moves, ...] = (_NEVER, _READY, _ON, _READY, _ON, _READY, _READY)
+_MANUAL_OFF: tuple[Moves, ...] = (_NEVER, _AWAITED, _AWAITED, _NEVER, _NEVER, _AWAITED, _NEVER)
+_LOCAL_ON: tuple[Moves, ...] = (*[_NEVER] * 5, _BY_HAND, _BY_HAND)
+LAST_MODE = 6
+
+
+async def remote_disconnect(meter: Meter, key: bytes, parameter: Data) -> Answer:
+    mode = meter.value(sibling(key, CONTROL_MODE))
+    return move(meter, (_AWAITED if meter.local else _OFF) if mode else _NEVER, goal=False)
+
+
+async def remote_reconnect(meter: Meter, key: bytes, parameter: Data) -> Answer:
+    mode = meter.value(sibling(key, CONTROL_MODE))
+    return move(meter, _LOCAL_ON[mode] if meter.local else _REMOTE_ON[mode], goal=True)
+
+
+async def press_button(meter: Meter, key: bytes, *, connect: bool) -> Answer:
+    """What the consumer can do at the meter itself."""
+    mode = meter.value(sibling(key, CONTROL_MODE))
+    return move(meter, (_BY_HAND if mode else _NEVER) if connect else _MANUAL_OFF[mode], goal=connect)
+
+
+async def set_control_mode(meter: Meter, key: bytes, value: Data) -> Answer:
+    if value.value > LAST_MODE:
+        return DataAccessResult.OTHER_REASON
+    change = Change(attributes={key: bytes((value.tag, value.value))})
+    if value.value == 0 and not meter.number("output"):  # mode 0: the output is always closed
+        return switched(meter, State.CONNECTED, attributes=change.attributes)
+    return change
+
+
+def may_reconnect_locally(meter: Meter) -> bool:
+    """Whether the meter itself could close its relay now."""
+    modes = [meter.value(head + bytes((CONTROL_MODE,))) for head in objects_of(meter.cohort.model, _CLASS)]
+    return meter.number("control_state") == State.READY and any(_LOCAL_ON[mode] for mode in modes)
+
+
+def move(meter: Meter, moves: Moves, *, goal: bool) -> Answer:
+    """A transition; what is already as it was asked for is a success that changes nothing."""
+    state = State(meter.number("control_state"))
+    if state in moves:
+        return switched(meter, moves[state])
+    reached = (State.CONNECTED, State.READY) if goal else (State.DISCONNECTED,)
+    return Change() if moves and state in reached else ActionResult.OTHER_REASON
+
+
+def switched(meter: Meter, state: State, *, attributes: Mapping[bytes, bytes] | None = None) -> Change:
+    """The change to a control state, with what the running block must remember of the time before."""
+    before, after = meter.number("output"), int(state == State.CONNECTED)
+    columns: dict[str, Ints | int] = {"control_state": int(state), "relay_ms": meter.instant_ms}
+    if before != after:
+        columns |= {"output": after, **_carried(meter, before - after)}
+    events = () if before == after else (CONNECTED if after else DISCONNECTED,)
+    return Change(columns=columns, attributes=attributes or {}, events=events)
+
+
+def _carried(meter: Meter, sign: int) -> dict[str, Ints | int]:
+    cohort, row = meter.cohort, meter.row
+    population = cohort.population.take(slice(row, row + 1))
+    settled_ms = meter.number("settled_ms")
+    world, now_ms = cohort.around.world, meter.instant_ms
+    energy = electric.partial(world, population, settled_ms, now_ms)[:, 0]
+    current = electric.running_current(world, population, settled_ms, now_ms)[:, 0]
+    return {
+        "carry_mwh": np.asarray(meter.column("carry_mwh") + sign * energy),
+        "carry_ma": np.asarray(meter.column("carry_ma") + sign * current),
+    }
