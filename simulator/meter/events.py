@@ -10,16 +10,9 @@ import numpy.typing as npt
 
 from simulator.store.copy import Int4, Rows, Text, Timestamp, Uuid, encode_rows
 
-CLOCK_SET, DEMAND_PERIOD, CAPTURE_PERIOD, BILLING_DATES, CALENDAR, FIRMWARE, LOAD_LIMIT = (
-    151,
-    152,
-    153,
-    154,
-    155,
-    157,
-    158,
-)
-MD_RESET, IMAGE_SCHEDULE, DISCONNECTED, CONNECTED = 166, 169, 301, 302
+CLOCK_SET, DEMAND_PERIOD, CAPTURE_PERIOD, BILLING_DATES, CALENDAR = range(151, 156)
+FIRMWARE, LOAD_LIMIT, STATUS_FILTER, MD_RESET, METERING_MODE, IMAGE_SCHEDULE = 157, 158, 165, 166, 167, 169
+DISCONNECTED, CONNECTED = 301, 302
 EVENTS = {  # code -> type of sim.event_logs, words
     CLOCK_SET: ("CLOCK", "Real time clock set"),
     DEMAND_PERIOD: ("CONFIGURATION", "Demand integration period changed"),
@@ -28,6 +21,8 @@ EVENTS = {  # code -> type of sim.event_logs, words
     CALENDAR: ("CONFIGURATION", "Activity calendar changed"),
     FIRMWARE: ("FIRMWARE", "New firmware activated"),
     LOAD_LIMIT: ("CONFIGURATION", "Load limit set"),
+    STATUS_FILTER: ("CONFIGURATION", "Event status word filter changed"),
+    METERING_MODE: ("CONFIGURATION", "Metering mode changed"),
     MD_RESET: ("BILLING", "MD reset"),
     IMAGE_SCHEDULE: ("CONFIGURATION", "Image activation schedule changed"),
     DISCONNECTED: ("CONFIGURATION", "Load switch disconnected"),

@@ -8,11 +8,12 @@ import datetime as dt
 import pytest
 from meter_bench import BLOCK, CLOCK, DAILY, Install, Meters, data
 
+from simulator.store.embedded import EmbeddedPostgres
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
 D1 = "is15959-1ph"
-REFUSED = 250
+TEMPORARY_FAILURE, REFUSED = 2, 250
 
 
 def stamp(text: str, deviation: str = "8000") -> bytes:
@@ -139,3 +140,33 @@ async def test_a_clock_back_over_midnight_has_that_midnight_twice(install: Insta
     await meters.until("2025-05-21T01:00:00")
     (day,) = meters.of_meter("cumulative_kwh_import - daily_kwh_import, daily_kwh_import", "daily_load_profile")
     assert day[1] > 0
+
+
+async def test_a_few_seconds_back_over_a_mark_lose_no_block(install: Install) -> None:
+    meters = await install(D1)
+    await meters.until("2025-05-20T10:30:10")
+    await meters.read("1.0.94.91.0.255")
+    assert await meters.act(CLOCK, 6, data("long", -20)) == 0
+    assert (await marks(meters))[-1] == "05-20 10:30"
+    await meters.until("2025-05-20T10:30:30")
+    assert len(await meters.read("1.0.94.91.0.255")) == 1  # 10:30:10 once more
+    await meters.until("2025-05-20T11:00:10")
+    assert (await marks(meters))[-2:] == ["05-20 10:30", "05-20 11:00"]
+
+
+async def test_what_cannot_be_kept_is_not_done(install: Install, postgres: EmbeddedPostgres) -> None:
+    meters = await install(D1)
+    await meters.until("2025-05-20T10:10:00")
+    before = await shown(meters)
+    postgres.stop()
+    try:
+        assert await meters.write(CLOCK, 2, time("2025-05-20 12:00:00")) == TEMPORARY_FAILURE
+        assert await meters.act("0.0.96.3.10.255", 1) == TEMPORARY_FAILURE
+        assert await shown(meters) == before
+        assert await meters.read("0.0.96.3.10.255", 2) is True
+    finally:
+        postgres.start()
+    # The first attempt finds out that the server was away and may have lost captures; then all is as it was.
+    assert await meters.act("0.0.96.3.10.255", 1) in (0, TEMPORARY_FAILURE)
+    assert await meters.act("0.0.96.3.10.255", 1) == 0
+    assert await meters.read("0.0.96.3.10.255", 2) is False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 
 from simulator.cosem.stamps import local_seconds
+from simulator.meter.behaviour.regime import shifted
 from simulator.meter.calendar import DAY_S
 from simulator.meter.change import PRIVATE, Answer, Change, Meter, plain_value, sibling
 from simulator.meter.events import CLOCK_SET
@@ -20,11 +21,6 @@ from simulator.wire.codes import ActionResult, DataAccessResult
 _QUARTER_S, _MINUTE_S = 900, 60
 _LONGEST_SHIFT_S = 900
 _LATEST_S = 4_102_444_800  # the year 2100
-_PROFILES = (
-    ("instant_profile", "timestamp"),
-    ("block_load_profile", "capture_time"),
-    ("daily_load_profile", "capture_date"),
-)
 
 
 async def set_time(meter: Meter, key: bytes, value: Data) -> Answer:
@@ -86,15 +82,20 @@ def _nearest(local_s: int, step_s: int) -> int:
 
 
 def _set(meter: Meter, local_s: int) -> Change:
-    step_s = local_s - meter.local_s
-    offset_s = meter.number("clock_offset_s") + step_s
-    return Change(columns={"clock_offset_s": offset_s}, forgets=_overtaken(meter, step_s), events=(CLOCK_SET,))
+    offset_s = meter.number("clock_offset_s") + local_s - meter.local_s
+    return Change(columns={"clock_offset_s": offset_s}, forgets=_overtaken(meter, offset_s), events=(CLOCK_SET,))
 
 
-def _overtaken(meter: Meter, step_s: int) -> tuple[Forget, ...]:
+def _overtaken(meter: Meter, offset_s: int) -> tuple[Forget, ...]:
+    """What the meter will write anew: marks after the one up to which it is captured, by its new clock."""
+    step_s = offset_s - meter.number("clock_offset_s")
     if step_s >= 0:
         return ()
-    id_, now_s = meter.cohort.identities[meter.row].id, meter.local_s + step_s
+    id_ = meter.cohort.identities[meter.row].id
     meter.cohort.snapshots.pop(meter.row, None)
-    after = {"daily_load_profile": now_s // DAY_S * DAY_S}
-    return tuple(Forget(id_, table, column, after.get(table, now_s)) for table, column in _PROFILES)
+    mark_s = shifted(meter.cohort.calendar_of(meter.row), offset_s).local_s(meter.number("settled_ms"))
+    return (
+        Forget(id_, "instant_profile", "timestamp", meter.local_s + step_s - 1),
+        Forget(id_, "block_load_profile", "capture_time", mark_s),
+        Forget(id_, "daily_load_profile", "capture_date", mark_s // DAY_S * DAY_S),
+    )

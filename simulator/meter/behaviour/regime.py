@@ -28,8 +28,13 @@ def calendar_for(meter: Meter) -> Calendar:
     if (meter.row, BILLING_SCHEDULE) in own:
         billing = billing_of(meter.value(BILLING_SCHEDULE))
         calendar = replace(calendar, billing=calendar.billing if billing is None else billing)
+    return shifted(calendar, meter.number("clock_offset_s"))
+
+
+def shifted(calendar: Calendar, clock_offset_s: int) -> Calendar:
+    """The calendar whose marks are nearest to those of a clock that is off."""
     block_s = calendar.block_minutes * 60
-    return replace(calendar, shift_s=(meter.number("clock_offset_s") + block_s // 2) // block_s * block_s)
+    return replace(calendar, shift_s=(clock_offset_s + block_s // 2) // block_s * block_s)
 
 
 def _tariff(meter: Meter) -> Tariff | None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from simulator.meter.behaviour import clock, image, limiter, lists, profile, relay, schedule, scripts, tariffs
 from simulator.meter.behaviour.regime import CAPTURE_PERIOD
 from simulator.meter.change import Answer, Change, Hook, Meter, Timer
+from simulator.meter.events import METERING_MODE, STATUS_FILTER
+from simulator.values import attribute_key, parse_obis
 from simulator.wire.axdr import Data, encode
 from simulator.wire.codes import ActionResult, DataAccessResult
 
@@ -20,6 +22,15 @@ Place = tuple[int, int]  # class id, attribute or method index
 async def _keep(meter: Meter, key: bytes, value: Data) -> Answer:
     """A plain setting that timers look at: they must look anew."""
     return Change(attributes={key: encode(value)})
+
+
+def _logged(event: int) -> Hook:
+    """A plain setting whose change is an event."""
+
+    async def keep(meter: Meter, key: bytes, value: Data) -> Answer:
+        return Change(attributes={key: encode(value)}, events=(event,))
+
+    return keep
 
 
 WRITES: Mapping[Place, Hook] = {
@@ -50,6 +61,8 @@ WRITES: Mapping[Place, Hook] = {
 WRITES_OF_DATA: Mapping[bytes, Hook] = {  # objects of class 1 that mean more than their value
     CAPTURE_PERIOD: profile.set_period,
     profile.DEMAND_INTEGRATION: profile.set_period,
+    attribute_key(1, parse_obis("0.0.94.91.26.255"), 2): _logged(STATUS_FILTER),
+    attribute_key(1, parse_obis("0.0.94.96.19.255"), 2): _logged(METERING_MODE),
 }
 ACTS: Mapping[Place, Hook] = {
     (7, 1): profile.reset,
