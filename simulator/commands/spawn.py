@@ -117,12 +117,15 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
     except BaseException:
         await store.close()
         raise
-    entries = [_entry(fleet, index) for index in range(min(spec.count, _LISTED))]
-    if as_json:
-        print(event_line("ready", dsn=place.dsn, seed=spec.seed, count=spec.count, meters=entries), flush=True)
-    else:
-        _show(console, fleet, place, entries)
-    await fleet.serve()
+
+    def announce() -> None:
+        entries = [_entry(fleet, index) for index in range(min(spec.count, _LISTED))]
+        if as_json:
+            print(event_line("ready", dsn=place.dsn, seed=spec.seed, count=spec.count, meters=entries), flush=True)
+        else:
+            _show(console, fleet, place, entries)
+
+    await fleet.serve(announce)
 
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:

@@ -24,11 +24,12 @@ _AGAIN_S = 1.0
 Follow = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
-async def obey(store: Store, orders: Mapping[str, Follow]) -> None:
-    """Follow orders until cancelled; goes on by itself when the database was away."""
+async def obey(store: Store, orders: Mapping[str, Follow], listening: asyncio.Event) -> None:
+    """Follow orders until cancelled; goes on by itself when the database was away. `listening` is set at the start."""
     while True:
         with contextlib.suppress(StoreUnavailable):
             async with store.notices.listen(_ORDERS) as payloads:
+                listening.set()
                 async for payload in payloads:
                     await store.notices.send(_ANSWERS, json.dumps(await _followed(payload, orders)))
         await asyncio.sleep(_AGAIN_S)

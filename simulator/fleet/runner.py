@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
 _BLOCKS_AT_ONCE = 48
+_LISTEN_LIMIT_S = 5.0
 _STEP_POLL_S = 0.01
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
 
@@ -344,13 +345,15 @@ class Fleet:
         """The keys of a meter that do not follow from the seed."""
         return self.cohorts[index // COHORT_METERS].vault.given(index % COHORT_METERS)
 
-    async def serve(self) -> None:
-        """Until stop() or a signal; then everything is closed in order."""
+    async def serve(self, announce: Callable[[], None] = lambda: None) -> None:
+        """Until stop() or a signal; then everything is closed in order. `announce` is called when all is up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
-        drivers = (self._run_kernel(), self._keep_house(), obey(self.store, {"clock": self._set_clock}))
+        listening = asyncio.Event()
+        orders = obey(self.store, {"clock": self._set_clock}, listening)
+        drivers = (self._run_kernel(), self._keep_house(), orders, self._announce(listening, announce))
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -361,6 +364,12 @@ class Fleet:
             for task in (*tasks, stopped):
                 task.cancel()
             await self._close()
+
+    async def _announce(self, listening: asyncio.Event, announce: Callable[[], None]) -> None:
+        with contextlib.suppress(TimeoutError):  # without the database orders are not heard, but meters are read
+            await asyncio.wait_for(listening.wait(), _LISTEN_LIMIT_S)
+        announce()
+        await self._stopping.wait()
 
     def stop(self) -> None:
         self._stopping.set()
