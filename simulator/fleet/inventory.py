@@ -16,7 +16,8 @@ from simulator.meter.identity import Given, Identity, key_of, secret_of
 
 _LISTED = (16, 32, 48, 80)
 CSV_COLUMNS = (
-    "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "physical", "device",
+    "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "physical", "device", "baud",
+    "mode_e",
     "system_title",
     "client_16_auth", "client_32_auth", "client_32_password", "client_48_auth", "client_48_secret",
     "client_48_ek", "client_48_ak", "client_48_master", "client_80_auth", "client_80_secret", "client_80_ek",
@@ -45,7 +46,9 @@ def meter_entry(
 
 def _place(place: Place) -> dict[str, Any]:
     """Host and port, or a serial device; HDLC's lower address where there is one."""
-    where = {"device": place.device} if place.host is None else {"host": place.host, "port": place.port}
+    where: dict[str, Any] = {"host": place.host, "port": place.port}
+    if place.host is None:
+        where = {"device": place.device, "baud": place.baud, "mode_e": place.mode_e}
     lower = {} if place.physical is None else {"physical": place.physical}
     return {**where, "framing": place.framing, "server": place.server, **lower}
 
@@ -67,6 +70,10 @@ def read_options(entry: Mapping[str, Any]) -> str:
         "gateway": [where, "--gateway", entry["serial"]],
         "serial": ["--serial", where],
     }
+    if entry.get("mode_e"):
+        ways["serial"] += ["--mode-e", "--device-address", entry["serial"]]
+    elif entry.get("baud", 9600) != 9600:
+        ways["serial"] += ["--baud", str(entry["baud"])]
     lower = ["--physical", str(entry["physical"])] if "physical" in entry else []
     server = ["--server", str(entry["server"])] if entry["server"] != 1 else []
     return " ".join([*ways[entry["framing"]], *lower, *server])

@@ -57,6 +57,8 @@ class Place(NamedTuple):
     device: str | None = None
     server: int = MANAGEMENT  # wrapper: the destination wPort; HDLC: the upper address
     physical: int | None = None  # HDLC: the lower address, which may be left out where it is the only one
+    baud: int | None = None  # of a serial line
+    mode_e: bool = False  # which begins with a sign-on
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Listen:
         if self.framing == "serial":
             line, row = divmod(index, self.meters_per_line)
             device = self.devices[line] if line < len(self.devices) else None
-            return Place("serial", device=device, physical=self.physical + row)
+            return Place("serial", device=device, physical=self.physical + row, baud=self.baud, mode_e=self.mode_e)
         if self.framing == "hdlc":
             shift = index if self.spread is Spread.SHARED else 0
             return Place("hdlc", host, port, physical=self.physical + shift)

@@ -14,6 +14,7 @@ from simulator.headend.lines import Line, SerialLine, TcpLine, broken, no_answer
 from simulator.headend.way import Transport, Way
 
 HEADER_OCTETS = 8  # version, source wPort, destination wPort, length: two octets each
+_ANY_NETWORK = 0
 _FLAG = 0x7E
 _LONGEST_NOISE = 4096  # octets that belong to no frame, before a line is given up
 
@@ -29,12 +30,16 @@ class Link(Protocol):
 
 def open_link(host: str, port: int, way: Way, *, timeout_s: float) -> Link:
     """Raises NotReachable; for a serial line `host` is its device."""
-    if way.transport is Transport.UDP:
-        return UdpLink(host, port, timeout_s=timeout_s)
     if way.transport is Transport.SERIAL:
         return HdlcLink(SerialLine(host, way, timeout_s=timeout_s))
-    line = TcpLine(host, port, timeout_s=timeout_s)
-    return HdlcLink(line) if way.hdlc else WrapperLink(line)
+    if way.hdlc:
+        return HdlcLink(TcpLine(host, port, timeout_s=timeout_s))
+    link: Link
+    if way.transport is Transport.UDP:
+        link = UdpLink(host, port, timeout_s=timeout_s)
+    else:
+        link = WrapperLink(TcpLine(host, port, timeout_s=timeout_s))
+    return link if way.gateway is None else GatewayLink(link, way.gateway)
 
 
 class WrapperLink:
@@ -57,6 +62,32 @@ class WrapperLink:
             parts.append(part)
             count -= len(part)
         return b"".join(parts)
+
+
+class GatewayLink:
+    """Frames of the wrapper to one meter behind a gateway (Green Book 10.10); the prefix is put on and taken off here.
+
+    Not by gurux's own gateway setting: with that, ciphered APDUs do not get through.
+    """
+
+    def __init__(self, link: Link, device: str) -> None:
+        self._link, self.close = link, link.close
+        name = device.encode("ascii")
+        self._tail = bytes((_ANY_NETWORK, len(name))) + name
+
+    def send(self, frame: bytes) -> None:
+        self._link.send(_with_apdu(frame, b"\xe6" + self._tail + frame[HEADER_OCTETS:]))
+
+    def receive(self) -> bytes:
+        frame = self._link.receive()
+        prefix = b"\xe7" + self._tail
+        if not frame.startswith(prefix, HEADER_OCTETS):
+            raise BrokenAnswer(f"no answer of a gateway: {frame[HEADER_OCTETS:].hex(' ')}")
+        return _with_apdu(frame, frame[HEADER_OCTETS + len(prefix) :])
+
+
+def _with_apdu(frame: bytes, apdu: bytes) -> bytes:
+    return frame[:6] + len(apdu).to_bytes(2, "big") + apdu
 
 
 class HdlcLink:

@@ -15,7 +15,6 @@ from gurux_dlms import GXReplyData
 from gurux_dlms.enums import Authentication, Command, InterfaceType
 from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
-from gurux_dlms.GXDLMSGateway import GXDLMSGateway
 from gurux_dlms.secure import GXDLMSSecureClient
 
 from simulator.headend.ciphering import Keys, prepare
@@ -67,9 +66,6 @@ class Session:
         self._hdlc = way.hdlc
         if way.hdlc:
             self.protocol.hdlcSettings.maxInfoTX = self.protocol.hdlcSettings.maxInfoRX = way.information
-        if way.gateway is not None:
-            self.protocol.gateway = GXDLMSGateway()
-            self.protocol.gateway.physicalDeviceAddress = way.gateway.encode("ascii")
         prepare(self.protocol, keys)
         self.protocol.maxReceivePDUSize = max_pdu
         if conformance is not None:

@@ -72,8 +72,14 @@ def test_mistakes_are_told(text: str, words: str) -> None:
         ("wrapper,shared=1", [Place("wrapper", "127.0.0.1", 4059, server=1 + n) for n in range(3)]),
         ("udp", [Place("udp", f"127.1.0.{1 + n}", 4059) for n in range(3)]),
         ("gateway", [Place("gateway", "127.0.0.1", 4063)] * 3),
-        ("serial,device=/dev/tty9", [Place("serial", device="/dev/tty9", physical=16 + n) for n in range(3)]),
-        ("serial,pty=2", [Place("serial", physical=physical) for physical in (16, 17, 16)]),
+        (
+            "serial,device=/dev/tty9",
+            [Place("serial", device="/dev/tty9", physical=16 + n, baud=9600) for n in range(3)],
+        ),
+        (
+            "serial,pty=2,baud=2400,mode_e=1",
+            [Place("serial", physical=n, baud=2400, mode_e=True) for n in (16, 17, 16)],
+        ),
     ],
 )
 def test_places(text: str, places: list[Place]) -> None:
