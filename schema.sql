@@ -87,6 +87,29 @@ CREATE TABLE sim.attribute_values (
     PRIMARY KEY (meter_id, class_id, logical_name, attribute_index)
 );
 
+-- Keys and secrets that do not follow from the fleet's seed: given in a key file, or changed by a client since.
+CREATE TABLE sim.security_keys (
+    meter_id    uuid NOT NULL DEFAULT sim.current_meter() REFERENCES sim.meters ON DELETE CASCADE,
+    client      integer NOT NULL CHECK (client BETWEEN 0 AND 65535),    -- whose security setup; 0: that of all clients
+    name        varchar(10) NOT NULL CHECK (name IN ('ek', 'bk', 'ak', 'master', 'secret')),
+    key         bytea NOT NULL,
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (meter_id, client, name)
+);
+
+-- After a restart: the lowest invocation counter that a client may use with a key, and the lowest that the meter itself
+-- (client 0) may send. Written ahead of the counters in use, so that none comes twice however the meter stops.
+CREATE TABLE sim.invocation_counters (
+    meter_id    uuid NOT NULL DEFAULT sim.current_meter() REFERENCES sim.meters ON DELETE CASCADE,
+    client      integer NOT NULL CHECK (client BETWEEN 0 AND 65535),
+    key         varchar(10) NOT NULL CHECK (key IN ('unicast', 'broadcast')),
+    lowest      bigint NOT NULL CHECK (lowest BETWEEN 0 AND 4294967296),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (meter_id, client, key)
+);
+
 -- Restart aid: a cohort's registers at `settled_ms`, written in the transaction of the rows that they belong to.
 CREATE TABLE sim.checkpoints (
     cohort      text PRIMARY KEY,

@@ -15,9 +15,10 @@ from simulator import __version__
 from simulator.commands import db, obis
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
+from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
-from simulator.commands.inventory import inventory, password_of
+from simulator.commands.inventory import inventory
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.cosem.registry import obis_names
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 app.command(epilog=SPAWN_EPILOG)(spawn)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
-headend.register(app, credentials=password_of, names=obis_names)
+headend.register(app, credentials=known_credentials, names=obis_names)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)

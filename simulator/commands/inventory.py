@@ -8,6 +8,7 @@ import csv
 import json
 import sys
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -15,7 +16,8 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import CSV_COLUMNS, csv_row, meter_entry
-from simulator.meter.identity import Identity
+from simulator.fleet.meters import stored_listens
+from simulator.meter.identity import Identity, index_of
 from simulator.store.database import Store
 
 EPILOG = """Examples:
@@ -50,31 +52,22 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     store = await Store.open(place.dsn, revive=place.revive)
     try:
         await store.ensure_schema()
-        fleet, meters = await store.fleet(), await store.meters()
+        fleet, meters, keys = await store.fleet(), await store.meters(), await store.keys()
     finally:
         await store.close()
     if fleet is None:
         raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
     model = compile_model(str(fleet.spec["model"]))
+    given: dict[UUID, dict[tuple[int, str], bytes]] = {}
+    for key in keys:
+        given.setdefault(key.meter_id, {})[key.client, key.name] = key.key
+    listens = stored_listens(meters[0].config, int(fleet.spec["count"])) if meters else []
     return [
         meter_entry(
-            Identity(fleet.seed, model.spec.flag, meter.meter_number),
+            Identity(fleet.seed, model.spec.flag, meter.meter_number, meter.system_title or b""),
             model,
-            host=str(meter.host),
-            port=int(meter.port or 0),
+            [listen.place_of(index_of(meter.meter_number)) for listen in listens],
+            given=given.get(meter.id, {}),
         )
         for meter in meters
     ]
-
-
-def password_of(host: str, port: int, client: int) -> str | None:
-    """The LLS password of a client of the meter at an address, if the last fleet started here has one there."""
-    try:
-        place = existing_place(None, None, None)
-        entries = asyncio.run(read_inventory(place))
-    except UserError:
-        return None
-    for entry in entries:
-        if (entry["host"], entry["port"]) == (host, port):
-            return next((one.get("password") for one in entry["clients"] if one["sap"] == client), None)
-    return None

@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,12 +20,12 @@ from simulator import __version__
 from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
-from simulator.fleet.inventory import meter_entry
+from simulator.fleet.inventory import meter_entry, place_words, read_options
+from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions, event_line
 from simulator.fleet.spec import FleetSpec
-from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.store.database import Store
 from simulator.values import instant_of, parse_duration_ms
 from simulator.world.shapes import load_world
@@ -41,6 +42,12 @@ meterfleet spawn 1000 --speed 60 --start 2025-06-01T00:00:00+05:30
 
 meterfleet spawn 20 --listen wrapper,address=127.0.0.1,ports=40000     one port per meter
 
+meterfleet spawn 20 --listen hdlc,info=512,window=3 --listen udp       HDLC over TCP and the wrapper over UDP
+
+meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behind one port each
+
+meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
+
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
 
@@ -49,7 +56,8 @@ def spawn(
     model: Annotated[str, typer.Option(help="A model of profiles/meters, or a path to one.")] = "is15959-1ph",
     load: Annotated[str, typer.Option(help="household, shop, workshop, streetlight, solar or mixed.")] = "mixed",
     listen: Annotated[
-        list[str] | None, typer.Option(help="Where the meters listen: wrapper[,address=A][,port=P|ports=P].")
+        list[str] | None,
+        typer.Option(help="wrapper, hdlc, udp, gateway or serial, with key=value after commas; may be repeated."),
     ] = None,
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
@@ -66,12 +74,16 @@ def spawn(
     block_minutes: Annotated[
         int | None, typer.Option(help="Block load interval: 15, 30 or 60 [default: the model's].")
     ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial [default: from the seed].")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
 ) -> None:
     """Start N meters and serve them until Ctrl-C; the same command again goes on where this one stopped."""
     compiled = compile_model(model)
+    key_file = read_keys(keys) if keys else None
     spec = FleetSpec(
         count=count,
         model=model,
@@ -80,9 +92,10 @@ def spawn(
         block_minutes=block_minutes or compiled.spec.block_minutes,
         history_ms=_duration(history) if history else 0,
         start_ms=_instant(start) if start else None,
+        keys=key_file.digest if key_file else None,
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
-    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed)
+    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed, key_file)
     console = Console(stderr=True)
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
@@ -113,20 +126,21 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
 
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:
-    identity = fleet.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
-    host, port = fleet.options.listens[0].place_of(index)
-    return meter_entry(identity, fleet.model, host=host, port=port)
+    places = [listen.place_of(index) for listen in fleet.listeners.listens]
+    return meter_entry(fleet.identity(index), fleet.model, places, given=fleet.given_keys(index))
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:
     table = Table("serial", "address", "logical device name", title=f"{fleet.spec.count} meters can be read")
     for entry in entries[:_SHOWN]:
-        table.add_row(str(entry["serial"]), f"{entry['host']}:{entry['port']}", str(entry["logical_device_name"]))
+        table.add_row(str(entry["serial"]), place_words(entry), str(entry["logical_device_name"]))
     if fleet.spec.count > _SHOWN:
         table.add_row("...", "...", "...")
     console.print(table)
     first = entries[0]
-    console.print(f"read one:   meterfleet read {first['host']}:{first['port']} --client mr block", highlight=False)
+    console.print(
+        f"read one:   meterfleet read {read_options(first)} --client mr block", highlight=False, soft_wrap=True
+    )
     console.print("list all:   meterfleet inventory --csv", highlight=False)
     console.print(f"ask SQL:    psql '{place.dsn}'", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the fleet; its data stays.", highlight=False)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from simulator.cosem.association import association_values, current_association_values, object_list
+from simulator.cosem.checks import mistakes_of
 from simulator.cosem.classes import CLASSES, AttributeDeclaration, InterfaceClass
 from simulator.cosem.encodings import Encoding, NumberEncoding, StampEncoding
 from simulator.cosem.model import (
@@ -16,6 +17,7 @@ from simulator.cosem.model import (
     ClientView,
     CosemObject,
     Identity,
+    InvocationCounter,
     Measured,
     Model,
     PerClient,
@@ -94,7 +96,7 @@ class _Compiler:
             if class_id not in CLASSES or version not in versions_of(class_id):
                 known = versions_of(class_id)
                 self._mistake(
-                    ("class_versions", class_id), f"class {class_id} has no version {version}; known: {known}"
+                    ("class_versions", str(class_id)), f"class {class_id} has no version {version}; known: {known}"
                 )
         if spec.registers not in spec.register_types:
             self._mistake(("registers",), did_you_mean(spec.registers, list(spec.register_types)))
@@ -112,6 +114,7 @@ class _Compiler:
             for code in getattr(spec, part):
                 if code not in seen:
                     self._mistake((part, code), f"{code} is not among the model's objects")
+        self.mistakes += mistakes_of(self.merged)
 
     def _unknown(self, code: str) -> str:
         try:
@@ -156,6 +159,9 @@ class _Compiler:
     ) -> Source:
         if declared.index == 1:
             return Setting(b"\x09\x06" + parse_obis(entry.logical_name))
+        owner = self._counted(entry)
+        if owner is not None and declared.index == 2:
+            return InvocationCounter(owner, int(kind.tag or 0))
         if declared.name in given:
             return Setting(self._encode(kind, given[declared.name], ("values", entry.logical_name, declared.name)))
         if source := self._measured(entry, declared):
@@ -165,6 +171,13 @@ class _Compiler:
         if entry.class_id == 7:
             return Setting(b"")  # filled by the profile's own compiler
         return self._default(entry, declared, kind)
+
+    def _counted(self, entry: ObisEntry) -> int | None:
+        """The client whose invocation counter an object shows: 0.0.43.1.e of the security setup 0.0.43.0.e."""
+        setup = entry.logical_name.replace("0.0.43.1.", "0.0.43.0.", 1)
+        if entry.class_id != 1 or setup == entry.logical_name:
+            return None
+        return next((client for client, spec in self.spec.clients.items() if spec.security_setup == setup), None)
 
     def _measured(self, entry: ObisEntry, declared: AttributeDeclaration) -> str:
         if entry.class_id in (1, *_REGISTERS) and declared.index == 2:

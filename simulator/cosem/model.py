@@ -62,7 +62,15 @@ class PerClient:
     encoded: dict[int, bytes]
 
 
-Source = Setting | Measured | Identity | Buffer | EntriesInUse | PerClient
+@dataclass(frozen=True, slots=True)
+class InvocationCounter:
+    """The last invocation counter that a meter has received from a client."""
+
+    client: int
+    tag: int
+
+
+Source = Setting | Measured | Identity | Buffer | EntriesInUse | PerClient | InvocationCounter
 
 
 class Attribute(NamedTuple):

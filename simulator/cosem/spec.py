@@ -37,6 +37,8 @@ class ClientSpec(_Strict):
     conformance: list[str]
     max_pdu: int = Field(ge=64, le=65_535)
     security_setup: str | None = None
+    challenge_octets: int = Field(default=16, ge=8, le=64)  # of the HLS challenge that the meter gives
+    pre_established: bool = False
 
     @field_validator("conformance")
     @classmethod

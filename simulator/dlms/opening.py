@@ -12,9 +12,12 @@ from typing import NamedTuple
 from simulator.errors import PeerError
 from simulator.ports import AssociationRules
 from simulator.wire import initiate
-from simulator.wire.acse import CONTEXT_NAME, MECHANISM_NAME, Aare, Aarq, diagnostic_of, encode_aare
+from simulator.wire.acse import AUTHENTICATION_UNIT, CONTEXT_NAME, MECHANISM_NAME, Aare, Aarq, diagnostic_of
+from simulator.wire.ciphering import GENERAL_GLO, TITLE_OCTETS, overhead
 from simulator.wire.codes import Conformance as Bit
 from simulator.wire.initiate import ConfirmedServiceError, InitiateRequest, InitiateResponse
+from simulator.wire.proofs import GMAC, LONGEST_CHALLENGE, SHA256, SHORTEST_CHALLENGE
+from simulator.wire.proofs import MECHANISMS as HLS
 
 # What this engine can do; a rule that promises more is not believed. Push needs no service of the client's.
 SERVED_CONFORMANCE = (
@@ -29,14 +32,19 @@ SERVED_CONFORMANCE = (
     | Bit.ATTRIBUTE_0_SUPPORTED_WITH_GET
     | Bit.ATTRIBUTE_0_SUPPORTED_WITH_SET
     | Bit.DATA_NOTIFICATION
+    | Bit.GENERAL_PROTECTION
+    | Bit.GENERAL_BLOCK_TRANSFER
+    | Bit.ACCESS
 )
-SERVED_CONTEXTS = frozenset({1})  # logical names, no ciphering
+PLAIN, CIPHERED = 1, 3  # application contexts with logical names
+SERVED_CONTEXTS = frozenset({PLAIN, CIPHERED})
 MIN_PDU = 12  # octets; below that not even a block of two octets fits (Green Book 9.4.6.3)
+MIN_CIPHERED_PDU = MIN_PDU + overhead(GENERAL_GLO)
 
-_ACCEPTED, _REJECTED = b"\x00", b"\x01"
+_ACCEPTED, _REJECTED, _REJECTED_FOR_NOW = b"\x00", b"\x01", b"\x02"
 _NONE, _LLS = 0, 1
 # acse-service-user diagnostics
-_NULL, _NO_REASON, _CONTEXT_NOT_SUPPORTED = 0, 1, 2
+_NULL, _NO_REASON, _CONTEXT_NOT_SUPPORTED, _TITLE_NOT_RECOGNISED = range(4)
 _MECHANISM_NOT_RECOGNISED, _MECHANISM_REQUIRED = 11, 12
 _AUTHENTICATION_FAILURE, _AUTHENTICATION_REQUIRED = 13, 14
 _NO_COMMON_ACSE_VERSION = 2  # of the acse-service-provider
@@ -50,10 +58,28 @@ class Negotiated(NamedTuple):
     server_max_pdu: int
 
 
-def judge(aarq: Aarq, rules: AssociationRules | None) -> tuple[bytes, Negotiated | None]:
-    """The AARE to send (empty if the client wants none), and what was agreed, or None if it is a rejection."""
-    request = _initiate_of(aarq)
-    error = _initiate_error(request, rules)
+class Offer(NamedTuple):
+    """What the judgement needs beside the AARQ and the rules."""
+
+    information: bytes | None  # the AARQ's user-information, deciphered if it was ciphered
+    ciphered: bool = False
+    must_cipher: bool = False  # the security policy wants it
+    title: bytes = b""  # the meter's system title
+    challenge: bytes = b""  # the meter's, for HLS
+
+
+class Verdict(NamedTuple):
+    aare: Aare
+    agreed: Negotiated | None  # None: it is a rejection
+    request: InitiateRequest | None
+    wants_answer: bool = True  # response-allowed FALSE asks for an unconfirmed association (Green Book 9.3.2)
+    wrong_secret: bool = False
+
+
+def judge(aarq: Aarq, rules: AssociationRules | None, offer: Offer) -> Verdict:
+    """The AARE and what was agreed. An HLS client that may go on to pass 3 is agreed with."""
+    request = _initiate_of(offer.information)
+    error = _initiate_error(request, rules, offer)
     diagnostic = _diagnose(aarq, rules)
     accepted = error is None and diagnostic is None
     if request is None or rules is None or (error is not None and diagnostic is None):
@@ -62,20 +88,32 @@ def judge(aarq: Aarq, rules: AssociationRules | None) -> tuple[bytes, Negotiated
         user_information = initiate.encode_response(_response(request, rules))
     aare = Aare(
         context_name=_context_shown(aarq, rules),
-        result=_ACCEPTED if accepted else _REJECTED,
+        result=_ACCEPTED if accepted else _REJECTED_FOR_NOW if rules and rules.locked else _REJECTED,
         diagnostic=diagnostic or diagnostic_of(_NULL if accepted else _NO_REASON),
         user_information=user_information,
     )
     if not accepted or request is None or rules is None:
-        return encode_aare(aare), None
+        return Verdict(aare, None, request, wrong_secret=diagnostic == diagnostic_of(_AUTHENTICATION_FAILURE))
     negotiated = Negotiated(_common(request, rules), request.max_pdu, rules.max_pdu)
-    # response-allowed FALSE asks for an unconfirmed association: it is opened without a word (Green Book 9.3.2).
-    return (encode_aare(aare) if request.response_allowed else b""), negotiated
+    return Verdict(_completed(aare, aarq, rules, offer), negotiated, request, request.response_allowed)
 
 
-def _initiate_of(aarq: Aarq) -> InitiateRequest | None:
+def _completed(aare: Aare, aarq: Aarq, rules: AssociationRules, offer: Offer) -> Aare:
+    """With the meter's title where the client will need it, and pass 2 of HLS."""
+    if rules.mechanism in HLS:
+        return aare._replace(
+            diagnostic=diagnostic_of(_AUTHENTICATION_REQUIRED),
+            responding_ap_title=offer.title,
+            requirements=AUTHENTICATION_UNIT,
+            mechanism_name=MECHANISM_NAME + bytes((rules.mechanism,)),
+            authentication_value=offer.challenge,
+        )
+    return aare._replace(responding_ap_title=offer.title) if context_of(aarq) == CIPHERED else aare
+
+
+def _initiate_of(information: bytes | None) -> InitiateRequest | None:
     try:
-        return initiate.decode_request(aarq.user_information or b"")
+        return initiate.decode_request(information or b"")
     except PeerError:
         return None
 
@@ -85,7 +123,7 @@ def _common(request: InitiateRequest, rules: AssociationRules) -> int:
 
 
 def _response(request: InitiateRequest, rules: AssociationRules) -> InitiateResponse:
-    """The dedicated key of a request in this plain context is ignored: there is nothing to decipher with it."""
+    """The dedicated key of a request that came plain is ignored: the whole line has heard it."""
     return InitiateResponse(
         quality_of_service=request.quality_of_service,
         version=initiate.DLMS_VERSION,
@@ -95,15 +133,15 @@ def _response(request: InitiateRequest, rules: AssociationRules) -> InitiateResp
     )
 
 
-def _initiate_error(request: InitiateRequest | None, rules: AssociationRules | None) -> int | None:
+def _initiate_error(request: InitiateRequest | None, rules: AssociationRules | None, offer: Offer) -> int | None:
     # No diagnostic of ACSE says "I do not know this client": to the wrapper a client is an address, not a title.
-    if rules is None:
+    if rules is None or (offer.must_cipher and not offer.ciphered):
         return _REFUSED_BY_VDE
     if request is None:
         return _OTHER
     if request.version != initiate.DLMS_VERSION:
         return _VERSION_TOO_LOW
-    if 0 < request.max_pdu < MIN_PDU:
+    if 0 < request.max_pdu < (MIN_CIPHERED_PDU if offer.ciphered else MIN_PDU):
         return _PDU_TOO_SHORT
     return None if _common(request, rules) else _INCOMPATIBLE_CONFORMANCE
 
@@ -111,13 +149,23 @@ def _initiate_error(request: InitiateRequest | None, rules: AssociationRules | N
 def _context_shown(aarq: Aarq, rules: AssociationRules | None) -> bytes:
     """The context in use, or for a proposal that is refused one that would do."""
     allowed = SERVED_CONTEXTS if rules is None else rules.contexts & SERVED_CONTEXTS
-    if _context_of(aarq) in allowed and aarq.context_name is not None:
+    if context_of(aarq) in allowed and aarq.context_name is not None:
         return aarq.context_name
     return CONTEXT_NAME + bytes((min(allowed, default=1),))
 
 
-def _context_of(aarq: Aarq) -> int | None:
+def context_of(aarq: Aarq) -> int | None:
     return _last_arc(aarq.context_name, CONTEXT_NAME)
+
+
+def needs_title(context: int | None, mechanism: int) -> bool:
+    return context == CIPHERED or mechanism in (GMAC, SHA256)
+
+
+def title_of(aarq: Aarq) -> bytes | None:
+    """The client's system title."""
+    title = aarq.calling_ap_title
+    return title if title is not None and len(title) == TITLE_OCTETS else None
 
 
 def _last_arc(name: bytes | None, arcs: bytes) -> int | None:
@@ -131,9 +179,13 @@ def _diagnose(aarq: Aarq, rules: AssociationRules | None) -> bytes | None:
         return diagnostic_of(_NO_COMMON_ACSE_VERSION, provider=True)
     if rules is None:
         return None
-    if _context_of(aarq) not in rules.contexts & SERVED_CONTEXTS:
+    if context_of(aarq) not in rules.contexts & SERVED_CONTEXTS:
         return diagnostic_of(_CONTEXT_NOT_SUPPORTED)
+    if rules.locked or rules.pre_established:
+        return diagnostic_of(_NO_REASON)
     code = _authenticate(aarq, rules)
+    if code is None and needs_title(context_of(aarq), rules.mechanism) and title_of(aarq) is None:
+        code = _TITLE_NOT_RECOGNISED
     return None if code is None else diagnostic_of(code)
 
 
@@ -153,9 +205,7 @@ def _authenticate(aarq: Aarq, rules: AssociationRules) -> int | None:
         password = aarq.authentication_value
         right = password is not None and hmac.compare_digest(password, rules.secret)
         return None if right else _AUTHENTICATION_FAILURE
-    return _begin_hls()
-
-
-def _begin_hls() -> int:
-    """HLS (mechanisms 2 to 7) has its challenges here; as long as there are none, no such client gets in."""
-    return _MECHANISM_NOT_RECOGNISED
+    if mechanism not in HLS:
+        return _MECHANISM_NOT_RECOGNISED
+    octets = len(aarq.authentication_value or b"")
+    return None if SHORTEST_CHALLENGE <= octets <= LONGEST_CHALLENGE else _AUTHENTICATION_FAILURE

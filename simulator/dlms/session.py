@@ -7,24 +7,40 @@ the standard says or stays silent, and never raises for it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from simulator.dlms import opening, service_action, service_get, service_set
+from simulator.dlms import entering, service_access, service_action, service_get, service_set
 from simulator.dlms.association import Association
-from simulator.dlms.framing import Framing
-from simulator.dlms.legality import TABLE, UNKNOWN, State
+from simulator.dlms.entering import Entered
+from simulator.dlms.framing import Framing, Lost
+from simulator.dlms.legality import ENVELOPES, NOT_ASSOCIATED, TABLE, UNKNOWN, State
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.errors import PeerError
-from simulator.ports import Answer, LogicalDevice, Request
-from simulator.wire import acse, initiate, refusal, wrapper
-from simulator.wire.refusal import PDU_TOO_LONG, SERVICE_NOT_ALLOWED, Refusal
+from simulator.ports import Answer, LogicalDevice, Protection, Request, Reserve
+from simulator.wire import acse, gbt, initiate, refusal, wrapper
+from simulator.wire.codes import Conformance
+from simulator.wire.refusal import OPERATION_NOT_POSSIBLE, PDU_TOO_LONG, SERVICE_NOT_ALLOWED, Refusal
 
 _SERVICES: dict[int, Callable[[Association, bytes], Request | bytes | Refusal]] = {
-    service.TAG: service.serve for service in (service_get, service_set, service_action)
+    service.TAG: service.serve for service in (service_get, service_set, service_action, service_access)
 }
 _TOO_LONG = Refusal(SERVICE_NOT_ALLOWED, PDU_TOO_LONG)
+_NOT_NOW = Refusal(SERVICE_NOT_ALLOWED, OPERATION_NOT_POSSIBLE)
 _UNDECODABLE = UNKNOWN
 _RELEASED = b"\x00"  # release-response-reason normal
+
+
+Outcome = Request | bytes | None
+
+
+class Held(NamedTuple):
+    """What waits until the invocation counters are safe."""
+
+    server: int
+    client: int
+    go_on: Callable[[], Outcome]
 
 
 class Session:
@@ -40,15 +56,20 @@ class Session:
         *,
         framing: Framing | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        random_octets: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
+        """`random_octets`: HLS challenges; nobody may foresee them, so they are no function of a seed."""
         self.device: LogicalDevice | None = None  # whom the pending request is for
         self._devices = devices
         self._limits = limits
+        self._random_octets = random_octets
         self._framing = framing or wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
         # One association per logical device: behind one port a client may talk to several meters in turn.
         self._associations: dict[int, Association] = {}
         self._asking: Association | None = None
         self._request: Request | None = None
+        self._held: Held | None = None
+        self._resumed: Callable[[], Outcome] | None = None
         self._fed_ms: int | None = None
         self._half_since_ms: int | None = None
 
@@ -59,16 +80,20 @@ class Session:
 
     def feed(self, data: bytes, now_ms: int) -> None:
         self._fed_ms = now_ms
-        self._framing.feed(data)
+        self._framing.feed(data, now_ms)
 
     def next(self) -> Request | bytes | None:
         """Bytes to send now, a Request to answer, or None: nothing until more is fed."""
-        if self._asking is not None:
+        if self._request is not None:
             raise ValueError("the pending request must be answered first")
+        if self._resumed is not None:
+            go_on, self._resumed = self._resumed, None
+            if outcome := go_on():
+                return outcome
         framing = self._framing
         while (frame := framing.next()) is not None:
             self._half_since_ms = None
-            outcome = self._take(*frame)
+            outcome = self._take(*frame) if type(frame) is tuple else self._take_signal(frame)
             if outcome:
                 return outcome
         if not framing.buffered:
@@ -79,23 +104,29 @@ class Session:
 
     def respond(self, request: Request, answers: Sequence[Answer]) -> bytes:
         """The framed answer to the pending request, one answer per item; empty if it was unconfirmed."""
-        association = self._asking
-        if association is None or request is not self._request:
+        if request is not self._request:
             raise ValueError("this request is not pending")
-        self._asking = self._request = self.device = None
+        association, held = self._asking, self._held
+        self._asking = self._request = self.device = self._held = None
+        if held is not None:
+            return self._reserved(held, safe=bool(answers[0]))
+        assert association is not None
         apdu = association.answer(answers)
-        return self._framing.encode(association.server, association.client, apdu) if apdu else b""
+        if association.form is None and not association.by_blocks and len(apdu) <= association.client_limit:
+            # The usual case, without a call more than it needs.
+            return self._framing.encode(association.server, association.client, apdu) if apdu else b""
+        return self._framed(association, association.covered(apdu)) or b""
 
     def expired(self, now_ms: int) -> bool:
         """Idle too long, or a frame half-sent too long. Never while the meter owes an answer."""
-        if self._asking is not None:
+        if self._request is not None:
             return False
         if self._fed_ms is None:
             self._fed_ms = now_ms  # a peer that connects and says nothing
         half = self._half_since_ms is not None and now_ms - self._half_since_ms >= self._limits.half_frame_ms
         return half or now_ms - self._fed_ms >= self._limits.idle_ms
 
-    def _take(self, client: int, server: int, apdu: bytes) -> Request | bytes | None:
+    def _take(self, client: int, server: int, apdu: bytes) -> Outcome:
         association = self._associations.get(server)
         if (
             association is None
@@ -104,62 +135,203 @@ class Session:
             or len(apdu) > association.receive_limit
         ):
             return self._take_other(client, server, apdu)
+        return self._serve(association, apdu)
+
+    def _serve(self, association: Association, apdu: bytes) -> Outcome:
+        """A legal APDU, no longer ciphered."""
+        if association.trial is not None:
+            return self._prove(association, apdu)
         try:
             outcome = _SERVICES[apdu[0]](association, apdu)
         except PeerError:
             outcome = _UNDECODABLE
         if isinstance(outcome, bytes):
-            return self._framing.encode(server, client, outcome) if outcome else None
+            return self._framed(association, association.covered(outcome))
         if isinstance(outcome, Refusal):
-            return self._framing.encode(server, client, refusal.encode(outcome))
+            return self._framed(association, refusal.encode(outcome))
         self._asking, self._request, self.device = association, outcome, association.device
         return outcome
 
-    def _take_other(self, client: int, server: int, apdu: bytes) -> bytes | None:
-        """Opening, release, and whatever is not legal now."""
+    def _framed(self, association: Association, apdu: bytes) -> bytes | None:
+        return self._sent(association, association.parts(apdu))
+
+    def _sent(self, association: Association, apdus: list[bytes]) -> bytes | None:
+        return b"".join(self._framing.encode(association.server, association.client, apdu) for apdu in apdus) or None
+
+    def _take_signal(self, signal: bytes | Lost | tuple[int, int, bytes]) -> bytes | None:
+        """What a framing says of itself: bytes that it owes its peer, or the end of a connection below (9.4.3)."""
+        if isinstance(signal, bytes):
+            return signal
+        client, server = signal[:2]
+        association = self._associations.get(server)
+        if association is not None and association.client == client:
+            del self._associations[server]
+        return None
+
+    def _take_other(self, client: int, server: int, apdu: bytes) -> Outcome:
+        """Opening, release, what is ciphered, and whatever is not legal now."""
         device = self._devices(server)
         if device is None:
             return None  # nobody lives there: silence (Green Book 7.3.3.2)
+        answer: bytes | Refusal
         try:
             if apdu[:1] == b"\x60":
-                answer = self._open(client, server, device, acse.decode_aarq(apdu))
-            elif apdu[:1] == b"\x62":
-                answer = self._release(client, server, acse.decode_rlrq(apdu))
+                return self._open(client, server, device, apdu)
+            association = self._association(client, server, device, apdu)
+            if apdu[:1] == b"\x62":
+                answer = self._release(association, acse.decode_rlrq(apdu))
+            elif association is not None and _is_block(association, apdu):
+                return self._take_block(association, apdu)
+            elif association is not None and len(apdu) <= association.receive_limit and association.shield:
+                return self._unseal(association, apdu)
             else:
-                answer = refusal.encode(self._refuse(client, server, apdu))
+                answer = self._refuse(association, apdu)
         except PeerError:
-            answer = refusal.encode(_UNDECODABLE)
-        return self._framing.encode(server, client, answer) if answer else None
+            answer = _UNDECODABLE
+        return self._told(client, server, answer)
 
-    def _open(self, client: int, server: int, device: LogicalDevice, aarq: acse.Aarq) -> bytes:
-        """An AARQ ends whatever association this device had on this connection, granted or not."""
-        self._associations.pop(server, None)
-        aare, agreed = opening.judge(aarq, device.rules(client))
-        if agreed is not None:
-            if len(self._associations) >= self._limits.max_associations:
-                del self._associations[next(iter(self._associations))]  # the oldest
-            association = Association((client, server), device, agreed, self._limits)
-            association.aarq = aarq
-            self._associations[server] = association
-        return aare
+    def _told(self, client: int, server: int, answer: bytes | Refusal) -> bytes | None:
+        apdu = refusal.encode(answer) if isinstance(answer, Refusal) else answer
+        return self._framing.encode(server, client, apdu) if apdu else None
 
-    def _release(self, client: int, server: int, rlrq: acse.Rlrq) -> bytes:
-        """A release of nothing is granted too: the client has what it wants, and would wait for a word (9.4.5)."""
+    def _association(self, client: int, server: int, device: LogicalDevice, apdu: bytes) -> Association | None:
+        """The client's association; a pre-established one begins with its first ciphered APDU."""
         association = self._associations.get(server)
-        told = None
         if association is not None and association.client == client:
-            del self._associations[server]
-            if rlrq.user_information is not None:
-                told = _parting(association)
+            return association
+        if apdu[:1] and apdu[0] in ENVELOPES:
+            association = entering.established(client, server, device, self._limits)
+            if association is not None:
+                self._keep(association)
+            return association
+        return None
+
+    def _keep(self, association: Association) -> None:
+        if association.server not in self._associations and len(self._associations) >= self._limits.max_associations:
+            del self._associations[next(iter(self._associations))]  # the oldest
+        self._associations[association.server] = association
+
+    def _unseal(self, association: Association, apdu: bytes) -> Outcome:
+        """An APDU in an association that ciphers."""
+        shield = association.shield
+        assert shield is not None
+        association.take_form(None)
+        if apdu[:1] and apdu[0] in ENVELOPES:
+            revealed = shield.reveal(apdu)
+            if isinstance(revealed, Refusal):
+                return self._told(association.client, association.server, revealed)
+            apdu = revealed.apdu
+            association.take_form(revealed.form)
+        elif not shield.admits_plain():
+            return self._told(association.client, association.server, NOT_ASSOCIATED)
+        if apdu[:2] not in association.services:
+            answer = self._refuse(association, apdu)
+            return self._told(association.client, association.server, answer)
+        return self._once_reserved(association, shield.protection, lambda: self._serve(association, apdu))
+
+    def _take_block(self, association: Association, apdu: bytes) -> Outcome:
+        """Of a request in general blocks, or the client's word on an answer in such."""
+        taken = association.blocks.take(gbt.decode(apdu))
+        if taken is None:
+            return self._told(association.client, association.server, _TOO_LONG)
+        if isinstance(taken, list):
+            return self._sent(association, taken)
+        association.by_blocks = True
+        outcome = self._take_assembled(association, taken)
+        if self._request is None:  # answered or refused; else the driver's answer will follow in blocks
+            association.by_blocks = False
+        return outcome
+
+    def _take_assembled(self, association: Association, apdu: bytes) -> Outcome:
+        association.take_form(None)
+        if association.shield is not None:
+            return self._unseal(association, apdu)
+        if apdu[:2] in association.legal:
+            return self._serve(association, apdu)
+        return self._told(association.client, association.server, self._refuse(association, apdu))
+
+    def _once_reserved(
+        self, association: Association, protection: Protection | None, go_on: Callable[[], Outcome]
+    ) -> Outcome:
+        """Goes on at once, or when the driver has made the counters safe."""
+        if protection is None or protection.is_reserved():
+            return go_on()
+        self._held = Held(association.server, association.client, go_on)
+        self._request, self.device = Reserve(association.client), association.device
+        return self._request
+
+    def _reserved(self, held: Held, *, safe: bool) -> bytes:
+        if safe:
+            self._resumed = held.go_on
+            return b""
+        return self._told(held.client, held.server, _NOT_NOW) or b""
+
+    def _open(self, client: int, server: int, device: LogicalDevice, apdu: bytes) -> Outcome:
+        """An AARQ ends whatever association this device had on this connection, granted or not; one that does not
+        decipher might be anybody's and ends nothing."""
+        found = entering.enter((client, server), device, acse.decode_aarq(apdu), self._limits, self._random_octets)
+        if isinstance(found, Refusal):
+            return self._told(client, server, found)
+        self._associations.pop(server, None)
+        if found.login is not None:
+            device.login(client, granted=found.login)
+        if found.association is None:
+            return self._told(client, server, acse.encode_aare(found.aare))
+        return self._once_reserved(found.association, found.protection, lambda: self._welcome(found))
+
+    def _welcome(self, found: Entered) -> bytes | None:
+        association = found.association
+        assert association is not None
+        self._keep(association)
+        aare = found.aare._replace(user_information=association.covered(found.aare.user_information or b""))
+        return self._framed(association, acse.encode_aare(aare)) if found.wants_answer else None
+
+    def _prove(self, association: Association, apdu: bytes) -> Outcome:
+        """HLS pass 3: the client is in, or the association is gone."""
+        try:
+            answer, granted = entering.prove(association, apdu)
+        except PeerError:
+            answer, granted = _UNDECODABLE, None
+        if isinstance(answer, Refusal):
+            return self._told(association.client, association.server, answer)
+        if granted is not None:
+            association.device.login(association.client, granted=granted)
+        if not granted:
+            del self._associations[association.server]
+        protection = association.device.protection(association.client)
+        return self._once_reserved(
+            association, protection, lambda: self._framed(association, association.covered(answer))
+        )
+
+    def _release(self, association: Association | None, rlrq: acse.Rlrq) -> bytes | Refusal:
+        """A release of nothing is granted too: the client has what it wants, and would wait for a word (9.4.5)."""
+        told = None
+        if association is not None:
+            association.take_form(None)
+            information = rlrq.user_information
+            if association.shield is not None and information is not None and association.shield.strict:
+                revealed = association.shield.reveal(information)
+                if isinstance(revealed, Refusal):
+                    return revealed
+                association.take_form(revealed.form)
+            if information is not None:
+                told = association.covered(_parting(association))
+            del self._associations[association.server]
         return acse.encode_rlre(acse.Rlre(_RELEASED, told))
 
-    def _refuse(self, client: int, server: int, apdu: bytes) -> Refusal:
-        association = self._associations.get(server)
-        if association is None or association.client != client:
+    def _refuse(self, association: Association | None, apdu: bytes) -> Refusal:
+        if association is None and apdu[:1] and apdu[0] in ENVELOPES:
+            return NOT_ASSOCIATED
+        if association is None or association.trial is not None:
             verdict = TABLE[State.CLOSED].get(apdu[:2], UNKNOWN)
             return verdict if isinstance(verdict, Refusal) else UNKNOWN
         association.transfer = None
         return _TOO_LONG if len(apdu) > association.receive_limit else UNKNOWN
+
+
+def _is_block(association: Association, apdu: bytes) -> bool:
+    negotiated = association.conformance & Conformance.GENERAL_BLOCK_TRANSFER and association.trial is None
+    return bool(negotiated) and apdu[:1] == bytes((gbt.TAG,)) and len(apdu) <= association.receive_limit
 
 
 def _parting(association: Association) -> bytes:

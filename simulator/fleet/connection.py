@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One TCP connection: bytes between a transport and a protocol session, questions between the session and a meter.
+"""One connection: bytes between a transport and a protocol session, questions between the session and a meter.
 
 Answers that need no store are given in the same turn of the loop; while one is awaited, nothing more is read from
 that peer, so that memory stays bounded and answers keep their order.
@@ -14,11 +14,22 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from simulator.dlms.session import Session
-from simulator.ports import Answer, Get, LogicalDevice, Request, Set
+from simulator.ports import (
+    Access,
+    ActAnswer,
+    ActItem,
+    Answer,
+    Get,
+    GetItem,
+    LogicalDevice,
+    Request,
+    SetItem,
+)
+from simulator.wire.codes import ActionResult, DataAccessResult
 
 log = logging.getLogger(__name__)
 
-Devices = Callable[[int], LogicalDevice | None]  # server address -> logical device
+Item = GetItem | SetItem | ActItem | None
 _BATCH = 16  # answers to pipelined requests that are sent at once
 _TOO_LATE_S = 30.0  # an answer that the store owes for longer is given up with the connection
 
@@ -28,12 +39,12 @@ def monotonic_ms() -> int:
 
 
 class Connection(asyncio.Protocol):
-    """`devices_of` gives the logical devices behind the local address that was called; None: nobody lives there."""
+    """`session_at` gives a session with whoever lives at the local address that was called; None: nobody."""
 
-    __slots__ = ("_answering", "_congested", "_devices_of", "_known", "_session", "_transport")
+    __slots__ = ("_answering", "_congested", "_known", "_session", "_session_at", "_transport")
 
-    def __init__(self, devices_of: Callable[[str, int], Devices | None], known: set[Connection]) -> None:
-        self._devices_of, self._known = devices_of, known
+    def __init__(self, session_at: Callable[[str, int], Session | None], known: set[Connection]) -> None:
+        self._session_at, self._known = session_at, known
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -42,11 +53,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("sockname")[:2]
-        devices = self._devices_of(host, port)
-        if devices is None:
+        self._session = self._session_at(host, port)
+        if self._session is None:
             self._transport.abort()
             return
-        self._session = Session(devices)
         self._known.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -144,8 +154,8 @@ def answer_at_once(device: LogicalDevice | None, request: Request) -> list[Answe
             return [found]
         return [found] if not isinstance(found, Awaitable) else _rest(device, request, [], found)
     answers: list[Answer] = []
-    for index in range(len(request.items)):
-        answer = _ask(device, request, index)
+    for item in request.items:
+        answer = _ask(device, request, item, answers)
         if type(answer) is bytes or not isinstance(answer, Awaitable):  # the first test is the cheap one
             answers.append(answer)
         else:
@@ -157,15 +167,25 @@ async def _rest(
     device: LogicalDevice, request: Request, answers: list[Answer], pending: Awaitable[Answer]
 ) -> list[Answer]:
     answers.append(await pending)
-    for index in range(len(answers), len(request.items)):
-        answer = _ask(device, request, index)
+    for item in request.items[len(answers) :]:
+        answer = _ask(device, request, item, answers)
         answers.append(await answer if isinstance(answer, Awaitable) else answer)
     return answers
 
 
-def _ask(device: LogicalDevice, request: Request, index: int) -> Answer | Awaitable[Answer]:
-    if isinstance(request, Get):
-        return device.get(request.client, request.items[index])
-    if isinstance(request, Set):
-        return device.set(request.client, request.items[index])
-    return device.act(request.client, request.items[index])
+def _ask(device: LogicalDevice, request: Request, item: Item, before: list[Answer]) -> Answer | Awaitable[Answer]:
+    if type(item) is GetItem and type(request) is Get:
+        return device.get(request.client, item)
+    if isinstance(request, Access) and request.stop_at_failure and any(map(_has_failed, before)):
+        other = DataAccessResult.OTHER_REASON
+        return ActAnswer(ActionResult.OTHER_REASON) if isinstance(item, ActItem) else other
+    if isinstance(item, GetItem):
+        return device.get(request.client, item)
+    if isinstance(item, SetItem):
+        return device.set(request.client, item)
+    return device.reserve(request.client) if item is None else device.act(request.client, item)
+
+
+def _has_failed(answer: Answer) -> bool:
+    result = answer.result if isinstance(answer, ActAnswer) else answer
+    return isinstance(result, DataAccessResult | ActionResult) and result != 0

@@ -41,7 +41,7 @@ async def _followed(payload: str, orders: Mapping[str, Follow]) -> dict[str, Any
         if follow is None:
             return {"id": order["id"], "error": f"this fleet does not know the order {order['order']!r}"}
         return {"id": order["id"], **await follow(order)}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         log.warning("an order could not be read: %s", error)
         return {"error": f"not an order: {error}"}
     except MeterfleetError as error:

@@ -1,122 +1,208 @@
 # SPDX-License-Identifier: MIT
-"""Where the meters listen: what `--listen` says, which address is which meter's, and binding the sockets.
+"""Where the meters listen: what `--listen` says, and which place is which meter's.
 
-One busy address is reported and skipped; the rest of the fleet serves. It never speaks DLMS.
+It opens nothing and speaks no DLMS; mistakes are UserErrors that say what is known instead.
 """
 
 from __future__ import annotations
 
-import errno
 import ipaddress
-import logging
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NamedTuple
 
+from simulator.dlms.hdlc_link import DEFAULT_SETTINGS, HdlcSettings
 from simulator.errors import UserError
-
-log = logging.getLogger(__name__)
+from simulator.values import parse_duration_ms
+from simulator.wire.hdlc import CALLING
+from simulator.wire.hdlc_parameters import MAX_INFORMATION, MAX_WINDOW, MIN_INFORMATION, MIN_WINDOW
 
 DEFAULT_ADDRESS = "127.1.0.1"
+LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 DEFAULT_PORT = 4059  # IANA: dlms-cosem
-_BACKLOG = 4096
-_REPORTED = 5
-_KEYS = {"address", "port", "ports"}
+_DEFAULT_PORTS = {"wrapper": DEFAULT_PORT, "udp": DEFAULT_PORT, "hdlc": 4062, "gateway": 4063}  # so that all can be had
+FIRST_PHYSICAL = 16  # HDLC addresses below are reserved (IEC 62056-46 6.4.2.3)
+MANAGEMENT = 1  # logical device of all meters
+BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200)
+_INTER_OCTET_ON_A_LINE_MS = 200  # 25 to 30 on the wire; adapters and terminals hand octets over in portions
+
+_PLACES = {"address", "port", "ports", "shared"}
+_HDLC = {"physical", "window", "info", "inactivity", "inter_octet"}
+KEYS: Mapping[str, set[str]] = {
+    "wrapper": _PLACES,
+    "udp": _PLACES,
+    "hdlc": _PLACES | _HDLC,
+    "gateway": {"address", "port"},
+    "serial": {"device", "pty", "baud", "mode_e"} | _HDLC,
+}
+
+
+class Spread(Enum):
+    """How the meters of a fleet share the places of one `--listen`."""
+
+    ADDRESSES = "an address per meter"
+    PORTS = "a port per meter"
+    SHARED = "all behind one port"
+    LINES = "several on a line"
+
+
+class Place(NamedTuple):
+    """Where one meter is reached, and by which numbers there."""
+
+    framing: str
+    host: str | None = None
+    port: int | None = None
+    device: str | None = None
+    server: int = MANAGEMENT  # wrapper: the destination wPort; HDLC: the upper address
+    physical: int | None = None  # HDLC: the lower address, which may be left out where it is the only one
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """`wrapper,address=A,port=P`: meter i at address A + i; `wrapper,address=A,ports=P`: meter i at A, port P + i."""
+    """One `--listen`, understood."""
 
+    text: str
     framing: str
-    address: ipaddress.IPv4Address
-    port: int
-    one_port_per_meter: bool
+    spread: Spread
+    address: ipaddress.IPv4Address = LOOPBACK
+    port: int = 0
+    physical: int = FIRST_PHYSICAL
+    hdlc: HdlcSettings = DEFAULT_SETTINGS
+    devices: tuple[str, ...] = ()  # of serial lines; those of pseudo-terminals are known when they are made
+    lines: int = 1
+    meters_per_line: int = 0
+    baud: int = 9600
+    mode_e: bool = False
 
-    def place_of(self, index: int) -> tuple[str, int]:
-        """Host and port of a meter."""
-        if self.one_port_per_meter:
-            return str(self.address), self.port + index
-        return str(self.address + index), self.port
+    def place_of(self, index: int) -> Place:
+        host, port = self._host_of(index), self.port + index if self.spread is Spread.PORTS else self.port
+        if self.framing == "serial":
+            line, row = divmod(index, self.meters_per_line)
+            device = self.devices[line] if line < len(self.devices) else None
+            return Place("serial", device=device, physical=self.physical + row)
+        if self.framing == "hdlc":
+            shift = index if self.spread is Spread.SHARED else 0
+            return Place("hdlc", host, port, physical=self.physical + shift)
+        by_port = self.spread is Spread.SHARED and self.framing != "gateway"
+        return Place(self.framing, host, port, server=index + 1 if by_port else MANAGEMENT)
+
+    def _host_of(self, index: int) -> str:
+        return str(self.address + index if self.spread is Spread.ADDRESSES else self.address)
 
     def meter_at(self, host: str, port: int) -> int:
-        """The number of the meter at a place; may lie outside the fleet."""
-        if self.one_port_per_meter:
+        """The number of the meter at a place that is its own; may lie outside the fleet."""
+        if self.spread is Spread.PORTS:
             return port - self.port
         return int(ipaddress.IPv4Address(host)) - int(self.address)
+
+    def on_devices(self, devices: tuple[str, ...]) -> Listen:
+        return replace(self, devices=devices)
 
 
 def parse_listen(text: str, count: int) -> Listen:
     """What one `--listen` says for a fleet of `count` meters; UserError says what is wrong with it."""
     framing, *pairs = text.split(",")
-    if framing != "wrapper":
+    if framing not in KEYS:
         raise UserError(
-            f"--listen {text}: {framing!r} is not known; write for example wrapper,address=127.1.0.1,port=4059"
+            f"--listen {text}: {framing!r} is not known; known are {', '.join(KEYS)}; "
+            "write for example wrapper,address=127.1.0.1,port=4059"
         )
+    if sys.platform == "win32" and framing in ("udp", "serial"):
+        raise UserError(f"--listen {text}: {framing} needs Linux or macOS")
     options = dict(pair.partition("=")[::2] for pair in pairs)
-    if unknown := set(options) - _KEYS:
-        raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {', '.join(sorted(_KEYS))}")
-    if "port" in options and "ports" in options:
-        raise UserError(f"--listen {text}: give port (an address per meter) or ports (a port per meter), not both")
-    per_port = "ports" in options
-    try:
-        address = ipaddress.IPv4Address(options.get("address", "127.0.0.1" if per_port else DEFAULT_ADDRESS))
-    except ValueError:
-        raise UserError(f"--listen {text}: {options['address']!r} is not an IPv4 address") from None
-    port = options.get("ports" if per_port else "port", str(DEFAULT_PORT))
-    if not port.isdigit() or not 1 <= int(port) <= 65_535:
-        raise UserError(f"--listen {text}: {port!r} is not a port; 1 to 65535")
-    listen = Listen(framing, address, int(port), per_port)
-    _check_room(listen, text, count)
+    if unknown := set(options) - KEYS[framing]:
+        known = ", ".join(sorted(KEYS[framing]))
+        raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {known}")
+    said = _Said(text, options)
+    listen = _line(said, count) if framing == "serial" else _net(said, framing)
+    _check_room(listen, count)
     return listen
 
 
-def _check_room(listen: Listen, text: str, count: int) -> None:
-    if listen.one_port_per_meter and listen.port + count - 1 > 65_535:
-        raise UserError(f"--listen {text}: {count} ports from {listen.port} go beyond 65535; use an address per meter")
-    if int(listen.address) + count - 1 > int(ipaddress.IPv4Address("255.255.255.255")):
-        raise UserError(f"--listen {text}: {count} addresses from {listen.address} go beyond the address space")
+class _Said:
+    """The options of one `--listen`, taken one by one."""
 
+    def __init__(self, text: str, options: Mapping[str, str]) -> None:
+        self.text, self.options = text, options
 
-def open_sockets(listen: Listen, count: int) -> Iterator[socket.socket]:
-    """Bound sockets for a fleet: one wildcard socket for an address per meter, else one per meter."""
-    if not listen.one_port_per_meter:
+    def mistake(self, words: str) -> UserError:
+        return UserError(f"--listen {self.text}: {words}")
+
+    def number(self, key: str, default: int, low: int, high: int, what: str) -> int:
+        value = self.options.get(key, str(default))
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise self.mistake(f"{value!r} is not {what}; {low} to {high}")
+        return int(value)
+
+    def flag(self, key: str) -> bool:
+        return bool(self.number(key, 0, 0, 1, f"a value of {key}"))
+
+    def duration_ms(self, key: str, default_ms: int) -> int:
         try:
-            yield _bound("0.0.0.0", listen.port)
-            return
-        except OSError as error:
-            log.warning(
-                "port %d is taken on some address (%s); binding each meter's address", listen.port, error.strerror
-            )
-    yield from _each(listen, count)
+            return parse_duration_ms(self.options[key]) if key in self.options else default_ms
+        except ValueError as error:
+            raise self.mistake(f"{key}: {error}") from None
 
 
-def _each(listen: Listen, count: int) -> Iterator[socket.socket]:
-    failed = 0
-    for index in range(count):
-        host, port = listen.place_of(index)
-        try:
-            yield _bound(host, port)
-        except OSError as error:
-            failed += 1
-            if failed <= _REPORTED:
-                log.warning("meter %d cannot listen on %s:%d: %s; skipped", index + 1, host, port, error.strerror)
-            if error.errno == errno.EMFILE:
-                log.warning("the limit of open files is reached; use an address per meter, or raise `ulimit -n`")
-                failed = count - index
-                break
-    if failed > _REPORTED:
-        log.warning("%d of %d meters cannot listen", failed, count)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _net(said: _Said, framing: str) -> Listen:
+    per_port, shared = "ports" in said.options, framing == "gateway" or said.flag("shared")
+    if per_port and ("port" in said.options or shared):
+        raise said.mistake("give port (an address per meter), ports (a port per meter) or shared=1, not both")
+    spread = Spread.PORTS if per_port else Spread.SHARED if shared else Spread.ADDRESSES
+    text = said.options.get("address", DEFAULT_ADDRESS if spread is Spread.ADDRESSES else str(LOOPBACK))
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    listener.setblocking(False)
-    return listener
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise said.mistake(f"{text!r} is not an IPv4 address") from None
+    port = said.number("ports" if per_port else "port", _DEFAULT_PORTS[framing], 1, 65_535, "a port")
+    return Listen(said.text, framing, spread, address, port, _physical(said), _hdlc(said, DEFAULT_SETTINGS))
+
+
+def _line(said: _Said, count: int) -> Listen:
+    device = said.options.get("device")
+    if (device is None) == ("pty" not in said.options):
+        raise said.mistake("give device=/dev/ttyUSB0 or pty=1 (so many pseudo-terminals are made), one of them")
+    lines = 1 if device else said.number("pty", 1, 1, count, "a number of pseudo-terminals for so many meters")
+    baud = said.number("baud", 9600, BAUDS[0], BAUDS[-1], "a speed")
+    if baud not in BAUDS:
+        raise said.mistake(f"{baud} is not a speed; known are {', '.join(map(str, BAUDS))}")
+    return Listen(
+        said.text,
+        "serial",
+        Spread.LINES,
+        physical=_physical(said),
+        hdlc=_hdlc(said, HdlcSettings(inter_octet_ms=_INTER_OCTET_ON_A_LINE_MS)),
+        devices=(device,) if device else (),
+        lines=lines,
+        meters_per_line=-(-count // lines),
+        baud=baud,
+        mode_e=said.flag("mode_e"),
+    )
+
+
+def _physical(said: _Said) -> int:
+    return said.number("physical", FIRST_PHYSICAL, FIRST_PHYSICAL, CALLING - 1, "a physical address")
+
+
+def _hdlc(said: _Said, defaults: HdlcSettings) -> HdlcSettings:
+    return HdlcSettings(
+        window=said.number("window", defaults.window, MIN_WINDOW, MAX_WINDOW, "a window"),
+        information=said.number("info", defaults.information, MIN_INFORMATION, MAX_INFORMATION, "an information size"),
+        inter_octet_ms=said.duration_ms("inter_octet", defaults.inter_octet_ms),
+        inactivity_ms=said.duration_ms("inactivity", defaults.inactivity_ms),
+    )
+
+
+def _check_room(listen: Listen, count: int) -> None:
+    last, mistake = count - 1, _Said(listen.text, {}).mistake
+    if listen.spread is Spread.PORTS and listen.port + last > 65_535:
+        raise mistake(f"{count} ports from {listen.port} go beyond 65535; use an address per meter")
+    if listen.spread is Spread.ADDRESSES and int(listen.address) + last > 0xFFFFFFFF:
+        raise mistake(f"{count} addresses from {listen.address} go beyond the address space")
+    place = listen.place_of(last if listen.spread is Spread.SHARED else (listen.meters_per_line or 1) - 1)
+    if place.physical is not None and place.physical >= CALLING:
+        raise mistake(f"the physical addresses from {listen.physical} go beyond {CALLING - 1}; use more ports or lines")
+    if place.server > 0xFFFF:
+        raise mistake(f"{count} meters do not fit behind one port: a wPort is at most 65535")

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from simulator.cosem.model import Model
-from simulator.fleet.listen import Listen
+from simulator.fleet.listen import Listen, Spread, parse_listen
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
 from simulator.store.copy import Int2, Int4, Jsonb, Octets, Rows, Text, Uuid, encode_rows
@@ -22,7 +23,12 @@ async def add_meters(
     store: Store, spec: FleetSpec, model: Model, cohorts: Sequence[Cohort], listens: Sequence[Listen]
 ) -> None:
     """One COPY of all meters; those that are there already get their address and status anew."""
-    await store.put_meters([_rows(spec, model, cohort, listens[0], first) for first, cohort in _numbered(cohorts)])
+    await store.put_meters([_rows(spec, model, cohort, listens, first) for first, cohort in _numbered(cohorts)])
+
+
+def stored_listens(config: Mapping[str, Any], count: int) -> list[Listen]:
+    """Where the meters of a store were reached when they were served last."""
+    return [parse_listen(one["text"], count).on_devices(tuple(one["devices"])) for one in config["listen"]]
 
 
 def _numbered(cohorts: Sequence[Cohort]) -> list[tuple[int, Cohort]]:
@@ -30,10 +36,15 @@ def _numbered(cohorts: Sequence[Cohort]) -> list[tuple[int, Cohort]]:
     return list(zip(firsts, cohorts, strict=False))
 
 
-def _rows(spec: FleetSpec, model: Model, cohort: Cohort, listen: Listen, first: int) -> Rows:
-    places = [listen.place_of(first + row) for row in range(len(cohort.identities))]
+def _rows(spec: FleetSpec, model: Model, cohort: Cohort, listens: Sequence[Listen], first: int) -> Rows:
+    numbers = range(first, first + len(cohort.identities))
     titles = b"".join(identity.system_title for identity in cohort.identities)
     config = {"load": spec.load, "seed": spec.seed, "block_minutes": spec.block_minutes}
+    config["listen"] = [{"text": listen.text, "devices": listen.devices} for listen in listens]
+    net = next((listen for listen in listens if listen.spread is not Spread.LINES), None)
+    line = next((listen for listen in listens if listen.spread is Spread.LINES), None)
+    places = [(net or listens[0]).place_of(number) for number in numbers]
+    devices = [line.place_of(number).device for number in numbers] if line else None
     return encode_rows(
         "meters",
         {
@@ -46,8 +57,9 @@ def _rows(spec: FleetSpec, model: Model, cohort: Cohort, listen: Listen, first: 
             "logical_device_name": Text([identity.logical_device_name for identity in cohort.identities]),
             "phases": Int2(model.spec.phases),
             "utc_offset_minutes": Int2(model.spec.utc_offset_minutes),
-            "host": Text([host for host, _ in places]),
-            "port": Int4(np.array([port for _, port in places])),
+            "host": Text([place.host for place in places]),
+            "port": Int4(np.array([place.port or 0 for place in places]), np.array([net is None] * len(places))),
+            "serial_device": Text(devices or [None] * len(places)),
             "config": Jsonb(json.dumps(config)),
             "status": Text(RUNNING),
         },

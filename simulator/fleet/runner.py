@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import signal
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,18 +21,22 @@ from simulator.cosem.model import Model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
-from simulator.fleet.connection import Connection, Devices, monotonic_ms
+from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
-from simulator.fleet.listen import Listen, open_sockets
+from simulator.fleet.keyfile import KeyFile
+from simulator.fleet.listen import Listen
+from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import Pace, wall_now_ms
+from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
+from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
-from simulator.store.rows import FleetRow, ObisRow
+from simulator.store.rows import FleetRow, ObisRow, SecurityKey
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
 from simulator.world.kernel import Kernel, Priority
 from simulator.world.shapes import load_world
@@ -44,7 +47,6 @@ _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
 _BLOCKS_AT_ONCE = 48
 _STEP_POLL_S = 0.01
-_SERVER_ADDRESS = 1
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
 
 
@@ -52,6 +54,7 @@ Progress = Callable[[int, int], None]  # meter-blocks done, of all
 class RunOptions:
     listens: Sequence[Listen]
     speed: float = 1.0
+    keys: KeyFile | None = None
 
 
 class Fleet:
@@ -62,7 +65,8 @@ class Fleet:
         self.model: Model = compile_model(spec.model)
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
-        self._servers: list[asyncio.Server] = []
+        residents = Residents(spec.count, self.device, self.identity)
+        self.listeners = Listeners(options.listens, residents, self.connections)
         self._stopping = asyncio.Event()
         self._clock_changed = asyncio.Event()
         self._captures: asyncio.Task[None] | None = None
@@ -90,7 +94,7 @@ class Fleet:
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
             raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
         around = Surroundings(world, self.store, codes, self.now_ms, self._wake)
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around)))
+        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles())))
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self._kernel, self._due_ms = Kernel(start_ms), start_ms
         self._pace = Pace(start_ms, 0.0)
@@ -101,7 +105,7 @@ class Fleet:
         types = self.model.spec.register_types[self.model.spec.registers]
         rows = []
         for entry in entries:
-            is_register = entry.class_id in (3, 4) and not entry.type
+            is_register = entry.class_id in (3, 4, 5) and not entry.type
             scaler = types[entry.unit][1] if is_register and entry.unit in types else None
             rows.append(ObisRow(entry.logical_name, entry.class_id, entry.name, UNIT_NAMES.get(entry.unit), scaler))
         return await self.store.put_obis_codes(rows)
@@ -116,15 +120,33 @@ class Fleet:
             installed_ms = calendar.midnight(start_ms) - days * MS_PER_DAY
         for cohort in self.cohorts:
             cohort.begin(installed_ms)
-        await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
+        await self._take_keys()
         await self.store.save_fleet(self._row(installed_ms, start_ms))
         return start_ms
+
+    def _titles(self) -> dict[str, bytes]:
+        meters = self.options.keys.meters if self.options.keys else {}
+        return {serial: meter.title for serial, meter in meters.items() if meter.title}
+
+    async def _take_keys(self) -> None:
+        """From the key file into the store, once: what clients change afterwards stays changed."""
+        meters = self.options.keys.meters if self.options.keys else {}
+        rows = []
+        for cohort in self.cohorts:
+            for row, identity in enumerate(cohort.identities):
+                given = meters[identity.serial].keys if identity.serial in meters else {}
+                for (client, name), key in given.items():
+                    cohort.vault.put_key(row, client, name, key)
+                    rows.append(SecurityKey(identity.id, client, name, key))
+        if rows:
+            await self.store.put_keys(rows)
 
     async def _resume(self, stored: FleetRow) -> int:
         checkpoints, rows = await self.store.checkpoints(), await self.store.row_checkpoints()
         for cohort in self.cohorts:
             cohort.resume(checkpoints.get(cohort.name), rows.get(cohort.name, {}), stored.installed_ms)
-        await add_meters(self.store, self.spec, self.model, self.cohorts, self.options.listens)
+        await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
         await self._restore_settings()
         latest = max(stored.clock_ms, *(cohort.settled_ms for cohort in self.cohorts))
         start_ms = latest if self.spec.start_ms is not None else max(latest, wall_now_ms())
@@ -151,6 +173,14 @@ class Fleet:
                 cohort, row = places[value.meter_id]
                 key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
                 cohort.overrides[row, key] = value.encoded
+        for stored in await self.store.keys():
+            if stored.meter_id in places:
+                cohort, row = places[stored.meter_id]
+                cohort.vault.put_key(row, stored.client, stored.name, stored.key)
+        for counter in await self.store.counters():
+            if counter.meter_id in places:
+                cohort, row = places[counter.meter_id]
+                cohort.vault.restore(row, counter)
 
     async def _catch_up(self, to_ms: int, progress: Progress | None) -> None:
         """Capture what lies between the last captured block and the start: the history, or the time while stopped."""
@@ -218,7 +248,7 @@ class Fleet:
 
     def _wake(self, instant_ms: int) -> None:
         """A meter has something to do at an instant; before the clock runs, _catch_up sees to it."""
-        if self._servers and instant_ms not in self._wakes:
+        if self._capture_ms and instant_ms not in self._wakes:
             self._wakes.add(instant_ms)
             self._kernel.schedule(max(instant_ms, self._kernel.now), Priority.DEMAND, self._awake)
             self._note_due()
@@ -230,7 +260,7 @@ class Fleet:
         self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
 
     def _capture(self) -> None:
-        """A block has ended. A clock that is behind takes up to a day of blocks in one pass, if nothing lies between."""
+        """A block has ended. A clock that is behind takes a day of blocks in one pass, if nothing lies between."""
         due_ms = self._kernel.now
         self._schedule_capture()
         next_ms = self._kernel.next_instant()
@@ -264,10 +294,15 @@ class Fleet:
             await asyncio.sleep(_SWEEP_S)
             beat += 1
             now_ms = monotonic_ms()
-            for connection in list(self.connections):
-                connection.expire(now_ms)
+            self.listeners.tick(now_ms)
+            await self._settle_counters()
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
+
+    async def _settle_counters(self, *, all_of_them: bool = False) -> None:
+        with contextlib.suppress(StoreError):
+            for cohort in self.cohorts:
+                await cohort.vault.settle(all_of_them=all_of_them)
 
     async def _remember_clock(self) -> None:
         """Stored ahead by what may pass until the next time: no clock that a killed fleet has shown comes again."""
@@ -281,15 +316,12 @@ class Fleet:
     # -- serving ------------------------------------------------------------------------------------------------
 
     async def listen(self) -> int:
-        """Opens the listeners and starts the clock; returns how many sockets are open, UserError if none."""
-        loop = asyncio.get_running_loop()
-        for listen in self.options.listens:
-            for opened in open_sockets(listen, self.spec.count):
-                self._servers.append(await self._server(loop, listen, opened))
-        if not self._servers:
+        """Opens the listeners and starts the clock; returns how many places are open, UserError if none."""
+        try:
+            opened = await self.listeners.open()
+        except UserError:
             await self._close()  # its meters do not run
-            places = ", ".join(f"{listen.place_of(0)[0]}:{listen.place_of(0)[1]}" for listen in self.options.listens)
-            raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
+            raise
         self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
         await self._remember_clock()
         self._schedule_capture()
@@ -297,22 +329,18 @@ class Fleet:
             for instant_ms in cohort.alarms.values():
                 self._wake(instant_ms)
         self._note_due()
-        return len(self._servers)
-
-    async def _server(self, loop: asyncio.AbstractEventLoop, listen: Listen, opened: socket.socket) -> asyncio.Server:
-        def devices_of(host: str, port: int) -> Devices | None:
-            index = listen.meter_at(host, port)
-            return self._devices(index) if 0 <= index < self.spec.count else None
-
-        return await loop.create_server(lambda: Connection(devices_of, self.connections), sock=opened)
-
-    def _devices(self, index: int) -> Devices:
-        device = self.device(index)
-        return lambda server: device if server == _SERVER_ADDRESS else None
+        return opened
 
     def device(self, index: int) -> Device:
         """The meter of that number, from 0."""
         return Device(self.cohorts[index // COHORT_METERS], index % COHORT_METERS)
+
+    def identity(self, index: int) -> Identity:
+        return self.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
+
+    def given_keys(self, index: int) -> Given:
+        """The keys of a meter that do not follow from the seed."""
+        return self.cohorts[index // COHORT_METERS].vault.given(index % COHORT_METERS)
 
     async def serve(self) -> None:
         """Until stop() or a signal; then everything is closed in order."""
@@ -336,12 +364,12 @@ class Fleet:
         self._stopping.set()
 
     async def _close(self) -> None:
-        for server in self._servers:
-            server.close()
-        for connection in list(self.connections):
-            connection.close()
+        self.listeners.close()
         if self._captures is not None:
             await asyncio.wait({self._captures})
+        if writing := [task for cohort in self.cohorts for task in cohort.writing]:
+            await asyncio.wait(writing)
+        await self._settle_counters(all_of_them=True)
         with contextlib.suppress(StoreError):
             await self.store.save_clock(self.now_ms())
             await self.store.set_status("STOPPED")

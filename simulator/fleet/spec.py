@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class FleetSpec:
     block_minutes: int
     history_ms: int = 0
     start_ms: int | None = None  # None: the simulated clock follows the real one
+    keys: str | None = None  # digest of a key file; None: all keys follow from the seed
 
     def check(self, world: World) -> None:
         """UserError with everything that is wrong with the spec."""
@@ -59,7 +61,8 @@ class FleetSpec:
     @property
     def name(self) -> str:
         """Names the fleet's own database on the embedded server: readable, and different for a different spec."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        told = {key: value for key, value in asdict(self).items() if key != "keys" or value is not None}
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
         model = re.sub(r"[^a-z0-9]+", "_", self.model.rsplit("/", 1)[-1].removesuffix(".yaml").lower())
         return f"fleet_{self.count}_{model[:24]}_{self.load[:12]}_{digest}"
 
@@ -72,13 +75,19 @@ class FleetSpec:
         return [f"{key}: {there!r} there, {here!r} here" for key, there, here in pairs if there != here]
 
 
-def build_cohorts(spec: FleetSpec, around: Surroundings) -> Iterator[Cohort]:
-    """The fleet's meters by the thousand; a meter's nature depends on the seed and its number alone."""
+def build_cohorts(
+    spec: FleetSpec, around: Surroundings, titles: Mapping[str, bytes] = MappingProxyType({})
+) -> Iterator[Cohort]:
+    """The fleet's meters by the thousand; a meter's nature depends on the seed and its number alone.
+
+    `titles`: system titles by serial that are not the seed's.
+    """
     model = compile_model(spec.model)
     calendar = Calendar(model.spec.utc_offset_minutes, spec.block_minutes, model.zones)
     for first in range(0, spec.count, COHORT_METERS):
         numbers = range(first, min(first + COHORT_METERS, spec.count))
-        identities = [Identity(spec.seed, model.spec.flag, serial_of(spec.seed, number)) for number in numbers]
+        serials = [serial_of(spec.seed, number) for number in numbers]
+        identities = [Identity(spec.seed, model.spec.flag, serial, titles.get(serial, b"")) for serial in serials]
         population = build_population(
             around.world,
             np.array([key_of(identity.serial) for identity in identities], np.uint64),

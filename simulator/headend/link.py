@@ -1,71 +1,121 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Wrapper frames over one TCP connection, with a time-out (Green Book 7.3.3.2).
+"""Whole frames to and from a meter, with a time-out: the wrapper (Green Book 7.3.3.2) or HDLC, on any line of octets.
 
-A plain socket and not gurux-net's GXNet: that has no time-out for connecting, computes a waiting time modulo one
-second, and spins on one core once the meter has closed. It knows nothing of what the frames carry.
+It knows nothing of what the frames carry.
 """
 
 from __future__ import annotations
 
 import socket
+from typing import Protocol
 
-from simulator.headend.failures import BrokenAnswer, NoAnswer, NotReachable
+from simulator.headend.failures import BrokenAnswer, NotReachable
+from simulator.headend.lines import Line, SerialLine, TcpLine, broken, no_answer
+from simulator.headend.way import Transport, Way
 
 HEADER_OCTETS = 8  # version, source wPort, destination wPort, length: two octets each
+_FLAG = 0x7E
+_LONGEST_NOISE = 4096  # octets that belong to no frame, before a line is given up
 
 
-class Link:
-    """A TCP connection that sends and receives whole wrapper frames."""
-
-    def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
-        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._timeout_s = timeout_s
-        try:
-            self._socket = socket.create_connection((host, port), timeout=timeout_s)
-        except OSError as error:
-            raise NotReachable(self._why_not(error)) from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def send(self, frame: bytes) -> None:
-        try:
-            self._socket.sendall(frame)
-        except OSError as error:
-            raise NoAnswer(f"the connection to {self._where} broke: {error}") from error
+class Link(Protocol):
+    def send(self, frame: bytes) -> None: ...
 
     def receive(self) -> bytes:
-        """The next frame with its header."""
+        """The next frame, whole."""
+
+    def close(self) -> None: ...
+
+
+def open_link(host: str, port: int, way: Way, *, timeout_s: float) -> Link:
+    """Raises NotReachable; for a serial line `host` is its device."""
+    if way.transport is Transport.UDP:
+        return UdpLink(host, port, timeout_s=timeout_s)
+    if way.transport is Transport.SERIAL:
+        return HdlcLink(SerialLine(host, way, timeout_s=timeout_s))
+    line = TcpLine(host, port, timeout_s=timeout_s)
+    return HdlcLink(line) if way.hdlc else WrapperLink(line)
+
+
+class WrapperLink:
+    """Frames of the wrapper."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.send, self.close = line.send, line.close
+
+    def receive(self) -> bytes:
         header = self._exactly(HEADER_OCTETS)
         if header[:2] != b"\x00\x01":
-            raise BrokenAnswer(f"{self._where} does not speak the DLMS wrapper: it sent {header.hex(' ')}")
+            raise BrokenAnswer(f"{self._line.where} does not speak the DLMS wrapper: it sent {header.hex(' ')}")
         return header + self._exactly(int.from_bytes(header[6:8], "big"))
-
-    def close(self) -> None:
-        self._socket.close()
 
     def _exactly(self, count: int) -> bytes:
         parts = []
         while count:
-            part = self._some(count)
+            part = self._line.some(count)
             parts.append(part)
             count -= len(part)
         return b"".join(parts)
 
-    def _some(self, count: int) -> bytes:
-        try:
-            part = self._socket.recv(count)
-        except TimeoutError as error:
-            raise NoAnswer(f"{self._where} did not answer within {self._timeout_s:g} s") from error
-        except OSError as error:
-            raise NoAnswer(f"the connection to {self._where} broke: {error}") from error
-        if not part:
-            raise NoAnswer(f"{self._where} closed the connection instead of answering")
-        return part
 
-    def _why_not(self, error: OSError) -> str:
-        if isinstance(error, ConnectionRefusedError):
-            return f"nothing listens on {self._where}; is the fleet running, and on this address and port?"
-        if isinstance(error, TimeoutError):
-            return f"{self._where} did not accept a connection within {self._timeout_s:g} s"
-        if isinstance(error, socket.gaierror):
-            return f"{self._where}: the host name is not known"
-        return f"{self._where} cannot be reached: {error.strerror or error}"
+class HdlcLink:
+    """Frames of HDLC with their flags; gurux checks the rest of them."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.send, self.close = line.send, line.close
+        self._received = bytearray()
+
+    def receive(self) -> bytes:
+        while (frame := self._whole()) is None:
+            self._received += self._line.some(4096)
+            if len(self._received) > _LONGEST_NOISE and self._received.find(_FLAG) < 0:
+                raise BrokenAnswer(f"{self._line.where} does not speak HDLC")
+        return frame
+
+    def _whole(self) -> bytes | None:
+        """The first octets that look like a frame; what comes before them is noise, an echo of the sign-on perhaps."""
+        received, start = self._received, 0
+        while (start := received.find(_FLAG, start)) >= 0 and len(received) > start + 2:
+            end = start + 1 + ((received[start + 1] << 8 | received[start + 2]) & 0x07FF)
+            if received[start + 1] & 0xF0 == 0xA0:
+                if end >= len(received):
+                    return None
+                if received[end] == _FLAG:
+                    frame = bytes(received[start : end + 1])
+                    del received[: end + 1]
+                    return frame
+            start += 1
+        return None
+
+
+class UdpLink:
+    """Frames of the wrapper, each in a datagram."""
+
+    def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
+        self._where, self._timeout_s = f"{host}:{port}", timeout_s
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+            self._socket = socket.socket(family, kind, protocol)
+            self._socket.settimeout(timeout_s)
+            self._socket.connect(address)
+        except OSError as error:
+            raise NotReachable(f"{self._where} cannot be reached: {error.strerror or error}") from error
+
+    def send(self, frame: bytes) -> None:
+        try:
+            self._socket.send(frame)
+        except OSError as error:
+            raise broken(self._where, error) from error
+
+    def receive(self) -> bytes:
+        try:
+            return self._socket.recv(65_535)
+        except TimeoutError as error:
+            raise no_answer(self._where, self._timeout_s) from error
+        except OSError as error:
+            raise broken(self._where, error) from error
+
+    def close(self) -> None:
+        self._socket.close()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from simulator.errors import UserError
+from simulator.headend.way import Way
 from simulator.values import parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
@@ -28,6 +29,7 @@ class Preset:
     mechanism: int
 
 
+LLS = 1
 CLIENTS = {
     "public": Preset(16, 0),
     "mr": Preset(32, 1),
@@ -59,6 +61,7 @@ NAMES = {
     "non-rollover-events": "0.0.99.98.5.255",
     "control-events": "0.0.99.98.6.255",
 }
+_WRAPPER = Way()
 IDENTITY = tuple(NAMES[name] for name in ("serial", "device", "ldn", "manufacturer", "firmware"))
 
 
@@ -84,8 +87,13 @@ class Rows:
         return self != Rows()
 
 
-Credentials = Callable[[str, int, int], str | None]
-"""(host, port, client) -> the password of a meter that somebody else knows, or None."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a client needs to log in; HLS secrets and keys in hexadecimal."""
+
+    password: str = field(repr=False)
+    ek: str | None = field(default=None, repr=False)
+    ak: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,9 @@ class Call:
     wishes: tuple[Wish, ...]
     rows: Rows
     everything: bool
+    ek: str | None = field(default=None, repr=False)
+    ak: str | None = field(default=None, repr=False)
+    way: Way = _WRAPPER
 
     def checked(self, credentials: Credentials | None) -> Call:
         """With the password that the client needs, and free of contradictions."""
@@ -109,23 +120,39 @@ class Call:
             raise UserError("--from, --to, --entries and --columns belong to a profile; name it, for example block")
         if self.everything and self.wishes:
             raise UserError("--all reads everything; name objects or give --all, not both")
-        return replace(self, password=self._secret(credentials))
-
-    def _secret(self, credentials: Credentials | None) -> str | None:
         if not self.preset.mechanism:
-            return None
-        known = self.password or (credentials(self.host, self.port, self.preset.client) if credentials else None)
-        if not known:
+            return replace(self, password=None)
+        known = Known(self.password, self.ek, self.ak) if self.password else None
+        if known is None and credentials:
+            known = credentials(self)
+        if known is None:
             raise UserError(f"client {self.preset.client} needs a password: --password or METERFLEET_PASSWORD")
-        return known
+        for key in (known.ek, known.ak):
+            _check_hex(key)
+        if self.preset.mechanism != LLS:
+            _check_hex(known.password)
+        if bool(known.ek) != bool(known.ak):
+            raise UserError("a ciphered association needs both keys, --ek and --ak")
+        return replace(self, password=known.password, ek=known.ek, ak=known.ak)
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the registered one."""
+def _check_hex(text: str | None) -> None:
+    try:
+        bytes.fromhex(text or "")
+    except ValueError:
+        raise UserError("a key or HLS secret is written in hexadecimal, 32 digits") from None
+
+
+Credentials = Callable[[Call], Known | None]
+"""What somebody else knows of a meter, or None."""
+
+
+def parse_address(text: str, *, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+    """``127.0.0.1:4059``, ``meter.example:4059``, ``[::1]:4059``; without a port the usual one."""
     match = _ADDRESS.fullmatch(text.strip())
     if not match:
         raise UserError(f"{text!r} is not an address; write for example 127.0.0.1:{DEFAULT_PORT}")
-    port = int(match[3] or DEFAULT_PORT)
+    port = int(match[3] or default_port)
     if not 1 <= port <= 65535:
         raise UserError(f"{text!r}: a port is 1 to 65535")
     return match[1] or match[2], port

@@ -13,12 +13,14 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 from simulator.errors import UserError
+from simulator.headend.ciphering import Keys, counter_object
 from simulator.headend.failures import ActionRefused, BrokenAnswer, UnknownObject, WriteRefused
 from simulator.headend.gets import Gets, result_of
-from simulator.headend.link import Link
+from simulator.headend.link import open_link
 from simulator.headend.objects import (
     ASSOCIATION,
     CLOCK,
+    DATA,
     ENCODED,
     PROFILE,
     REGISTERS,
@@ -32,11 +34,14 @@ from simulator.headend.profiles import Column, ProfileTable, chosen, columns_of,
 from simulator.headend.scales import Scales
 from simulator.headend.session import Session
 from simulator.headend.values import PLAIN, ScalerUnit, Value, value_of
+from simulator.headend.way import Way
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 
+_WRAPPER = Way()
 CURRENT_ASSOCIATION = "0.0.40.0.0.255"
+PUBLIC = 16
 METER_CLOCK = "0.0.1.0.0.255"
 _EVER = (dt.datetime(2000, 1, 1), dt.datetime(2099, 12, 31, 23, 59, 59))  # the meter's own time, so without a zone
 
@@ -56,21 +61,23 @@ class MeterReader:
         password: bytes | None,
         server: int = 1,
         mechanism: int | None = None,
-        framing: str = "wrapper",
+        way: Way = _WRAPPER,
         timeout_s: float = 10.0,
         max_pdu: int = 65535,
         conformance: int | None = None,
+        keys: Keys | None = None,
         names: Mapping[str, str] | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
-        """`mechanism`: authentication mechanism id; without it 1 (LLS) if there is a password, else 0.
+        """`mechanism`: authentication mechanism id; without it 1 (LLS) if there is a password, else 0. With `keys` the
+        association is ciphered; its first invocation counter follows the one that the public client is shown.
 
-        `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code.
+        `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code;
+        `way`: without one the wrapper over TCP. For a serial line `host` is its device.
         """
-        if framing != "wrapper":
-            raise UserError(f"framing {framing!r} cannot be read; use wrapper")
         self._where = (host, port, timeout_s)
-        self._client = client
+        self._way = way.checked()
+        self._client, self._server, self._keys = client, server, keys
         self.names = names or {}
         self._session = Session(
             client=client,
@@ -79,7 +86,9 @@ class MeterReader:
             mechanism=(1 if password else 0) if mechanism is None else mechanism,
             max_pdu=max_pdu,
             conformance=conformance,
+            keys=keys,
             logger=logger,
+            way=self._way,
         )
         self._gets = Gets(self._session)
         self._scales = Scales(self._gets)
@@ -98,7 +107,16 @@ class MeterReader:
     def connect(self) -> None:
         """Connect and associate. Raises NotReachable, NoAnswer, AssociationRefused, ServiceRefused, BrokenAnswer."""
         host, port, timeout_s = self._where
-        self._session.open(Link(host, port, timeout_s=timeout_s))
+        counter = self._next_counter() if self._keys else None
+        self._session.open(open_link(host, port, self._way, timeout_s=timeout_s), counter=counter)
+
+    def _next_counter(self) -> int:
+        host, port, timeout_s = self._where
+        with MeterReader(
+            host, port, client=PUBLIC, password=None, server=self._server, timeout_s=timeout_s, way=self._way
+        ) as public:
+            reading = public._gets.one(Target(DATA, counter_object(self._client)), 2)
+        return int(value_of(*reading, PLAIN).value) + 1
 
     def close(self) -> None:
         self._session.close()

@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 
 from simulator.errors import UserError
+from simulator.headend.ciphering import Keys
 from simulator.headend.failures import ReadRefused
 from simulator.headend.objects import CLOCK, DATA, PROFILE, REGISTERS, ObjectEntry
-from simulator.headend.options import IDENTITY, Call, Rows, Wish
+from simulator.headend.options import IDENTITY, LLS, Call, Rows, Wish
 from simulator.headend.profiles import ProfileTable
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import (
@@ -72,16 +73,20 @@ def run(call: Call, names: Mapping[str, str], *, as_json: bool) -> None:
 
 
 def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:
+    password = call.password or ""
+    keys = Keys(bytes.fromhex(call.ek), bytes.fromhex(call.ak)) if call.ek and call.ak else None
     return MeterReader(
         call.host,
         call.port,
         client=call.preset.client,
-        password=call.password.encode() if call.password else None,
+        password=(password.encode() if call.preset.mechanism == LLS else bytes.fromhex(password)) or None,
         server=call.server,
         mechanism=call.preset.mechanism,
         timeout_s=call.timeout_s,
         max_pdu=call.max_pdu,
+        keys=keys,
         names=names,
+        way=call.way,
     )
 
 

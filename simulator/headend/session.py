@@ -15,8 +15,10 @@ from gurux_dlms import GXReplyData
 from gurux_dlms.enums import Authentication, Command, InterfaceType
 from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
+from gurux_dlms.GXDLMSGateway import GXDLMSGateway
 from gurux_dlms.secure import GXDLMSSecureClient
 
+from simulator.headend.ciphering import Keys, prepare
 from simulator.headend.failures import (
     INITIATE_ERRORS,
     PROVIDER_DIAGNOSTICS,
@@ -27,12 +29,18 @@ from simulator.headend.failures import (
     ServiceRefused,
 )
 from simulator.headend.link import Link
+from simulator.headend.way import Way
 from simulator.wire.codes import Conformance
 
 _RESULT = b"\xa2\x03\x02\x01"  # AARE: [2] result, INTEGER, one octet
 _USER_DIAGNOSTIC = b"\xa3\x05\xa1\x03\x02\x01"  # [3] result-source-diagnostic, acse-service-user
 _PROVIDER_DIAGNOSTIC = b"\xa3\x05\xa2\x03\x02\x01"  # the same, acse-service-provider
 _INITIATE_ERROR = b"\x0e\x01\x06"  # confirmedServiceError, initiateError, initiate
+_WRAPPER = Way()
+_REJECTED_FRAME = {
+    0x1F: "the meter is in disconnected mode (HDLC DM); it lost the connection, or another client took it",
+    0x97: "the meter rejected an HDLC frame (FRMR)",
+}
 _HLS_FIRST_STEP = 14  # authentication-required with result accepted: the meter now expects pass 3
 
 
@@ -48,17 +56,28 @@ class Session:
         mechanism: int,
         max_pdu: int,
         conformance: Conformance | int | None,
+        keys: Keys | None = None,
         logger: logging.Logger | None,
+        way: Way = _WRAPPER,
     ) -> None:
-        self.protocol: Any = GXDLMSSecureClient(
-            True, client, server, Authentication(mechanism), password, InterfaceType.WRAPPER
-        )
+        address, octets = way.server_address(server) if way.hdlc else (server, 0)
+        interface = InterfaceType.HDLC if way.hdlc else InterfaceType.WRAPPER
+        self.protocol: Any = GXDLMSSecureClient(True, client, address, Authentication(mechanism), password, interface)
+        self.protocol.serverAddressSize = octets
+        self._hdlc = way.hdlc
+        if way.hdlc:
+            self.protocol.hdlcSettings.maxInfoTX = self.protocol.hdlcSettings.maxInfoRX = way.information
+        if way.gateway is not None:
+            self.protocol.gateway = GXDLMSGateway()
+            self.protocol.gateway.physicalDeviceAddress = way.gateway.encode("ascii")
+        prepare(self.protocol, keys)
         self.protocol.maxReceivePDUSize = max_pdu
         if conformance is not None:
             self.protocol.proposedConformance = _mirrored(conformance)
         self._client = client
         self._logger = logger
         self._link: Link | None = None
+        self._connected = False  # HDLC: in normal response mode
         self._settled = False  # associated, and no request waits for its answer
 
     @property
@@ -66,10 +85,14 @@ class Session:
         """The negotiated conformance block, bits as in `wire.codes.Conformance`."""
         return _mirrored(self.protocol.negotiatedConformance)
 
-    def open(self, link: Link) -> None:
-        """Associate over a connection, which is closed if that fails."""
+    def open(self, link: Link, *, counter: int | None = None) -> None:
+        """Associate over a connection, which is closed if that fails; `counter`: the first to cipher with."""
         self._link = link
+        if counter is not None:
+            self.protocol.ciphering.invocationCounter = counter
         try:
+            if self._hdlc:
+                self._connect(link)
             self._associate(link)
         except BaseException:
             self.close()
@@ -86,16 +109,32 @@ class Session:
             for frame in (self.protocol.releaseRequest() or ()) if self._settled else ():
                 link.send(bytes(frame))
                 link.receive()
+            if self._hdlc and self._connected:
+                link.send(bytes(self.protocol.disconnectRequest(True)))
+                link.receive()
         except HeadEndError:
             pass
         finally:
             link.close()
 
+    def _connect(self, link: Link) -> None:
+        """SNRM and UA: sizes of frames are agreed (IEC 62056-46 6.4.4.4.3.2)."""
+        link.send(bytes(self.protocol.snrmRequest()))
+        reply = self._receive(GXReplyData())
+        if reply.command != Command.UA:
+            raise BrokenAnswer(f"the meter answered the SNRM by an HDLC frame of control field {reply.command:#04x}")
+        self._parse(self.protocol.parseUAResponse, reply.data)
+        self._connected = True
+
     def _associate(self, link: Link) -> None:
         if self._logger:
             self._logger.debug("AARQ of client %d", self._client)
-        link.send(bytes(self.protocol.aarqRequest()[0]))
-        reply = self._receive(GXReplyData())
+        reply = GXReplyData()
+        for frame in self.protocol.aarqRequest():
+            reply = GXReplyData()
+            link.send(bytes(frame))
+            while self._receive(reply).isMoreData():
+                link.send(bytes(self.protocol.receiverReady(reply)))
         if reply.command != Command.AARE:
             raise BrokenAnswer(f"the meter answered the AARQ by an APDU of tag {reply.command}")
         diagnostic = _accepted(bytes(reply.data.array()))
@@ -138,6 +177,8 @@ class Session:
             if self._logger:
                 self._logger.debug("< %s", frame.hex())
             if self._parse(self.protocol.getData, frame, reply, GXReplyData()):
+                if self._hdlc and reply.frameId in _REJECTED_FRAME:
+                    raise BrokenAnswer(_REJECTED_FRAME[reply.frameId])
                 return reply
 
     def _parse(self, parse: Any, *arguments: Any) -> Any:

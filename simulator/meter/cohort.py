@@ -23,6 +23,7 @@ from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.identity import Identity
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
+from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowChange
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
@@ -81,6 +82,8 @@ class Cohort:
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
+        self.vault = Vault(around.store, [one.id for one in identities])
+        self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
         self.status_word = _status_word(model)
         self._columns: Columns | None = None

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from uuid import UUID
 
-from simulator.cosem.model import Attribute, Model, Profile, Setting
+from simulator.cosem.model import Model, Profile, Setting
 from simulator.errors import StoreUnavailable
+from simulator.meter import locksmith
 from simulator.meter.behaviour import story
 from simulator.meter.behaviour.registry import act_hook, write_hook
 from simulator.meter.buffers import Choice, buffer_query, built_buffer, encode_buffer
 from simulator.meter.change import plain, result_of
 from simulator.meter.cohort import Cohort
+from simulator.meter.guard import SECURITY_SETUP, Guard
+from simulator.meter.identity import secret_of
 from simulator.meter.readers import compile_readers
 from simulator.meter.rows import snapshot_row
 from simulator.ports import (
@@ -28,12 +31,12 @@ from simulator.ports import (
     SetItem,
 )
 from simulator.store.rows import AttributeValue
-from simulator.values import format_obis
+from simulator.values import format_obis, parse_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 
-_LLS = 1
+_ASSOCIATION, _SECURITY = locksmith.ASSOCIATION_LN.to_bytes(2, "big"), SECURITY_SETUP.to_bytes(2, "big")
 
 
 class Device:
@@ -53,13 +56,32 @@ class Device:
         spec = self.cohort.model.spec.clients.get(client)
         if spec is None:
             return None
-        identity = self.cohort.identities[self.row]
-        secret = b""
-        if spec.mechanism:
-            secret = identity.password(client).encode() if spec.mechanism == _LLS else identity.key(f"hls{client}")
+        vault = self.cohort.vault
         return AssociationRules(
-            client, spec.mechanism, frozenset(spec.contexts), spec.conformance_block, spec.max_pdu, secret
+            client,
+            spec.mechanism,
+            frozenset(spec.contexts),
+            spec.conformance_block,
+            spec.max_pdu,
+            secret=secret_of(self.cohort.identities[self.row], vault.given(self.row), client, spec.mechanism),
+            association=parse_obis(spec.association),
+            challenge_octets=spec.challenge_octets,
+            pre_established=spec.pre_established,
+            locked=vault.is_locked(self.row, client, self.cohort.around.now_ms()),
         )
+
+    def protection(self, client: int) -> Guard:
+        return Guard(self.cohort, self.row, client)
+
+    def login(self, client: int, *, granted: bool) -> None:
+        locksmith.login(self, client, granted=granted)
+
+    async def reserve(self, client: int) -> bool:
+        try:
+            await self.cohort.vault.reserve(self.row, client)
+        except StoreUnavailable:
+            return False
+        return True
 
     def get(self, client: int, item: GetItem) -> GetAnswer | Awaitable[GetAnswer]:
         entry = self._readers[client].get(item.attribute)
@@ -77,9 +99,17 @@ class Device:
             return DataAccessResult.TYPE_UNMATCHED
         if write_hook(item.attribute) is not None:
             return self._behave_set(item.attribute, item.value)
+        if attribute.key[:2] == _ASSOCIATION and attribute.key[8] == locksmith.SECRET:
+            return self._change_secret(client, attribute.key, item.value)
         if not isinstance(attribute.source, Setting):
             return DataAccessResult.OTHER_REASON  # what the meter measures takes no value from outside
-        return self._write(attribute, item.value)
+        return self.write(attribute.key, item.value)
+
+    async def _change_secret(self, client: int, key: bytes, value: Data) -> DataAccessResult:
+        owner = locksmith.owner_of(self, client, key)
+        if owner is None:
+            return DataAccessResult.OBJECT_UNDEFINED
+        return await locksmith.change_secret(self, owner, value.value)
 
     async def _behave_set(self, key: bytes, value: Data) -> DataAccessResult:
         try:
@@ -87,10 +117,9 @@ class Device:
         except StoreUnavailable:
             return DataAccessResult.TEMPORARY_FAILURE
 
-    async def _write(self, attribute: Attribute, value: Data) -> DataAccessResult:
+    async def write(self, key: bytes, value: Data) -> DataAccessResult:
         """Written through: the store has it before the client hears of it."""
         encoded = axdr.encode(value)
-        key = attribute.key
         stored = AttributeValue(
             meter_id=self.id,
             class_id=int.from_bytes(key[:2], "big"),
@@ -112,6 +141,8 @@ class Device:
             return ActAnswer(ActionResult(int(refusal(self.cohort.model, client, item.method))))
         if item.parameter is None or not declared.matches(item.parameter):
             return ActAnswer(ActionResult.TYPE_UNMATCHED)
+        if item.method[:2] in (_ASSOCIATION, _SECURITY):
+            return locksmith.act(self, client, item.method, item.parameter)
         if act_hook(item.method) is None:
             return ActAnswer(ActionResult.OTHER_REASON)
         return self._behave_act(item.method, item.parameter)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from typing import NamedTuple
 
 _NUMBER_DIGITS = 7
+_LLS = 1
 MAX_METERS = 10**_NUMBER_DIGITS - 1
 
 
@@ -25,12 +27,18 @@ def serial_of(seed: int, index: int) -> str:
     return f"{prefix:03d}{index + 1:0{_NUMBER_DIGITS}d}"
 
 
+def index_of(serial: str) -> int:
+    """The meter's number in its fleet, from 0; -1 or less if it is no serial number."""
+    return int(serial[-_NUMBER_DIGITS:]) - 1 if serial.isdecimal() else -1
+
+
 class Identity(NamedTuple):
     """What a meter says of itself."""
 
     seed: int
     flag: str  # three letters of the manufacturer
     serial: str
+    title: bytes = b""  # a system title from a key file
 
     @property
     def id(self) -> uuid.UUID:
@@ -48,7 +56,7 @@ class Identity(NamedTuple):
     @property
     def system_title(self) -> bytes:
         """8 octets (Green Book 4.3.4): the flag, then 5 octets of the serial number."""
-        return self.flag.encode() + int(self.serial).to_bytes(5, "big")
+        return self.title or self.flag.encode() + int(self.serial).to_bytes(5, "big")
 
     @property
     def imei(self) -> str:
@@ -63,5 +71,22 @@ class Identity(NamedTuple):
         return _derive(self.seed, self.serial, f"lls{client}", 8).hex()
 
     def key(self, name: str) -> bytes:
-        """A 16-octet key or HLS secret: `hls48`, `ek`, `ak`, `master` ..."""
+        """A 16-octet key or HLS secret: `hls48`, `ek`, `bk`, `ak`, `master`."""
         return _derive(self.seed, self.serial, name, 16)
+
+
+Given = Mapping[tuple[int, str], bytes]
+"""Keys and secrets of a meter that do not follow from the seed, by client (0: all) and name."""
+
+
+def key_of(identity: Identity, given: Given, client: int, name: str) -> bytes:
+    """A client's `ek`, `bk`, `ak` or `master`."""
+    return given.get((client, name)) or given.get((0, name)) or identity.key(name)
+
+
+def secret_of(identity: Identity, given: Given, client: int, mechanism: int) -> bytes:
+    """A client's LLS password or HLS secret; empty if it has none."""
+    if mechanism == 0:
+        return b""
+    derived = identity.password(client).encode() if mechanism == _LLS else identity.key(f"hls{client}")
+    return given.get((client, "secret"), derived)

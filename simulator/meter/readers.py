@@ -17,6 +17,7 @@ from simulator.cosem.model import (
     Buffer,
     EntriesInUse,
     Identity,
+    InvocationCounter,
     Measured,
     Model,
     PerClient,
@@ -26,8 +27,9 @@ from simulator.cosem.model import (
 from simulator.cosem.stamps import stamp
 from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
+from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
 from simulator.ports import GetAnswer
-from simulator.values import format_obis
+from simulator.values import format_obis, parse_obis
 from simulator.wire.axdr import Data, encode, encode_string
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.wire.selection import Selection
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
 _LIVING_CLASSES = frozenset({11, 17, 18, 20, 22, 42, 48, 70, 71})
+_SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
 
 
@@ -47,7 +50,7 @@ def compile_readers(model: Model) -> dict[int, dict[bytes, Reader]]:
     writable = {key for view in model.views.values() for key in view.writable}
     return {
         client: {
-            key: _reader(attribute, client, key in writable or _is_living(key))
+            key: _reader(model, attribute, client, key in writable or _is_living(key))
             for key, attribute in view.readable.items()
         }
         for client, view in model.views.items()
@@ -59,10 +62,14 @@ def _is_living(key: bytes) -> bool:
     return int.from_bytes(key[:2], "big") in _LIVING_CLASSES or key == FIRMWARE_VERSION
 
 
-def _reader(attribute: Attribute, client: int, writable: bool) -> Reader:
+def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> Reader:
     source = attribute.source
     if isinstance(source, Setting):
+        if (own := _own_setup(model, attribute.key, client)) is not None:
+            return _setting(own, source.default)
         return _setting(attribute.key, source.default) if writable else source.default
+    if isinstance(source, InvocationCounter):
+        return _counter(source)
     if isinstance(source, PerClient):
         return source.encoded[client]
     if isinstance(source, Measured):
@@ -72,6 +79,21 @@ def _reader(attribute: Attribute, client: int, writable: bool) -> Reader:
     if isinstance(source, Buffer):
         return source.profile.constant or _buffer(source.profile, client)
     return _entries(source)
+
+
+def _own_setup(model: Model, key: bytes, client: int) -> bytes | None:
+    """What a Security setup shows of policy and client title changes without a SET; the current one is the asker's."""
+    if key[:2] != _SECURITY_SETUP or key[8] not in (POLICY, CLIENT_TITLE):
+        return None
+    return setup_key(model, client, key[8]) if key[2:8] == _CURRENT_SETUP else key
+
+
+def _counter(source: InvocationCounter) -> Function:
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        last = max(device.cohort.vault.peek(device.row, source.client) - 1, 0)
+        return encode(Data(source.tag, last)) if selection is None else _MISMATCH
+
+    return read
 
 
 def _setting(key: bytes, default: bytes) -> Function:

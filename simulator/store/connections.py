@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 
-from simulator.errors import MeterfleetError, StoreError, StoreUnavailable
+from simulator.errors import MeterfleetError, StoreError, StoreUnavailable, UserError
 from simulator.store.queries import query
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -46,7 +46,11 @@ def store_errors() -> Iterator[None]:
 
 class Connections:
     def __init__(self, dsn: str, *, revive: Callable[[], None] | None = None) -> None:
-        self._conninfo = make_conninfo(dsn, **{k: v for k, v in _LIMITS.items() if k not in conninfo_to_dict(dsn)})
+        try:
+            self._conninfo = make_conninfo(dsn, **{k: v for k, v in _LIMITS.items() if k not in conninfo_to_dict(dsn)})
+        except psycopg.ProgrammingError as error:
+            hint = "write for example postgresql://me@server/meters"
+            raise UserError(f"{dsn!r} names no database: {_first_line(error)}; {hint}") from None
         self._revive = revive
         self._reviving: asyncio.Future[None] | None = None
         self._slots = asyncio.Semaphore(_SIZE)

@@ -28,12 +28,14 @@ from simulator.store.queries import query, template
 from simulator.store.rows import (
     AttributeValue,
     Checkpoint,
+    CounterRow,
     FleetRow,
     Forget,
     MeterRow,
     ObisRow,
     ProfileQuery,
     RowChange,
+    SecurityKey,
 )
 from simulator.store.writer import Writer
 
@@ -230,6 +232,34 @@ class Store:
     async def attributes(self) -> list[AttributeValue]:
         return [AttributeValue(*row) for row in await self._read("attributes")]
 
+    async def put_keys(
+        self, rows: Sequence[SecurityKey], *, fresh: Sequence[CounterRow] = (), batches: Sequence[Rows] = ()
+    ) -> None:
+        """All or none, durable; `fresh` counters begin anew with the new keys, `batches` tell of the change."""
+        async with self._transaction() as connection:
+            await connection.execute(
+                query("put_keys"),
+                {
+                    "meter_ids": [row.meter_id for row in rows],
+                    "clients": [row.client for row in rows],
+                    "names": [row.name for row in rows],
+                    "keys": [row.key for row in rows],
+                },
+            )
+            await connection.execute(query("put_counters"), _counter_arrays(fresh))
+            for batch in batches:
+                await self._copy(connection, batch)
+
+    async def keys(self) -> list[SecurityKey]:
+        return [SecurityKey(*row) for row in await self._read("keys")]
+
+    async def put_counters(self, rows: Sequence[CounterRow]) -> None:
+        """Durable when it returns: what is below them will never be used again."""
+        await self._change("put_counters", **_counter_arrays(rows))
+
+    async def counters(self) -> list[CounterRow]:
+        return [CounterRow(*row) for row in await self._read("counters")]
+
     async def profile_rows(self, wanted: ProfileQuery) -> NDArray[np.int64]:
         """int64 of shape [rows, 1 + columns], ascending by time, which is the first column; NULL is MISSING."""
         statement = profiles.rows_statement(wanted, await self._column_types(wanted.table))
@@ -305,3 +335,12 @@ class Store:
     async def _read(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         async with self._connections.connection() as connection:
             return await (await connection.execute(query(name), parameters or None)).fetchall()
+
+
+def _counter_arrays(rows: Sequence[CounterRow]) -> dict[str, list[Any]]:
+    return {
+        "meter_ids": [row.meter_id for row in rows],
+        "clients": [row.client for row in rows],
+        "keys": [row.key for row in rows],
+        "lowest": [row.lowest for row in rows],
+    }

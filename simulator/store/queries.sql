@@ -84,6 +84,22 @@ DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = n
 SELECT meter_id, class_id, logical_name, attribute_index, encoded, value FROM sim.attribute_values
 ORDER BY meter_id, class_id, logical_name, attribute_index
 
+-- name: put_keys
+INSERT INTO sim.security_keys (meter_id, client, name, key)
+SELECT * FROM unnest(%(meter_ids)s::uuid[], %(clients)s::int[], %(names)s::text[], %(keys)s::bytea[])
+ON CONFLICT (meter_id, client, name) DO UPDATE SET key = excluded.key, updated_at = now()
+
+-- name: keys
+SELECT meter_id, client, name, key FROM sim.security_keys
+
+-- name: put_counters
+INSERT INTO sim.invocation_counters (meter_id, client, key, lowest)
+SELECT * FROM unnest(%(meter_ids)s::uuid[], %(clients)s::int[], %(keys)s::text[], %(lowest)s::bigint[])
+ON CONFLICT (meter_id, client, key) DO UPDATE SET lowest = excluded.lowest, updated_at = now()
+
+-- name: counters
+SELECT meter_id, client, key, lowest FROM sim.invocation_counters
+
 -- name: put_checkpoint
 -- The cohort's columns include what was kept of its single meters.
 WITH taken_in AS (DELETE FROM sim.row_checkpoints WHERE cohort = %(cohort)s)

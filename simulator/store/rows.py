@@ -67,6 +67,26 @@ class AttributeValue:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityKey:
+    """A key (ek, bk, ak, master) or a secret of a client's security setup; client 0: of all."""
+
+    meter_id: UUID
+    client: int
+    name: str
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRow:
+    """The lowest invocation counter of a client, or with client 0 of the meter, that is good after a restart."""
+
+    meter_id: UUID
+    client: int
+    key: str  # unicast or broadcast
+    lowest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A cohort's columns at `settled_ms`, as the owner of the columns has packed them."""
 

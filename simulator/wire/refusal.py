@@ -10,7 +10,7 @@ from simulator.wire.fields import filled
 
 SERVICE_NOT_ALLOWED, SERVICE_UNKNOWN = 1, 2  # state-error
 OPERATION_NOT_POSSIBLE, SERVICE_NOT_SUPPORTED, OTHER_REASON, PDU_TOO_LONG = 1, 2, 3, 4  # service-error
-INVOCATION_COUNTER_ERROR = 6
+DECIPHERING_ERROR, INVOCATION_COUNTER_ERROR = 5, 6
 
 
 class Refusal(NamedTuple):

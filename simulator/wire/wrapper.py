@@ -44,7 +44,8 @@ class Splitter:
         """Octets held and not handed out yet."""
         return len(self._buffer) + (HEADER_OCTETS + len(self._whole[2]) if self._whole is not None else 0)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, now_ms: int = 0) -> None:
+        """Takes the instant as every framing does, and has no use for it."""
         if self.broken:
             return
         # The usual case, one whole frame in one segment, goes past the buffer: one copy of the APDU and none else.

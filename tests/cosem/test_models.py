@@ -151,3 +151,23 @@ def test_a_date_time_setting_is_an_octet_string_of_twelve() -> None:
     source = value_of(D1, "0.0.94.96.22.255")
     assert isinstance(source, Setting)
     assert decode_whole(source.default).tag == Tag.OCTET_STRING
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("register_types:\n  mine: {30: [float32, 3]}\n", 3, "unit 255, for all other units, is missing"),
+        ("register_types:\n  mine: {255: [visible-string, 0]}\n", 3, "not the type of a number"),
+        ("clients:\n  32: {association: 0.0.40.0.9.255}\n", 3, "not among the model's objects"),
+        ("clients:\n  32: {security_setup: here}\n", 3, "not a logical name"),
+        ("class_defaults:\n  8: {clock_bass: 1}\n", 3, "did you mean clock_base"),
+        ("profiles:\n  1.0.99.1.0.255: {table: blocks}\n", 3, "keeps no profile"),
+        ("profiles:\n  1.0.99.1.0.255: {time: at}\n", 3, "the time of block_load_profile is capture_time"),
+        ("profiles:\n  1.0.99.1.0.255: {capture: []}\n", 3, "at least one"),
+        ("utc_offset_minutes: 337\n", 2, "a multiple of 15"),
+    ],
+)
+def test_what_a_model_cannot_mean_is_told(tmp_path: Path, text: str, line: int, words: str) -> None:
+    with pytest.raises(UserError) as error:
+        compile_model(write(tmp_path, f"extends: {D1}\n{text}"))
+    assert [(m.line, words in m.message) for m in error.value.mistakes] == [(line, True)]

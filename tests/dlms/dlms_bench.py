@@ -9,6 +9,7 @@ from typing import cast
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.dlms.session import Session
 from simulator.ports import (
+    Access,
     Act,
     ActAnswer,
     ActItem,
@@ -18,16 +19,21 @@ from simulator.ports import (
     GetAnswer,
     GetItem,
     Request,
+    Reserve,
     Set,
     SetItem,
 )
 from simulator.wire import acse, initiate, wrapper
 from simulator.wire.axdr import Data, encode, sequence_of
+from simulator.wire.ciphering import Key
 from simulator.wire.codes import ActionResult, Conformance, DataAccessResult, Tag
 
 PUBLIC, READER, SETTER, HIGH, NOBODY = 16, 32, 48, 64, 99
 METER, OTHER_METER, EMPTY_HOUSE = 1, 2, 77
 PASSWORD = b"12345678"
+METER_TITLE, CLIENT_TITLE = b"MFL\0\0\0\0\1", b"CLI12345"
+EK, BK = bytes(range(16)), bytes(range(0x10, 0x20))  # the lab keys of the Green Book's examples
+AK = bytes(range(0xD0, 0xE0))
 
 ENERGY = bytes.fromhex("0003 0100010800ff 02")
 NAME = bytes.fromhex("0001 00002a0000ff 02")
@@ -57,6 +63,42 @@ def rules(client: int, mechanism: int, *, conformance: int = EVERYTHING, max_pdu
     return AssociationRules(client, mechanism, frozenset({1}), conformance, max_pdu, PASSWORD if mechanism else b"")
 
 
+class Guard:
+    """A security context in memory; its counters are never safe until somebody reserves them."""
+
+    client_title: bytes | None = None
+
+    def __init__(self) -> None:
+        self.title = METER_TITLE
+        self.policy = 0
+        self.ek, self.bk, self.ak = EK, BK, AK
+        self.next = {False: 0, True: 0}
+        self.sent = 0
+        self.safe = False
+
+    def key(self, *, broadcast: bool = False) -> Key:
+        return Key(self.bk if broadcast else self.ek, self.ak)
+
+    def dedicated(self, key: bytes) -> Key:
+        return Key(key, self.ak)
+
+    def lowest(self, *, broadcast: bool = False) -> int:
+        return self.next[broadcast]
+
+    def accept(self, counter: int, *, broadcast: bool = False) -> None:
+        self.next[broadcast] = counter + 1
+
+    def next_counter(self) -> int:
+        self.sent += 1
+        return self.sent - 1
+
+    def is_reserved(self) -> bool:
+        return self.safe
+
+    def heard(self, client_title: bytes) -> None:
+        self.client_title = client_title
+
+
 class Meter:
     """A logical device in memory. Attributes hold encoded Data; what is absent is undefined."""
 
@@ -75,9 +117,24 @@ class Meter:
         self.asked: list[GetItem] = []
         self.written: list[SetItem] = []
         self.invoked: list[ActItem] = []
+        self.guards: dict[int, Guard] = {}
+        self.logins: list[tuple[int, bool]] = []
+        self.reserved = 0
+        self.can_reserve = True
 
     def rules(self, client: int) -> AssociationRules | None:
         return self.clients.get(client)
+
+    def protection(self, client: int) -> Guard:
+        return self.guards.setdefault(client, Guard())
+
+    def login(self, client: int, *, granted: bool) -> None:
+        self.logins.append((client, granted))
+
+    def reserve(self, client: int) -> bool:
+        self.reserved += 1
+        self.guards[client].safe = True
+        return self.can_reserve
 
     def get(self, client: int, item: GetItem) -> GetAnswer:
         self.asked.append(item)
@@ -108,8 +165,18 @@ def answer(meter: Meter, request: Request) -> list[Answer]:
         return [meter.get(request.client, item) for item in request.items]
     if isinstance(request, Set):
         return [meter.set(request.client, item) for item in request.items]
+    if isinstance(request, Access):
+        return [_access(meter, request.client, item) for item in request.items]
+    if isinstance(request, Reserve):
+        return [meter.reserve(request.client)]
     assert isinstance(request, Act)
     return [meter.act(request.client, item) for item in request.items]
+
+
+def _access(meter: Meter, client: int, item: GetItem | SetItem | ActItem) -> Answer:
+    if isinstance(item, GetItem):
+        return meter.get(client, item)
+    return meter.set(client, item) if isinstance(item, SetItem) else meter.act(client, item)
 
 
 def octets(apdu: str | bytes) -> bytes:

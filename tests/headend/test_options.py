@@ -10,6 +10,7 @@ import pytest
 from simulator.errors import UserError
 from simulator.headend.options import (
     Call,
+    Known,
     Preset,
     Rows,
     Wish,
@@ -125,9 +126,9 @@ def call(preset: Preset, password: str | None = None, rows: Rows | None = None) 
 def test_a_password_is_taken_from_the_user_then_from_who_knows() -> None:
     asked = []
 
-    def credentials(host: str, port: int, client: int) -> str | None:
-        asked.append((host, port, client))
-        return "known"
+    def credentials(call: Call) -> Known | None:
+        asked.append((call.host, call.port, call.preset.client))
+        return Known("known")
 
     assert call(Preset(32, 1), "given").checked(credentials).password == "given"
     assert asked == []

@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from simulator.headend.commands import register
+from simulator.headend.options import Known
 from simulator.values import parse_obis
 from simulator.wire.axdr import sequence_of
 
@@ -46,7 +47,7 @@ def run(meter: Any) -> Run:
     app = typer.Typer()
     register(
         app,
-        credentials=lambda host, port, client: "known" if client == 32 else None,
+        credentials=lambda call: Known("known") if call.preset.client == 32 else None,
         names=lambda: {SERIAL: "Meter serial number"},
     )
 

@@ -42,6 +42,7 @@ from simulator.headend.failures import (
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import read_everything
 from simulator.headend.values import Value
+from simulator.headend.way import Transport, Way
 from simulator.values import parse_obis
 from simulator.wire.axdr import Data, encode
 from simulator.wire.codes import ActionResult, Conformance, DataAccessResult, Tag
@@ -147,9 +148,28 @@ def test_a_silent_peer() -> None:
             reader.connect()
 
 
-def test_framings_that_it_does_not_speak() -> None:
-    with pytest.raises(UserError, match="hdlc"):
-        MeterReader("127.0.0.1", 4059, client=16, password=None, framing="hdlc")
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        (Way(Transport.UDP, hdlc=True), "--udp or --hdlc"),
+        (Way(hdlc=True, gateway="1"), "--gateway or --hdlc"),
+        (Way(physical=17), "are of HDLC"),
+        (Way(hdlc=True, mode_e=True), "--mode-e begins a serial line"),
+        (Way(hdlc=True, physical=17, address_octets=1), "no physical part"),
+    ],
+)
+def test_ways_that_contradict_themselves(way: Way, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        MeterReader("127.0.0.1", 4059, client=16, password=None, way=way)
+
+
+def test_hdlc_addresses_as_gurux_writes_them() -> None:
+    assert Way(hdlc=True).server_address(1) == (1, 1)
+    assert Way(hdlc=True, physical=17).server_address(1) == (1 << 7 | 17, 2)
+    assert Way(hdlc=True, physical=256).server_address(1) == (1 << 14 | 256, 4)
+    assert Way(hdlc=True, physical=17, address_octets=4).server_address(1) == (1 << 14 | 17, 4)
+    with pytest.raises(UserError, match="two octets"):
+        Way(hdlc=True, physical=256, address_octets=2).server_address(1)
 
 
 # -------------------------------------------------------------------------------------------------------- attributes

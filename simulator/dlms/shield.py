@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""What an association's ciphering lets through: envelopes opened, counters and policy checked, answers covered.
+
+It refuses by the standard's codes and then changes nothing (Green Book 9.2.7, 9.4.2.3). It reads no service.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simulator.ports import Protection
+from simulator.wire import refusal
+from simulator.wire.ciphering import (
+    AUTHENTICATED,
+    BROADCAST,
+    COMPRESSED,
+    DED_OF,
+    DEDICATED_TAGS,
+    GENERAL_DED,
+    GENERAL_GLO,
+    GLO_INITIATE_REQUEST,
+    GLO_INITIATE_RESPONSE,
+    GLO_OF,
+    MAX_COUNTER,
+    PLAIN_OF,
+    PROTECTED,
+    SUITE_MASK,
+    Envelope,
+    Key,
+    decode,
+    encode,
+    required,
+)
+from simulator.wire.refusal import Refusal
+
+UNDECIPHERABLE = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.DECIPHERING_ERROR)
+UNDER_PROTECTED = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.OPERATION_NOT_POSSIBLE)
+_SUITE = 0
+_PLAIN_REQUESTS = frozenset({0x01, 0xC0, 0xC1, 0xC3, 0xD9})
+_ANSWER_TAGS = {GLO_INITIATE_REQUEST: GLO_INITIATE_RESPONSE}
+
+
+class Form(NamedTuple):
+    """How a request was protected. Its answer goes under the same key, even if the request has changed the key."""
+
+    tag: int  # of the envelope
+    control: int
+    key: Key
+
+
+class Revealed(NamedTuple):
+    apdu: bytes
+    form: Form
+
+
+class Shield:
+    """A dedicated key, which the client gives in its InitiateRequest, is good for this association only."""
+
+    __slots__ = ("_dedicated", "_dedicated_lowest", "_title", "lowest_before", "protection", "strict")
+
+    def __init__(self, protection: Protection, client_title: bytes | None, *, strict: bool = False) -> None:
+        self.protection = protection
+        self.strict = strict  # the association was opened by a ciphered APDU: nothing plain any more
+        self.lowest_before = protection.lowest()  # before the APDU in hand, for the counter of a GMAC proof in it
+        self._title = client_title
+        self._dedicated: Key | None = None
+        self._dedicated_lowest = 0
+
+    def use_dedicated(self, key: bytes) -> None:
+        self._dedicated = self.protection.dedicated(key)
+
+    def admits_plain(self) -> bool:
+        return not self.strict and not required(self.protection.policy)
+
+    def reveal(self, apdu: bytes) -> Revealed | Refusal:
+        """What is in an envelope, its counter taken; or the refusal, and nothing has changed. Raises PeerError."""
+        envelope = decode(apdu)
+        control = envelope.control
+        needed = required(self.protection.policy)
+        if control & needed != needed:
+            return UNDER_PROTECTED
+        key, title = self._key(envelope), self._title_of(envelope)
+        if key is None or title is None or control & (SUITE_MASK | COMPRESSED) != _SUITE or not control & PROTECTED:
+            return UNDECIPHERABLE
+        lowest = self._lowest(envelope)
+        if envelope.counter < lowest:
+            expected = min(lowest, MAX_COUNTER)
+            return Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.INVOCATION_COUNTER_ERROR, expected)
+        plain = key.reveal(control, title, envelope.counter, envelope.text)
+        if plain is None or not _is_what_it_says(envelope, plain):
+            return UNDECIPHERABLE
+        self._accept(envelope)
+        answer_key = self.protection.key() if control & BROADCAST else key
+        return Revealed(plain, Form(envelope.tag, control, answer_key))
+
+    def cover(self, apdu: bytes, form: Form) -> bytes:
+        """An answer in the form of its request, with more protection if the policy wants more of answers."""
+        control = (form.control & PROTECTED) | required(self.protection.policy, answer=True)
+        title, counter = self.protection.title, self.protection.next_counter()
+        tag = form.tag
+        if tag not in (GENERAL_GLO, GENERAL_DED):
+            table = DED_OF if tag in DEDICATED_TAGS else GLO_OF
+            tag = _ANSWER_TAGS.get(tag) or table[apdu[0]]
+        return encode(Envelope(tag, title, control, counter, form.key.protect(control, title, counter, apdu)))
+
+    def _key(self, envelope: Envelope) -> Key | None:
+        broadcast = bool(envelope.control & BROADCAST)
+        if envelope.tag in DEDICATED_TAGS:
+            return None if broadcast else self._dedicated
+        return self.protection.key(broadcast=broadcast)
+
+    def _title_of(self, envelope: Envelope) -> bytes | None:
+        """The originator is the one that opened the association; an envelope that names another is not its."""
+        if self._title is None or envelope.title in (None, self._title):
+            return self._title or envelope.title
+        return None
+
+    def _lowest(self, envelope: Envelope) -> int:
+        if envelope.tag in DEDICATED_TAGS:
+            return self._dedicated_lowest
+        return self.protection.lowest(broadcast=bool(envelope.control & BROADCAST))
+
+    def _accept(self, envelope: Envelope) -> None:
+        if envelope.tag in DEDICATED_TAGS:
+            self._dedicated_lowest = envelope.counter + 1
+            return
+        self.lowest_before = self.protection.lowest()
+        self.protection.accept(envelope.counter, broadcast=bool(envelope.control & BROADCAST))
+
+
+def _is_what_it_says(envelope: Envelope, plain: bytes) -> bool:
+    """Encryption without a tag reveals something under any key; only its first octet can tell."""
+    if envelope.tag in PLAIN_OF:
+        return plain[:1] == bytes((PLAIN_OF[envelope.tag],))
+    return bool(envelope.control & AUTHENTICATED) or (bool(plain) and plain[0] in _PLAIN_REQUESTS)

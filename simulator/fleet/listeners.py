@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""All places of a fleet at which meters are reached: opened together, kept going, closed together.
+
+What cannot be opened is reported and skipped. It knows sockets and lines, and no meter but by its number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from simulator.dlms.mode_e_link import LineSpeed, ModeELink
+from simulator.dlms.session import Session
+from simulator.errors import UserError
+from simulator.fleet.connection import Connection
+from simulator.fleet.datagrams import DatagramPort
+from simulator.fleet.listen import Listen
+from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
+from simulator.fleet.sessions import Residents, session_at, session_on_line
+from simulator.fleet.sockets import open_sockets
+
+log = logging.getLogger(__name__)
+
+_REACTION_S = 0.2  # a meter waits so long before it speaks in the sign-on (IEC 62056-21 6.3.13)
+
+
+class Listeners:
+    """`listens` tells the devices of pseudo-terminals, which are made at once; `open` begins to serve."""
+
+    def __init__(self, listens: Sequence[Listen], residents: Residents, connections: set[Connection]) -> None:
+        self._residents, self._connections = residents, connections
+        self._servers: list[asyncio.Server] = []
+        self._ports: list[DatagramPort] = []
+        self._lines: list[Line] = []
+        self._opened: list[tuple[Listen, int, OpenLine]] = []
+        self.listens = [self._with_lines(listen) if listen.framing == "serial" else listen for listen in listens]
+
+    async def open(self) -> int:
+        """How many places are open; UserError if none is."""
+        for listen in self.listens:
+            if listen.framing != "serial":
+                for opened in open_sockets(listen, self._residents.count):
+                    session = partial(session_at, self._residents, listen)
+                    protocol = partial(Connection, session, self._connections)
+                    if listen.framing == "udp":
+                        self._ports.append(DatagramPort(opened, protocol))
+                    else:
+                        self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
+        self._lines = [Line(self._residents, *opened, self._connections) for opened in self._opened]
+        count = len(self._servers) + len(self._ports) + len(self._lines)
+        if not count:
+            places = ", ".join(_words(listen) for listen in self.listens)
+            raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
+        return count
+
+    def tick(self, now_ms: int) -> None:
+        """Lets the time-outs of connections and lines pass."""
+        for connection in list(self._connections):
+            connection.expire(now_ms)
+        for line in self._lines:
+            line.tick(now_ms)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for port in self._ports:
+            port.close()
+        for line in self._lines:
+            line.transport.end()
+        for connection in list(self._connections):
+            connection.close()
+
+    def _with_lines(self, listen: Listen) -> Listen:
+        if not listen.devices:
+            lines = [open_pseudo_terminal() for _ in range(listen.lines)]
+            self._opened += [(listen, number, line) for number, line in enumerate(lines)]
+            return listen.on_devices(tuple(line.device for line in lines))
+        for number, device in enumerate(listen.devices):
+            try:
+                speed = LineSpeed(listen.baud)
+                self._opened.append((listen, number, open_device(device, speed)))
+            except OSError as error:
+                log.warning("no meter can be reached on %s: %s; skipped", device, error.strerror or error)
+        return listen
+
+
+class Line:
+    """One serial line with its session, which is made anew when it hangs up."""
+
+    def __init__(
+        self, residents: Residents, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
+    ) -> None:
+        self._residents, self._listen, self._number = residents, listen, number
+        self._plain = LineSpeed(listen.baud)
+        self._sign_on: ModeELink | None = None
+        self.transport = SerialTransport(opened, lambda: Connection(self._begin, connections), self._speed)
+
+    def tick(self, now_ms: int) -> None:
+        if self._sign_on:
+            self._sign_on.pass_time(now_ms)
+            self.transport.follow_speed()
+
+    def _begin(self, _device: str, _port: int) -> Session:
+        session, self._sign_on = session_on_line(self._residents, self._listen, self._number)
+        return session
+
+    def _speed(self) -> tuple[LineSpeed, float]:
+        if self._sign_on is None:
+            return self._plain, 0.0
+        return self._sign_on.speed, 0.0 if self._sign_on.connected else _REACTION_S
+
+
+def _words(listen: Listen) -> str:
+    place = listen.place_of(0)
+    return str(place.device) if place.host is None else f"{place.host}:{place.port}"

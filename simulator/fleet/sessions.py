@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Which session a peer gets at a place: the framing spoken there, and which numbers in it are which meters'.
+
+It opens no socket and answers no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from simulator.dlms.gateway_link import GatewayLink, meter_of, server_of
+from simulator.dlms.hdlc_link import HdlcLink, HdlcSettings, server_parts
+from simulator.dlms.limits import DEFAULT_LIMITS, Limits
+from simulator.dlms.mode_e_link import ModeELink, SignedOn
+from simulator.dlms.session import Session
+from simulator.fleet.listen import MANAGEMENT, Listen, Spread
+from simulator.meter.identity import Identity, index_of
+from simulator.ports import LogicalDevice
+from simulator.wire import wrapper
+
+_FOREVER_MS = 1 << 62
+_WITH_HEADERS = 65_000  # an APDU that leaves room for what a datagram or a gateway puts before it
+_SMALLER = Limits(max_sent=_WITH_HEADERS)
+_ON_A_LINE = Limits(idle_ms=_FOREVER_MS)  # a line is never closed; HDLC has a time-out of its own
+_MOST = 4_096  # conversations of one peer with the meters behind one port
+Devices = Callable[[int], LogicalDevice | None]  # server's number in its framing -> logical device
+
+
+@dataclass(frozen=True, slots=True)
+class Residents:
+    """Who lives in the fleet."""
+
+    count: int
+    device: Callable[[int], LogicalDevice]
+    identity: Callable[[int], Identity]
+
+    def meter(self, index: int) -> LogicalDevice | None:
+        return self.device(index) if 0 <= index < self.count else None
+
+    def named(self, name: str) -> int | None:
+        """The meter of a serial number, or of its number in the fleet, from 1."""
+        if not name.isdecimal():
+            return None
+        by_serial = index_of(name)
+        if 0 <= by_serial < self.count and self.identity(by_serial).serial == name:
+            return by_serial
+        return int(name) - 1 if 1 <= int(name) <= self.count else None
+
+
+def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Session | None:
+    """A session at a network place; None: nobody lives there."""
+    if listen.framing == "gateway":
+        return _behind_gateway(residents)
+    if listen.framing == "hdlc":
+        return _over_hdlc(residents, listen, host, port)
+    limits = _SMALLER if listen.framing == "udp" else DEFAULT_LIMITS
+    if listen.spread is Spread.SHARED:
+        return Session(lambda server: residents.meter(server - 1), limits=_wide(limits, residents.count))
+    device = residents.meter(listen.meter_at(host, port))
+    return Session(_only(device), limits=limits) if device is not None else None
+
+
+def _only(device: LogicalDevice) -> Devices:
+    return lambda server: device if server == MANAGEMENT else None
+
+
+def _wide(limits: Limits, meters: int) -> Limits:
+    """With room for several clients of each of so many meters."""
+    return replace(limits, max_associations=_room(limits.max_associations, meters))
+
+
+def _room(least: int, meters: int) -> int:
+    return min(max(least, 4 * meters), _MOST)
+
+
+def _behind_gateway(residents: Residents) -> Session:
+    def find(name: bytes) -> int | None:
+        return residents.named(name.decode("ascii", "replace"))
+
+    def device(number: int) -> LogicalDevice | None:
+        return residents.meter(meter_of(number)) if server_of(number) == MANAGEMENT else None
+
+    limits = _wide(_SMALLER, residents.count)
+    splitter = wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
+    return Session(device, framing=GatewayLink(splitter, find), limits=limits)
+
+
+def _over_hdlc(residents: Residents, listen: Listen, host: str, port: int) -> Session | None:
+    if listen.spread is Spread.SHARED:
+        devices = _neighbours(residents, listen, range(residents.count))
+    else:
+        index = listen.meter_at(host, port)
+        if residents.meter(index) is None:
+            return None
+        devices = _neighbours(residents, listen, range(index, index + 1))
+    settings, limits = _hdlc(listen, residents.count if listen.spread is Spread.SHARED else 1, DEFAULT_LIMITS)
+    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, settings), limits=limits)
+
+
+def _hdlc(listen: Listen, meters: int, limits: Limits) -> tuple[HdlcSettings, Limits]:
+    connections = _room(listen.hdlc.max_connections, meters)
+    return replace(listen.hdlc, max_connections=connections), _wide(limits, meters)
+
+
+def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
+    """Meters on one line by their physical addresses; one that lives alone is also reached without."""
+
+    def device(number: int) -> LogicalDevice | None:
+        upper, lower = server_parts(number)
+        if lower is None:
+            lower = listen.physical if len(meters) == 1 else -1
+        row = lower - listen.physical
+        return residents.meter(meters[row]) if upper == MANAGEMENT and 0 <= row < len(meters) else None
+
+    return device
+
+
+def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Session, ModeELink | None]:
+    """A session on a serial line, and its sign-on where the line begins with one."""
+    first = line * listen.meters_per_line
+    meters = range(first, min(first + listen.meters_per_line, residents.count))
+    devices = _neighbours(residents, listen, meters)
+    settings, limits = _hdlc(listen, len(meters), _ON_A_LINE)
+    if not listen.mode_e:
+        link = HdlcLink(lambda number: devices(number) is not None, settings)
+        return Session(devices, framing=link, limits=limits), None
+
+    def awake(number: int) -> bool:
+        """Only the meter that has signed on hears."""
+        lower = server_parts(number)[1] or listen.physical
+        return devices(number) is not None and meters[lower - listen.physical] == sign_on.meter
+
+    def find(address: str) -> SignedOn | None:
+        """Without an address all would answer at once, so one does if it lives alone (IEC 62056-21 6.3.1)."""
+        index = residents.named(address) if address else meters[0] if len(meters) == 1 else None
+        if index is None or index not in meters:
+            return None
+        identity = residents.identity(index)
+        return SignedOn(index, identity.flag, identity.logical_device_name)
+
+    sign_on = ModeELink(HdlcLink(awake, settings), find, baud=listen.baud, inactivity_ms=settings.inactivity_ms)
+    return Session(devices, framing=sign_on, limits=limits), sign_on

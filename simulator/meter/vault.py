@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What a cohort's meters keep for their security: keys that differ from the seed's, invocation counters, failed logins.
+
+Counters are written ahead in leaps, so that a ciphered answer rarely waits for the store and a restart never uses or
+accepts one twice. Keys are never logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from simulator.meter.identity import Given
+from simulator.store.database import Store
+from simulator.store.rows import CounterRow
+from simulator.values import MS_PER_SECOND
+from simulator.wire.ciphering import MAX_COUNTER
+
+UNICAST, BROADCAST = "unicast", "broadcast"
+METER = 0  # in the place of a client: what the meter itself sends
+_LEAP = 256
+_MARGIN = 64  # counters of the meter that must be safe before an APDU is taken up: one for each connection, and room
+_PATIENCE = 5  # failed logins in a row
+_LOCKED_MS = 30 * MS_PER_SECOND
+
+
+class Series:
+    """`next`: the lowest counter that is good now; `safe`: the lowest after a restart, as the store knows it."""
+
+    __slots__ = ("busy", "next", "safe")
+
+    def __init__(self, lowest: int = 0) -> None:
+        self.next = self.safe = lowest
+        self.busy = False  # used since the last look
+
+    def take(self, counter: int) -> None:
+        self.next = counter + 1
+        self.busy = True
+
+
+@dataclass(slots=True)
+class Failures:
+    count: int = 0
+    locked_until_ms: int = 0
+
+
+SeriesKey = tuple[int, int, str]  # row, client, key
+
+
+class Vault:
+    def __init__(self, store: Store, ids: list[UUID]) -> None:
+        self._store, self._ids = store, ids
+        self._given: dict[int, dict[tuple[int, str], bytes]] = {}  # by row
+        self._series: dict[SeriesKey, Series] = {}
+        self._ahead: set[SeriesKey] = set()  # clients' series whose safe counter is ahead of the next
+        self._failures: dict[tuple[int, int], Failures] = {}
+        self._writing = asyncio.Lock()  # so that a lower counter is never written over a higher one
+
+    def given(self, row: int) -> Given:
+        return self._given.get(row, {})
+
+    def put_key(self, row: int, client: int, name: str, key: bytes) -> None:
+        self._given.setdefault(row, {})[client, name] = key
+
+    def series(self, row: int, client: int, key: str = UNICAST) -> Series:
+        found = self._series.get((row, client, key))
+        if found is None:
+            found = self._series[row, client, key] = Series()
+        return found
+
+    def peek(self, row: int, client: int) -> int:
+        """The lowest counter that is accepted; looking costs no memory."""
+        found = self._series.get((row, client, UNICAST))
+        return found.next if found else 0
+
+    def restore(self, row: int, stored: CounterRow) -> None:
+        self._series[row, stored.client, stored.key] = Series(stored.lowest)
+
+    def start_anew(self, row: int, client: int, key: str) -> None:
+        """With a new key the counters under it begin at zero (Green Book 9.2.3.3)."""
+        self._series[row, client, key] = Series()
+
+    # -- counters -----------------------------------------------------------------------------------------------
+
+    def is_reserved(self, row: int, client: int) -> bool:
+        sent = self.series(row, METER)
+        return sent.next + _MARGIN <= sent.safe and not any(
+            found.next > found.safe
+            for key in (UNICAST, BROADCAST)
+            if (found := self._series.get((row, client, key))) is not None
+        )
+
+    async def reserve(self, row: int, client: int) -> None:
+        """Raises StoreUnavailable with nothing made safe."""
+        async with self._writing:
+            due: dict[SeriesKey, int] = {}
+            if not self.is_reserved(row, client):
+                due[row, METER, UNICAST] = self.series(row, METER).next + _LEAP
+            for key in (UNICAST, BROADCAST):
+                found = self._series.get((row, client, key))
+                if found is not None and found.next > found.safe:
+                    due[row, client, key] = min(found.next + _LEAP, MAX_COUNTER + 1)
+            await self._write(due)
+            for place, lowest in due.items():
+                self._series[place].safe = lowest
+                if place[1] != METER:
+                    self._ahead.add(place)
+
+    async def settle(self, *, all_of_them: bool = False) -> None:
+        """Write the exact counters of clients that have fallen silent, so that a restart asks no leap of them."""
+        quiet = {place for place in self._ahead if all_of_them or not self._series[place].busy}
+        for place in self._ahead - quiet:
+            self._series[place].busy = False
+        if not quiet:
+            return
+        async with self._writing:
+            due = {place: self._series[place].next for place in quiet}
+            for place, lowest in due.items():  # from now on the next use must reserve again
+                self._series[place].safe = lowest
+            self._ahead -= quiet
+            await self._write(due)
+
+    async def _write(self, due: dict[SeriesKey, int]) -> None:
+        if due:
+            await self._store.put_counters(
+                [CounterRow(self._ids[row], client, key, lowest) for (row, client, key), lowest in due.items()]
+            )
+
+    # -- logins -------------------------------------------------------------------------------------------------
+
+    def is_locked(self, row: int, client: int, now_ms: int) -> bool:
+        found = self._failures.get((row, client))
+        return found is not None and now_ms < found.locked_until_ms
+
+    def login(self, row: int, client: int, now_ms: int, *, granted: bool) -> None:
+        """After five failures in a row each further one locks the client out for half a minute of the meter's time."""
+        if granted:
+            self._failures.pop((row, client), None)
+            return
+        found = self._failures.setdefault((row, client), Failures())
+        found.count += 1
+        if found.count >= _PATIENCE:
+            found.locked_until_ms = now_ms + _LOCKED_MS
