@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from simulator.cosem.classes import CLASSES
 from simulator.cosem.quantities import COUNT
 from simulator.cosem.spec import MergedModel
-from simulator.cosem.versions import interface_class, versions_of
+from simulator.cosem.versions import attribute_names
 from simulator.documents import did_you_mean
 from simulator.errors import Mistake
 
@@ -64,11 +63,10 @@ def _clients(merged: MergedModel) -> Iterator[Mistake]:
 
 def _class_defaults(merged: MergedModel) -> Iterator[Mistake]:
     for class_id, values in merged.spec.class_defaults.items():
-        if class_id not in CLASSES:
+        names = attribute_names(class_id)
+        if not names:
             yield merged.mistake(("class_defaults", str(class_id)), f"interface class {class_id} is not known")
             continue
-        versions = [found for v in versions_of(class_id) if (found := interface_class(class_id, v)) is not None]
-        names = sorted({attribute.name for version in versions for attribute in version.attributes})
         for name in values:
             if name not in names:
                 place = ("class_defaults", str(class_id), name)

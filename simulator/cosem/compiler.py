@@ -96,7 +96,7 @@ class _Compiler:
             if class_id not in CLASSES or version not in versions_of(class_id):
                 known = versions_of(class_id)
                 self._mistake(
-                    ("class_versions", class_id), f"class {class_id} has no version {version}; known: {known}"
+                    ("class_versions", str(class_id)), f"class {class_id} has no version {version}; known: {known}"
                 )
         if spec.registers not in spec.register_types:
             self._mistake(("registers",), did_you_mean(spec.registers, list(spec.register_types)))

@@ -57,6 +57,12 @@ def versions_of(class_id: int) -> list[int]:
     return sorted(version for known, version in _VERSIONS if known == class_id)
 
 
+def attribute_names(class_id: int) -> list[str]:
+    """Of all versions of a class: a default may stand for a version that only some models choose."""
+    declared = (one for (known, _), one in _VERSIONS.items() if known == class_id)
+    return list(dict.fromkeys(attribute.name for one in declared for attribute in one.attributes))
+
+
 def interface_class(class_id: int, version: int | None) -> InterfaceClass | None:
     """None for a version that is not declared."""
     return CLASSES[class_id] if version is None else _VERSIONS.get((class_id, version))

@@ -107,7 +107,7 @@ class Fleet:
         types = self.model.spec.register_types[self.model.spec.registers]
         rows = []
         for entry in entries:
-            is_register = entry.class_id in (3, 4) and not entry.type
+            is_register = entry.class_id in (3, 4, 5) and not entry.type
             scaler = types[entry.unit][1] if is_register and entry.unit in types else None
             rows.append(ObisRow(entry.logical_name, entry.class_id, entry.name, UNIT_NAMES.get(entry.unit), scaler))
         return await self.store.put_obis_codes(rows)

@@ -150,7 +150,7 @@ def event(device: Device, code: int, words: str) -> Rows:
         {
             "meter_id": Uuid(cohort.ids[device.row : device.row + 1]),
             "obis_code_id": Int4(cohort.around.codes[_TRANSACTIONS]),
-            "event_timestamp": Timestamp(np.array([cohort.calendar.local_s(cohort.around.now_ms())])),
+            "event_timestamp": Timestamp(np.array([cohort.clock_s(device.row)])),
             "event_code": Int4(code),
             "event_type": Text("ACCESS"),
             "description": Text(words),
