@@ -10,6 +10,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +26,7 @@ from simulator.cosem.registry import obis_names
 from simulator.errors import MeterfleetError
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import profile_tables
-from simulator.store.embedded import EmbeddedPostgres, default_home
+from simulator.store.embedded import EmbeddedPostgres
 
 _METERS = 10
 _ROWS = 8
@@ -38,23 +39,36 @@ _SQL = """SELECT b.capture_time, b.average_voltage_r, b.kwh_import, b.kvah_impor
 
 def demo(
     home: Annotated[
-        Path | None, typer.Option("--home", envvar="METERFLEET_HOME", help="Folder of the embedded server.")
+        Path | None,
+        typer.Option("--home", envvar="METERFLEET_HOME", help="Folder of the embedded server [default: its own]."),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Also write what is shown as an SVG picture.")] = None,
 ) -> None:
     """Start ten meters with a week of history, read one with a real client, show the same rows from SQL, and stop."""
     wide = None if sys.stdout.isatty() and not picture else 100
     console = Console(record=picture is not None, width=wide)
-    server = EmbeddedPostgres(home or default_home())
-    was_running = server.is_running()
-    try:
-        with _fleet(console, server.home) as ready:
-            _show(console, ready)
-    finally:
-        if not was_running:
-            server.stop()
+    with _folder(home) as folder:
+        server = EmbeddedPostgres(folder)
+        was_running = server.is_running()
+        try:
+            with _fleet(console, server.home) as ready:
+                _show(console, ready)
+        finally:
+            if not was_running:
+                server.stop()
     if picture:
         console.save_svg(str(picture), title="meterfleet demo")
+
+
+@contextmanager
+def _folder(home: Path | None) -> Iterator[Path]:
+    """The given home, or one of the demo's own that is gone afterwards, so that it never meets other fleets' data."""
+    if home is not None:
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="meterfleet-demo-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # as root the server runs as another user
+        yield Path(folder)
 
 
 @contextmanager
