@@ -14,7 +14,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -31,7 +31,7 @@ _RAW_IP = 101  # LINKTYPE_RAW
 _IN_MS = struct.pack("<HHB3xHH", 9, 1, 3, 0, 0)  # if_tsresol: 10^-3 s; opt_endofopt
 _FIN, _SYN, _PSH, _ACK = 1, 2, 8, 16
 _SECRETS = ("ek", "ak", "master", "secret", "password")
-_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_KEY_COLUMNS = ("serial", "host", "port", "system_title", "client", *_SECRETS)
 
 
 class _End(NamedTuple):
@@ -56,13 +56,12 @@ class Capture:
 
     def write_keys(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """As the fleet starts; `entries` as the inventory has them."""
-        with open(os.open(f"{self.path}.keys", _ANEW, 0o600), "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["serial", "host", "port", "system_title", "client", *_SECRETS])
-            for entry in entries:
-                place = [entry["serial"], entry.get("host"), entry.get("port"), entry["system_title"]]
-                for one in entry["clients"]:
-                    writer.writerow([*place, one["sap"], *(one.get(name, "") for name in _SECRETS)])
+        path = self.path.with_name(f"{self.path.name}.keys")
+        try:
+            with open(_anew(path), "w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([_KEY_COLUMNS, *_key_rows(entries)])
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error.strerror)
 
     def flush(self) -> None:
         if self._file is not None:
@@ -95,9 +94,24 @@ class Capture:
 def open_capture(path: Path) -> Capture:
     """UserError if the file cannot be made."""
     try:
-        return Capture(path, open(os.open(path, _ANEW, 0o600), "wb"))
+        return Capture(path, open(_anew(path), "wb"))
     except OSError as error:
         raise UserError(f"--capture {path}: {error.strerror}") from None
+
+
+def _anew(path: Path) -> int:
+    """A descriptor of an empty file for its owner only, even if it was there before with other rights."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if path.is_file():
+        path.chmod(0o600)
+    return descriptor
+
+
+def _key_rows(entries: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    for entry in entries:
+        place = [entry["serial"], entry.get("host"), entry.get("port"), entry["system_title"]]
+        for one in entry["clients"]:
+            yield [*place, one["sap"], *(one.get(name, "") for name in _SECRETS)]
 
 
 class CapturedConnection(Connection):

@@ -101,12 +101,14 @@ def test_each_frame_is_kept_and_can_be_read(home: Path, tmp_path: Path, *, hdlc:
     listen = f"{'hdlc' if hdlc else 'wrapper'},address=127.44.0.1,port={port}"
     options = ("--start", AT, "--speed", 0, "--seed", 74, "--capture", path)
     place = (f"127.44.0.1:{port}", *(["--hdlc"] if hdlc else []))
+    for old in (path, tmp_path / "one.pcapng.keys"):
+        old.write_text("from the last time")
+        old.chmod(0o644)
     with spawned(home, 1, *options, listen=listen) as fleet:
-        database = fleet.dsn
         login = next(one for one in fleet.ready["meters"][0]["clients"] if one["sap"] == 48)
         secrets = ("--password", login["secret"], "--ek", login["ek"], "--ak", login["ak"])
         done = run("read", *place, "clock", "--client", "us", *secrets, home=home)
-        assert done.returncode == 0, (done.stderr, database)
+        assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "one.pcapng.keys").open()))
     keys = next(row for row in rows if row["client"] == "48")
     assert (keys["ek"], keys["secret"]) == (login["ek"], login["secret"])
