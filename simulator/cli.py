@@ -23,7 +23,7 @@ from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.cosem.registry import obis_names
 from simulator.errors import MeterfleetError, UserError
-from simulator.headend import commands as headend
+from simulator.headend import changing, commands
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +34,8 @@ app = typer.Typer(
 )
 app.command(epilog=SPAWN_EPILOG)(spawn)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
-headend.register(app, credentials=known_credentials, names=obis_names)
+commands.register(app, credentials=known_credentials, names=obis_names)
+changing.register(app, credentials=known_credentials, names=obis_names)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)

@@ -20,6 +20,7 @@ from simulator import __version__
 from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
+from simulator.fleet.capture import open_capture
 from simulator.fleet.inventory import meter_entry, place_words, read_options
 from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
@@ -77,6 +78,9 @@ def spawn(
     keys: Annotated[
         Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial [default: from the seed].")
     ] = None,
+    capture: Annotated[
+        Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
@@ -95,7 +99,8 @@ def spawn(
         keys=key_file.digest if key_file else None,
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
-    options = RunOptions([parse_listen(text, count) for text in listen or ["wrapper"]], speed, key_file)
+    listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
+    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None)
     console = Console(stderr=True)
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
@@ -125,7 +130,13 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
         else:
             _show(console, fleet, place, entries)
 
-    await fleet.serve(announce)
+    if options.capture is not None:
+        options.capture.write_keys(_entry(fleet, index) for index in range(spec.count))
+    try:
+        await fleet.serve(announce)
+    finally:
+        if options.capture is not None:
+            options.capture.close()
 
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
+from simulator.fleet.capture import Capture, CapturedConnection
 from simulator.fleet.connection import Connection
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.listen import Listen
@@ -27,10 +28,19 @@ _REACTION_S = 0.2  # a meter waits so long before it speaks in the sign-on (IEC 
 
 
 class Listeners:
-    """`listens` tells the devices of pseudo-terminals, which are made at once; `open` begins to serve."""
+    """`listens` tells the devices of pseudo-terminals, which are made at once; `open` begins to serve.
 
-    def __init__(self, listens: Sequence[Listen], residents: Residents, connections: set[Connection]) -> None:
-        self._residents, self._connections = residents, connections
+    `capture` keeps what goes over TCP.
+    """
+
+    def __init__(
+        self,
+        listens: Sequence[Listen],
+        residents: Residents,
+        connections: set[Connection],
+        capture: Capture | None = None,
+    ) -> None:
+        self._residents, self._connections, self._capture = residents, connections, capture
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
         self._lines: list[Line] = []
@@ -43,10 +53,10 @@ class Listeners:
             if listen.framing != "serial":
                 for opened in open_sockets(listen, self._residents.count):
                     session = partial(session_at, self._residents, listen)
-                    protocol = partial(Connection, session, self._connections)
                     if listen.framing == "udp":
-                        self._ports.append(DatagramPort(opened, protocol))
+                        self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
                     else:
+                        protocol = self._over_tcp(session)
                         self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
         self._lines = [Line(self._residents, *opened, self._connections) for opened in self._opened]
         count = len(self._servers) + len(self._ports) + len(self._lines)
@@ -61,6 +71,8 @@ class Listeners:
             connection.expire(now_ms)
         for line in self._lines:
             line.tick(now_ms)
+        if self._capture:
+            self._capture.flush()
 
     def close(self) -> None:
         for server in self._servers:
@@ -71,6 +83,11 @@ class Listeners:
             line.transport.end()
         for connection in list(self._connections):
             connection.close()
+
+    def _over_tcp(self, session: Callable[[str, int], Session | None]) -> Callable[[], Connection]:
+        if self._capture:
+            return partial(CapturedConnection, session, self._connections, self._capture)
+        return partial(Connection, session, self._connections)
 
     def _with_lines(self, listen: Listen) -> Listen:
         if not listen.devices:

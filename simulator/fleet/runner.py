@@ -21,6 +21,7 @@ from simulator.cosem.model import Model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
+from simulator.fleet.capture import Capture
 from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.keyfile import KeyFile
@@ -56,6 +57,7 @@ class RunOptions:
     listens: Sequence[Listen]
     speed: float = 1.0
     keys: KeyFile | None = None
+    capture: Capture | None = None
 
 
 class Fleet:
@@ -67,7 +69,7 @@ class Fleet:
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
         residents = Residents(spec.count, self.device, self.identity)
-        self.listeners = Listeners(options.listens, residents, self.connections)
+        self.listeners = Listeners(options.listens, residents, self.connections, options.capture)
         self._stopping = asyncio.Event()
         self._clock_changed = asyncio.Event()
         self._captures: asyncio.Task[None] | None = None

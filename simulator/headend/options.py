@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the user of `meterfleet read` wrote, understood: address, client, what to read, range. UserError if it is wrong.
+"""What the user of a head-end command wrote, understood: address, client, objects, range. UserError if it is wrong.
 
 Pure: no gurux, no socket, so that a mistake is told before anything is opened.
 """
@@ -87,6 +87,9 @@ class Rows:
         return self != Rows()
 
 
+_ALL_ROWS = Rows()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a client needs to log in; HLS secrets and keys in hexadecimal."""
@@ -98,7 +101,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One `meterfleet read`, ready to be done."""
+    """One association to be made, and for `meterfleet read` what to read in it."""
 
     host: str
     port: int
@@ -107,9 +110,9 @@ class Call:
     password: str | None = field(repr=False)
     timeout_s: float
     max_pdu: int
-    wishes: tuple[Wish, ...]
-    rows: Rows
-    everything: bool
+    wishes: tuple[Wish, ...] = ()
+    rows: Rows = _ALL_ROWS
+    everything: bool = False
     ek: str | None = field(default=None, repr=False)
     ak: str | None = field(default=None, repr=False)
     way: Way = _WRAPPER

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Does one `meterfleet read`: connects, reads what was asked for, writes tables or one JSON document to stdout.
+"""Does one head-end command: connects, reads or changes what was asked for, and says so on stdout.
 
 It parses no option and decides no exit code.
 """
@@ -18,6 +18,7 @@ from simulator.headend.ciphering import Keys
 from simulator.headend.failures import ReadRefused
 from simulator.headend.objects import CLOCK, DATA, PROFILE, REGISTERS, ObjectEntry
 from simulator.headend.options import IDENTITY, LLS, Call, Rows, Wish
+from simulator.headend.orders import Order
 from simulator.headend.profiles import ProfileTable
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import (
@@ -70,6 +71,25 @@ def run(call: Call, names: Mapping[str, str], *, as_json: bool) -> None:
             _read(reader, call, output)
         finally:
             output.finish()
+
+
+def write(call: Call, order: Order, names: Mapping[str, str]) -> None:
+    """SET; raises a HeadEndError if the meter does not take it."""
+    assert order.data is not None
+    with _reader(call, names) as reader:
+        reader.write(order.obis, order.index, order.data)
+    print(f"{_named(order, names)}: written")
+
+
+def act(call: Call, order: Order, names: Mapping[str, str]) -> None:
+    """ACTION; what the method returns is shown."""
+    with _reader(call, names) as reader:
+        returned = reader.act(order.obis, order.index, order.data)
+    print(f"{_named(order, names)}: {'done' if returned is None else returned.text}")
+
+
+def _named(order: Order, names: Mapping[str, str]) -> str:
+    return f"{order} {names.get(order.obis, '')}".rstrip()
 
 
 def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The options that say how a meter is reached, declared once for every command that talks to one.
+
+It opens nothing and imports no gurux, so that commands start fast; it never shows a password.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from simulator.errors import MeterfleetError, UserError
+from simulator.headend.options import DEFAULT_PORT, Call, parse_address, parse_client
+from simulator.headend.way import Transport, Way
+
+Names = Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Each field is an option of the command line."""
+
+    client: Annotated[str, typer.Option(help="public, mr, us, push, fu or a number.")] = "public"
+    password: Annotated[
+        str | None,
+        typer.Option(envvar="METERFLEET_PASSWORD", show_default=False, help="Of a client that has one; HLS in hex."),
+    ] = field(default=None, repr=False)
+    ek: Annotated[
+        str | None, typer.Option(envvar="METERFLEET_EK", show_default=False, help="Encryption key, hexadecimal.")
+    ] = field(default=None, repr=False)
+    ak: Annotated[
+        str | None, typer.Option(envvar="METERFLEET_AK", show_default=False, help="Authentication key, hexadecimal.")
+    ] = field(default=None, repr=False)
+    pdu: Annotated[int, typer.Option(min=64, max=65535, help="The largest APDU to receive, octets.")] = 65535
+    server: Annotated[int, typer.Option(min=1, max=65535, help="Logical device behind the address.")] = 1
+    hdlc: Annotated[bool, typer.Option("--hdlc", help="HDLC frames over TCP; port 4062 if none is given.")] = False
+    udp: Annotated[bool, typer.Option("--udp", help="The wrapper over UDP.")] = False
+    serial: Annotated[str | None, typer.Option(metavar="DEVICE", help="HDLC on a serial line, without HOST:PORT.")] = (
+        None
+    )
+    physical: Annotated[int | None, typer.Option(min=1, max=0x3FFD, help="HDLC: address of the device.")] = None
+    address_octets: Annotated[
+        int, typer.Option(help="HDLC: octets of the address, 1, 2 or 4; 0: as few as it takes.")
+    ] = 0
+    info: Annotated[int, typer.Option(min=32, max=2030, help="HDLC: the largest information field.")] = 128
+    gateway: Annotated[
+        str | None, typer.Option(metavar="METER", help="The meter behind a gateway; port 4063 if none is given.")
+    ] = None
+    mode_e: Annotated[bool, typer.Option("--mode-e", help="Sign on as IEC 62056-21 says, at 300 baud.")] = False
+    device_address: Annotated[str, typer.Option(help="In the sign-on, where several meters are on the line.")] = ""
+    baud: Annotated[int, typer.Option(help="Speed of the serial line, without a sign-on.")] = 9600
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0
+
+    def call(self, words: list[str]) -> tuple[Call, list[str]]:
+        """Whom to call, and the words that are left; on a serial line the first word is no address."""
+        way = Way(
+            self._transport(), self.hdlc or self.serial is not None, self.physical, self.address_octets, self.info,
+            self.gateway, self.mode_e, self.device_address, self.baud,
+        ).checked()  # fmt: skip
+        (host, port), rest = self._place(words, way)
+        preset = parse_client(self.client)
+        call = Call(
+            host, port, preset, self.server, self.password, self.timeout, self.pdu, ek=self.ek, ak=self.ak, way=way
+        )
+        return call, rest
+
+    def _transport(self) -> Transport:
+        if self.serial is not None and self.udp:
+            raise UserError("give --serial DEVICE or --udp, not both")
+        return Transport.SERIAL if self.serial is not None else Transport.UDP if self.udp else Transport.TCP
+
+    def _place(self, words: list[str], way: Way) -> tuple[tuple[str, int], list[str]]:
+        if self.serial is not None:
+            return (self.serial, 0), words
+        if not words:
+            raise UserError("say which meter: HOST:PORT, or --serial DEVICE")
+        return parse_address(words[0], default_port=_default_port(way)), words[1:]
+
+
+def _default_port(way: Way) -> int:
+    return 4062 if way.hdlc else 4063 if way.gateway is not None else DEFAULT_PORT
+
+
+def with_reach(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer is to see it: its parameter `reach` replaced by the options of Reach."""
+
+    def called(**given: Any) -> None:
+        reach = Reach(**{option.name: given.pop(option.name) for option in fields(Reach)})
+        with _exit_codes():
+            command(reach=reach, **given)
+
+    own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "reach"]
+    hints = get_type_hints(Reach, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=hints[option.name]
+        )
+        for option in fields(Reach)
+    ]
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + shared
+    called.__doc__ = command.__doc__
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    return called
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except MeterfleetError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", highlight=False)
+        raise typer.Exit(2 if isinstance(error, UserError) else 1) from error

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`spawn --capture`: the file is pcapng by its own reader here, and Gurux's translator understands what is in it."""
+
+from __future__ import annotations
+
+import csv
+import stat
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from gurux_dlms import GXByteBuffer
+from gurux_dlms.enums import Security
+from gurux_dlms.GXDLMSTranslator import GXDLMSTranslator
+from live import BLOCK, Judge, free_port, run, spawned
+
+from simulator.fleet.capture import open_capture
+
+AT = "2025-06-10T10:00:00+05:30"
+
+
+class Segment(NamedTuple):
+    source: tuple[str, int]
+    target: tuple[str, int]
+    sequence: int
+    flags: int
+    data: bytes
+
+
+def packets(octets: bytes) -> Iterator[bytes]:
+    """Blocks have their length at both ends (pcapng 3.1); type 6 is an enhanced packet block (4.3)."""
+    assert struct.unpack_from("<I4xI", octets) == (0x0A0D0D0A, 0x1A2B3C4D)
+    while octets:
+        kind, size = struct.unpack_from("<II", octets)
+        assert size % 4 == 0
+        assert struct.unpack_from("<I", octets, size - 4) == (size,)
+        if kind == 1:
+            assert struct.unpack_from("<H", octets, 8) == (101,)
+        if kind == 6:
+            kept, length = struct.unpack_from("<II", octets, 20)
+            assert kept == length
+            yield octets[28 : 28 + kept]
+        octets = octets[size:]
+
+
+def ones_sum(octets: bytes) -> int:
+    """RFC 1071, word by word; 0xFFFF where a checksum is right."""
+    total = 0
+    for (word,) in struct.iter_unpack(">H", octets + bytes(len(octets) % 2)):
+        total += word
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def segment_of(packet: bytes) -> Segment:
+    assert packet[0] == 0x45
+    assert int.from_bytes(packet[2:4], "big") == len(packet)
+    assert ones_sum(packet[:20]) == 0xFFFF
+    pseudo = packet[12:20] + struct.pack(">HH", 6, len(packet) - 20)
+    assert ones_sum(pseudo + packet[20:]) == 0xFFFF
+    source, target = (".".join(map(str, packet[at : at + 4])) for at in (12, 16))
+    ports = struct.unpack_from(">HHI", packet, 20)
+    return Segment((source, ports[0]), (target, ports[1]), ports[2], packet[33], packet[40:])
+
+
+def streams(path: Path) -> dict[tuple[tuple[str, int], tuple[str, int]], bytes]:
+    """What each side sent, by source and target, with sequence numbers that leave no gap."""
+    found: dict[tuple[tuple[str, int], tuple[str, int]], bytes] = defaultdict(bytes)
+    for segment in map(segment_of, packets(path.read_bytes())):
+        way = segment.source, segment.target
+        assert segment.sequence == (0 if segment.flags & 2 else 1 + len(found[way]))
+        found[way] += segment.data
+    return found
+
+
+def frames(octets: bytes, *, hdlc: bool) -> Iterator[bytes]:
+    while octets:
+        size = (int.from_bytes(octets[1:3], "big") & 0x7FF) + 2 if hdlc else 8 + int.from_bytes(octets[6:8], "big")
+        yield octets[:size]
+        octets = octets[size:]
+
+
+def words(frame: bytes, keys: dict[str, str], *, hdlc: bool) -> str:
+    translator = GXDLMSTranslator()
+    translator.comments = True
+    translator.security = Security.AUTHENTICATION_ENCRYPTION
+    translator.blockCipherKey = bytearray.fromhex(keys["ek"])
+    translator.authenticationKey = bytearray.fromhex(keys["ak"])
+    translator.systemTitle, translator.serverSystemTitle = b"MFLHES01", bytes.fromhex(keys["system_title"])
+    if hdlc:
+        return str(translator.messageToXml(GXByteBuffer(frame)))
+    return str(translator.pduToXml(GXByteBuffer(frame[8:])))
+
+
+@pytest.mark.parametrize("hdlc", [False, True])
+def test_each_frame_is_kept_and_can_be_read(home: Path, tmp_path: Path, *, hdlc: bool) -> None:
+    path, port = tmp_path / "one.pcapng", free_port()
+    listen = f"{'hdlc' if hdlc else 'wrapper'},address=127.44.0.1,port={port}"
+    options = ("--start", AT, "--speed", 0, "--seed", 74, "--capture", path)
+    place = (f"127.44.0.1:{port}", *(["--hdlc"] if hdlc else []))
+    for old in (path, tmp_path / "one.pcapng.keys"):
+        old.write_text("from the last time")
+        old.chmod(0o644)
+    with spawned(home, 1, *options, listen=listen) as fleet:
+        login = next(one for one in fleet.ready["meters"][0]["clients"] if one["sap"] == 48)
+        secrets = ("--password", login["secret"], "--ek", login["ek"], "--ak", login["ak"])
+        done = run("read", *place, "clock", "--client", "us", *secrets, home=home)
+        assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "one.pcapng.keys").open()))
+    keys = next(row for row in rows if row["client"] == "48")
+    assert (keys["ek"], keys["secret"]) == (login["ek"], login["secret"])
+    kept = streams(path)
+    assert len(kept) == 4  # the public client for the counter, then the utility; both ways
+    told = [words(frame, keys, hdlc=hdlc) for octets in kept.values() for frame in frames(octets, hdlc=hdlc)]
+    whole = "\n".join(told)
+    assert all(told)
+    for word in ("AssociationRequest", "AssociationResponse", "GetRequest", "GetResponse", "ActionRequest"):
+        assert word in whole
+    assert "07E9060A" in whole  # the clock, deciphered
+    for name in ("one.pcapng", "one.pcapng.keys"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_a_long_stream_is_cut_into_packets_that_ipv4_can_carry(home: Path, tmp_path: Path) -> None:
+    """Blocks of 65,535 octets with the wrapper's header are longer than a packet."""
+    path, port = tmp_path / "long.pcapng", free_port()
+    options = ("--start", AT, "--speed", 0, "--seed", 75, "--history", "60d", "--block-minutes", 15)
+    listen = f"wrapper,address=127.44.0.1,port={port}"
+    with spawned(home, 1, *options, "--capture", path, listen=listen) as fleet, Judge(fleet.meters[0]) as judge:
+        assert len(judge.rows(BLOCK)) > 3000
+        received = judge.blocks
+    assert max(map(len, packets(path.read_bytes()))) == 0xFFFF
+    kept = streams(path)
+    ((_, answers),) = [(way, octets) for way, octets in kept.items() if way[0] == ("127.44.0.1", port)]
+    assert len(list(frames(answers, hdlc=False))) == received + 1  # and the AARE
+
+
+def test_a_full_disk_ends_the_capture_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    capture = open_capture(Path("/dev/full"))
+    for _ in range(1000):
+        capture.packet(bytes(100))
+    capture.flush()
+    capture.packet(bytes(100))
+    capture.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "/dev/full cannot be written (No space left on device); the capture ends here"
+    ]
+
+
+def test_a_file_that_cannot_be_made_ends_with_2(tmp_path: Path) -> None:
+    done = run("spawn", 1, "--capture", tmp_path / "nowhere" / "one.pcapng", home=tmp_path / "home")
+    assert done.returncode == 2
+    assert "No such file or directory" in " ".join(done.stderr.split())
+    assert not (tmp_path / "home").exists()
