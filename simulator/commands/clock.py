@@ -50,6 +50,8 @@ def clock(
 async def _ask(place: Place, speed: float | None, step_ms: int) -> dict[str, Any]:
     store = await Store.open(place.dsn, revive=place.revive)
     try:
+        if await store.lock_fleet():
+            raise UserError("no fleet runs on this database now")
         return await order(store, "clock", speed=speed, step_ms=step_ms)
     finally:
         await store.close()

@@ -40,7 +40,7 @@ _SQL = """SELECT b.capture_time, b.average_voltage_r, b.kwh_import, b.kvah_impor
 def demo(
     home: Annotated[
         Path | None,
-        typer.Option("--home", envvar="METERFLEET_HOME", help="Folder of the embedded server [default: its own]."),
+        typer.Option("--home", envvar="METERFLEET_HOME", help="Folder of the embedded server (default: its own)."),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Also write what is shown as an SVG picture.")] = None,
 ) -> None:
@@ -75,7 +75,7 @@ def _folder(home: Path | None) -> Iterator[Path]:
 def _fleet(console: Console, home: Path) -> Iterator[dict[str, Any]]:
     arguments = ["spawn", str(_METERS), "--history", "7d", "--home", str(home)]
     arguments += ["--listen", f"wrapper,address=127.77.0.1,port={_free_port()}"]
-    console.print(f"[bold]$ meterfleet {' '.join(arguments[:4])}[/bold]")
+    console.print(f"[bold]$ meterfleet {' '.join([*arguments[:4], *arguments[-2:]])}[/bold]")
     process = subprocess.Popen([sys.executable, "-m", "simulator", *arguments, "--json"], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import typer
 from simulator.errors import UserError
 from simulator.store.embedded import EmbeddedPostgres, default_home
 
+_CURRENT = "current"
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
@@ -26,7 +29,7 @@ HomeOption = Annotated[
     typer.Option("--home", envvar="METERFLEET_HOME", help="Folder of the embedded server and its data."),
 ]
 FleetOption = Annotated[
-    str | None, typer.Option("--fleet", help="Name of a fleet on the embedded server [default: the last one started].")
+    str | None, typer.Option("--fleet", help="Name of a fleet on the embedded server (default: the last one started).")
 ]
 
 
@@ -36,36 +39,49 @@ class Place:
 
     dsn: str
     revive: Callable[[], None] | None = None
+    name: str = ""  # how it is found again: a fleet on the embedded server, or the DSN itself
+    home: Path = Path()
+
+    def remember(self) -> None:
+        """From now on this is the fleet that was started last. The file may hold a DSN's password: it is private."""
+        with contextlib.suppress(OSError):  # then the next command has to be told
+            self.home.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.home / _CURRENT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(self.name + "\n")
 
 
 def place_to_spawn(database: str | None, home: Path | None, fleet: str) -> Place:
     """Where a fleet of that name lives; its database is made if the server is the embedded one."""
     if database:
-        return Place(database)
+        return Place(database, name=database, home=home or default_home())
     server = EmbeddedPostgres(home or default_home())
     server.start()
     server.ensure_database(fleet)
-    _current(server.home).write_text(fleet + "\n", encoding="utf-8")
-    return Place(server.dsn(fleet), server.start)
+    return Place(server.dsn(fleet), server.start, fleet, server.home)
 
 
 def existing_place(database: str | None, home: Path | None, fleet: str | None) -> Place:
     """The database of a fleet that was started before; UserError if there is none."""
     if database:
         return Place(database)
-    server = EmbeddedPostgres(home or default_home())
-    current = _current(server.home)
-    name = fleet or (current.read_text(encoding="utf-8").strip() if current.is_file() else None)
+    home = home or default_home()
+    name = fleet or _last(home)
     if name is None:
         hint = "start one with `meterfleet spawn 10`, or name a --database"
-        raise UserError(f"no fleet has been started in {server.home}; {hint}")
+        raise UserError(f"no fleet has been started in {home}; {hint}")
+    if "=" in name or "://" in name:
+        return Place(name)
+    server = EmbeddedPostgres(home)
     server.start()
     if name not in server.databases():
-        raise UserError(
-            f"there is no fleet {name!r} in {server.home}; known are {', '.join(server.databases()) or 'none'}"
-        )
+        known = ", ".join(server.databases()) or "none"
+        raise UserError(f"there is no fleet {name!r} in {home}; known are {known}")
     return Place(server.dsn(name), server.start)
 
 
-def _current(home: Path) -> Path:
-    return home / "current"
+def _last(home: Path) -> str | None:
+    try:
+        return (home / _CURRENT).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None

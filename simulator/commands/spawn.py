@@ -67,16 +67,16 @@ def spawn(
         float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)
     ] = 1.0,
     start: Annotated[
-        str | None, typer.Option(help="Simulated start, with offset [default: now, following the real clock].")
+        str | None, typer.Option(help="Simulated start, with offset (default: now, following the real clock).")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Decides every number of the fleet.", min=-(1 << 63), max=(1 << 63) - 1)
     ] = 1,
     block_minutes: Annotated[
-        int | None, typer.Option(help="Block load interval: 15, 30 or 60 [default: the model's].")
+        int | None, typer.Option(help="Block load interval: 15, 30 or 60 (default: the model's).")
     ] = None,
     keys: Annotated[
-        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial [default: from the seed].")
+        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
     ] = None,
     capture: Annotated[
         Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
@@ -124,6 +124,7 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
         raise
 
     def announce() -> None:
+        place.remember()
         entries = [_entry(fleet, index) for index in range(min(spec.count, _LISTED))]
         if as_json:
             print(event_line("ready", dsn=place.dsn, seed=spec.seed, count=spec.count, meters=entries), flush=True)
@@ -152,6 +153,9 @@ def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, 
         table.add_row("...", "...", "...")
     console.print(table)
     first = entries[0]
+    others = first.get("places")
+    for other in others[1:] if isinstance(others, list) else []:
+        console.print(f"also by:    {place_words(other)}", highlight=False)
     console.print(
         f"read one:   meterfleet read {read_options(first)} --client mr block", highlight=False, soft_wrap=True
     )

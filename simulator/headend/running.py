@@ -54,7 +54,9 @@ class _Output:
 
     def profile(self, table: ProfileTable) -> None:
         if self._document is None:
-            self._console.print(*profile_tables(table, self._names.get(table.obis, table.obis)), sep="\n")
+            self._console.print(
+                *profile_tables(table, self._names.get(table.obis, table.obis), width=self._console.width), sep="\n"
+            )
         else:
             self._document.setdefault("profiles", []).append(profile_json(table))
 

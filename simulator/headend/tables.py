@@ -56,9 +56,9 @@ def objects_table(readings: Iterable[ObjectReading], title: str = "") -> Table:
     return table
 
 
-def profile_tables(table: ProfileTable, title: str = "") -> Iterator[Table]:
-    """A profile for a terminal: a line per row, or where it has too many columns for that, a table per row."""
-    if len(table.columns) <= _WIDE or not table.rows:
+def profile_tables(table: ProfileTable, title: str = "", *, width: int = 200) -> Iterator[Table]:
+    """A profile for a terminal of a width: a line per row, or if values do not fit side by side, a table per row."""
+    if (len(table.columns) <= _WIDE and _natural_width(table) <= width) or not table.rows:
         yield _rows_table(table, title)
         return
     for number, row in enumerate(table.rows, 1):
@@ -69,6 +69,12 @@ def profile_tables(table: ProfileTable, title: str = "") -> Iterator[Table]:
             attribute = f":{column.attribute}" if column.attribute != 2 else ""
             shown.add_row(column.obis + attribute, column.name, as_text(cell), column.unit)
         yield shown
+
+
+def _natural_width(table: ProfileTable) -> int:
+    """Characters of a row whose values are not broken."""
+    longest = (max((len(as_text(row[at])) for row in table.rows), default=0) for at in range(len(table.columns)))
+    return sum(size + 3 for size in longest) + 1
 
 
 def _rows_table(table: ProfileTable, title: str) -> Table:

@@ -37,7 +37,9 @@ async def running(database: str) -> AsyncIterator[Fleet]:
     fleet = Fleet(spec, options, await Store.open(database))
     await fleet.open()
     await fleet.listen()
-    serving = asyncio.create_task(fleet.serve())
+    ready = asyncio.Event()
+    serving = asyncio.create_task(fleet.serve(ready.set))
+    await ready.wait()  # from now on orders are heard
     yield fleet
     fleet.stop()
     await serving
