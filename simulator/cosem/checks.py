@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from simulator.cosem.encodings import NUMBER_TYPES
 from simulator.cosem.quantities import COUNT
 from simulator.cosem.spec import MergedModel
 from simulator.cosem.versions import attribute_names
 from simulator.documents import did_you_mean
 from simulator.errors import Mistake
 
-NUMBER_TYPES = (
-    "boolean", "double-long", "double-long-unsigned", "integer", "long", "unsigned", "long-unsigned", "long64",
-    "long64-unsigned", "enum", "float32", "float64",
-)  # fmt: skip
 # The tables of the store that keep rows of profiles, and the column of each that says when.
 PROFILE_TABLES = {
     "block_load_profile": "capture_time",
@@ -45,7 +42,9 @@ def _register_types(merged: MergedModel) -> Iterator[Mistake]:
         for unit, (kind, scaler) in types.items():
             place = ("register_types", name, str(unit))
             if kind not in NUMBER_TYPES:
-                yield merged.mistake(place, f"{kind!r} is not the type of a number; {did_you_mean(kind, NUMBER_TYPES)}")
+                yield merged.mistake(
+                    place, f"{kind!r} is not the type of a number; {did_you_mean(kind, list(NUMBER_TYPES))}"
+                )
             if not -128 <= scaler <= 127:
                 yield merged.mistake(place, f"a scaler is -128 to 127, not {scaler}")
 

@@ -11,7 +11,7 @@ from typing import Any
 from simulator.cosem.association import association_values, current_association_values, object_list
 from simulator.cosem.checks import mistakes_of
 from simulator.cosem.classes import CLASSES, AttributeDeclaration, InterfaceClass
-from simulator.cosem.encodings import Encoding, NumberEncoding, StampEncoding
+from simulator.cosem.encodings import NUMBER_TYPES, Encoding, NumberEncoding, StampEncoding
 from simulator.cosem.model import (
     Attribute,
     ClientView,
@@ -33,13 +33,9 @@ from simulator.cosem.versions import interface_class, versions_of
 from simulator.documents import did_you_mean
 from simulator.errors import Mistake, UserError
 from simulator.values import attribute_key, format_obis, parse_obis
-from simulator.wire.codes import Tag
 
 CURRENT_ASSOCIATION = "0.0.40.0.0.255"
 TARIFF_SCRIPTS = "0.0.10.0.100.255"
-_NUMBER_TYPES = {
-    tag.name.lower().replace("_", "-"): tag for tag in Tag if tag in (3, 5, 6, 15, 16, 17, 18, 20, 21, 22, 23, 24)
-}
 _RIGHT = re.compile(r"([rwx])((?:\d+(?:-\d+)?)(?:,\d+(?:-\d+)?)*)?")
 # Attributes of classes other than data and registers that show what the meter measures: (class, index) -> quantity.
 _MEASURED = {
@@ -199,7 +195,7 @@ class _Compiler:
             return StampEncoding(self.spec.utc_offset_minutes)
         scaled = entry.class_id in _REGISTERS and quantity.name != "block_interval_s"
         scaler = self._scaler(entry) if scaled else 0
-        return NumberEncoding(_NUMBER_TYPES[kind.text], scaler, quantity.exponent - scaler)
+        return NumberEncoding(NUMBER_TYPES[kind.text], scaler, quantity.exponent - scaler)
 
     def _scaler(self, entry: ObisEntry) -> int:
         return 0 if entry.type else self._register_type(entry)[1]

@@ -37,6 +37,8 @@ _FORMATS = {
     Tag.FLOAT64: ">d",
 }
 _FLOATS = (Tag.FLOAT32, Tag.FLOAT64)
+NUMBER_TYPES = {tag.name.lower().replace("_", "-"): tag for tag in _FORMATS}
+"""The types that a number can have on the wire, by their names in models and registries."""
 
 
 @dataclass(frozen=True, slots=True)

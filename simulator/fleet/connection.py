@@ -65,9 +65,6 @@ class Connection(asyncio.Protocol):
             self._answering.cancel()
         self._session = None
 
-    def eof_received(self) -> bool:
-        return False
-
     def data_received(self, data: bytes) -> None:
         if self._session is None:
             return

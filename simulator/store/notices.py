@@ -14,8 +14,6 @@ from psycopg import sql
 from simulator.store.connections import Connections, store_errors
 from simulator.store.queries import query, template
 
-LONGEST = 7_900  # octets of a payload; PostgreSQL's limit is 8,000
-
 
 class Notices:
     def __init__(self, connections: Connections) -> None:
