@@ -14,14 +14,16 @@ from simulator.cosem.model import Model
 from simulator.fleet.listen import Place
 from simulator.meter.identity import Given, Identity, key_of, secret_of
 
-_LISTED = (16, 32, 48, 80)
+CIPHERED = 3  # application context: logical names, ciphered
+_LISTED = (16, 32, 48, 80, 96)
 CSV_COLUMNS = (
     "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "physical", "device", "baud",
     "mode_e",
     "system_title",
     "client_16_auth", "client_32_auth", "client_32_password", "client_48_auth", "client_48_secret",
     "client_48_ek", "client_48_ak", "client_48_master", "client_80_auth", "client_80_secret", "client_80_ek",
-    "client_80_ak", "client_80_master",
+    "client_80_ak", "client_80_master", "client_96_auth", "client_96_password", "client_96_ek", "client_96_ak",
+    "client_96_master",
 )  # fmt: skip
 
 
@@ -80,13 +82,15 @@ def read_options(entry: Mapping[str, Any]) -> str:
 
 
 def _client(identity: Identity, given: Given, model: Model, client: int) -> dict[str, Any]:
-    mechanism = model.spec.clients[client].mechanism
+    spec = model.spec.clients[client]
+    mechanism, ciphers = spec.mechanism, CIPHERED in spec.contexts
     if mechanism == 0:
         return {"sap": client, "auth": "none"}
     secret = secret_of(identity, given, client, mechanism)
-    if mechanism == 1:
-        return {"sap": client, "auth": "lls", "password": secret.decode("utf-8", "backslashreplace")}
     keys = {name: key_of(identity, given, client, name).hex() for name in ("ek", "ak", "master")}
+    if mechanism == 1:
+        password = secret.decode("utf-8", "backslashreplace")
+        return {"sap": client, "auth": "lls", "password": password, **(keys if ciphers else {})}
     return {"sap": client, "auth": f"hls{mechanism}", "secret": secret.hex(), **keys}
 
 

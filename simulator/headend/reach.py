@@ -27,7 +27,7 @@ Names = Callable[[], Mapping[str, str]]
 class Reach:
     """Each field is an option of the command line."""
 
-    client: Annotated[str, typer.Option(help="public, mr, us, push, fu or a number.")] = "public"
+    client: Annotated[str, typer.Option(help="public, mr, us, push, fu, ihd or a number.")] = "public"
     password: Annotated[
         str | None,
         typer.Option(envvar="METERFLEET_PASSWORD", show_default=False, help="Of a client that has one; HLS in hex."),
