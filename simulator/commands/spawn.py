@@ -79,7 +79,7 @@ def spawn(
         Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
     ] = None,
     capture: Annotated[
-        Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
+        Path | None, typer.Option(help="Keep what goes over the wire as a pcapng file, and keys in FILE.keys.")
     ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
@@ -131,8 +131,6 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
         else:
             _show(console, fleet, place, entries)
 
-    if options.capture is not None:
-        options.capture.write_keys(_entry(fleet, index) for index in range(spec.count))
     try:
         await fleet.serve(announce)
     finally:

@@ -14,7 +14,8 @@ from functools import partial
 from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
-from simulator.fleet.capture import Capture, CapturedConnection
+from simulator.fleet.capture import Capture
+from simulator.fleet.captured import CapturedConnection, Tapes, line_tapes, network_tapes
 from simulator.fleet.connection import Connection
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.listen import Listen
@@ -30,7 +31,7 @@ _REACTION_S = 0.2  # a meter waits so long before it speaks in the sign-on (IEC 
 class Listeners:
     """`listens` tells the devices of pseudo-terminals, which are made at once; `open` begins to serve.
 
-    `capture` keeps what goes over TCP.
+    `capture` keeps what goes over all of them.
     """
 
     def __init__(
@@ -52,13 +53,14 @@ class Listeners:
         for listen in self.listens:
             if listen.framing != "serial":
                 for opened in open_sockets(listen, self._residents.count):
-                    session = partial(session_at, self._residents, listen)
-                    if listen.framing == "udp":
-                        self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
+                    udp = listen.framing == "udp"
+                    tapes = network_tapes(self._capture, udp=udp) if self._capture else None
+                    protocol = self._protocol(partial(session_at, self._residents, listen), tapes)
+                    if udp:
+                        self._ports.append(DatagramPort(opened, protocol))
                     else:
-                        protocol = self._over_tcp(session)
                         self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
-        self._lines = [Line(self._residents, *opened, self._connections) for opened in self._opened]
+        self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]
         count = len(self._servers) + len(self._ports) + len(self._lines)
         if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
@@ -84,10 +86,14 @@ class Listeners:
         for connection in list(self._connections):
             connection.close()
 
-    def _over_tcp(self, session: Callable[[str, int], Session | None]) -> Callable[[], Connection]:
-        if self._capture:
-            return partial(CapturedConnection, session, self._connections, self._capture)
+    def _protocol(self, session: Callable[[str, int], Session | None], tapes: Tapes | None) -> Callable[[], Connection]:
+        if tapes:
+            return partial(CapturedConnection, session, self._connections, tapes)
         return partial(Connection, session, self._connections)
+
+    def _line(self, number: int, listen: Listen, place: int, opened: OpenLine) -> Line:
+        tapes = line_tapes(self._capture, number) if self._capture else None
+        return Line(self._residents, listen, place, opened, lambda session: self._protocol(session, tapes)())
 
     def _with_lines(self, listen: Listen) -> Listen:
         if not listen.devices:
@@ -107,12 +113,17 @@ class Line:
     """One serial line with its session, which is made anew when it hangs up."""
 
     def __init__(
-        self, residents: Residents, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
+        self,
+        residents: Residents,
+        listen: Listen,
+        number: int,
+        opened: OpenLine,
+        protocol: Callable[[Callable[[str, int], Session]], Connection],
     ) -> None:
         self._residents, self._listen, self._number = residents, listen, number
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
-        self.transport = SerialTransport(opened, lambda: Connection(self._begin, connections), self._speed)
+        self.transport = SerialTransport(opened, lambda: protocol(self._begin), self._speed)
 
     def tick(self, now_ms: int) -> None:
         if self._sign_on:
