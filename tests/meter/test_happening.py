@@ -32,7 +32,7 @@ async def test_an_occurrence_and_its_restoration(install: Install) -> None:
     joined = "eswf_push_alarms a JOIN eswf_status s ON s.id = eswf_status_id"
     assert meters.of_meter(alarms, joined, order="a.id") == [
         ("Over current in any phase", 14, 4, "PENDING"),
-        ("Magnetic influence", 5, 6, "PENDING"),
+        ("Magnet / electromagnet influence", 5, 6, "PENDING"),
     ]
     rows = await meters.read("0.0.99.98.1.255")
     assert [row[1] for row in rows] == [67]
