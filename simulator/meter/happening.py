@@ -168,8 +168,9 @@ class _Noticing:
         pending: dict[int, Mask] = {}
         for bit, anew in self._raised.items():
             index, mask = place_of(bit)
-            changed |= (still := anew & (word[index] & mask != 0))
-            alerted |= (chosen := still & (passed[index] & mask != 0))
+            still = anew & (word[index] & mask != 0)
+            chosen = still & (passed[index] & mask != 0)
+            changed, alerted = changed | still, alerted | chosen
             if chosen.any():
                 pending[bit] = chosen
         return self._numbered(np.flatnonzero(changed), pending), self._rows[alerted]
