@@ -128,13 +128,10 @@ class _Noticing:
         return places[has_room[places]]
 
     def _move_bits(self, event: Event, places: Ints) -> None:
-        word, lowered, raised = (
-            self.state["status_word"],
-            clears(self._catalogue, event),
-            raises(self._catalogue, event),
-        )
-        if lowered >= 0:
-            index, mask = place_of(lowered)
+        word, known = self.state["status_word"], self._catalogue
+        cleared, raised = clears(known, event), raises(known, event)
+        if cleared >= 0:
+            index, mask = place_of(cleared)
             word[index, places] &= ~mask
         if raised >= 0:
             index, mask = place_of(raised)
