@@ -102,7 +102,8 @@ def advance(
         settled_ms=np.full_like(columns.settled_ms, to_ms),
         carry_mwh=np.zeros_like(columns.carry_mwh),
         carry_ma=np.zeros_like(columns.carry_ma),
-        recent_wh=_recent(columns.recent_wh, blocks.energy_wh),
+        recent_wh=_recent(columns, blocks.energy_wh),
+        demand_base_wh=np.zeros_like(columns.demand_base_wh),
     )
     return Advance(final, to_ms, blocks, walk.days, walk.billings)
 
@@ -125,9 +126,11 @@ def _blocks(brought: Energies, energy_wh: Ints, ends_local_s: Ints, carry_ma: In
     return BlockRecords(ends_local_s, energy_wh, mean(_per_block(brought.voltage_cv, count)), mean(current_sums))
 
 
-def _recent(recent_wh: Ints, energy_wh: Ints) -> Ints:
-    latest = energy_wh[_TARIFF_CHANNELS, :, -RECENT_BLOCKS:].transpose(0, 2, 1)
-    return np.concatenate([recent_wh, latest], axis=1)[:, -RECENT_BLOCKS:]
+def _recent(columns: Columns, energy_wh: Ints) -> Ints:
+    energy = energy_wh[_TARIFF_CHANNELS, :, :].copy()
+    energy[:, :, 0] -= columns.demand_base_wh
+    latest = energy[:, :, -RECENT_BLOCKS:].transpose(0, 2, 1)
+    return np.concatenate([columns.recent_wh, latest], axis=1)[:, -RECENT_BLOCKS:]
 
 
 class _Walk:
