@@ -80,7 +80,8 @@ class _Hdlc:
 
     @property
     def buffered(self) -> int:
-        return self._splitter.buffered + len(self._segments)
+        """A flag alone is the end of the last frame."""
+        return max(self._splitter.buffered - 1, 0) + len(self._segments)
 
     def feed(self, data: bytes) -> Iterator[Arrival]:
         self._splitter.feed(data)

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from typing import Any, Protocol, cast
 from simulator.headend.arrivals import Arrival, Inbox
 
 _CONNECTIONS = 10_000
+_NO_LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 Send = Callable[[bytes], None]
 
 
@@ -82,7 +86,7 @@ class Call(asyncio.Protocol):
         self.heard_s = time.monotonic()
         for arrival in self._inbox.feed(data):
             if not self._ear.take(arrival, self._peer, "tcp", self._send):
-                self._transport.abort()
+                self._reset()
                 return
         if self._inbox.broken:
             self._ear.received.broken += 1
@@ -101,6 +105,13 @@ class Call(asyncio.Protocol):
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def _reset(self) -> None:
+        """A RST, which a meter cannot take for a friendly end."""
+        assert self._transport is not None
+        opened = self._transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._transport.abort()
 
     def _wait_if_full(self) -> None:
         assert self._transport is not None

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gurux_dlms import GXByteBuffer, GXDLMSClient
+from gurux_dlms import GXByteBuffer
 from gurux_dlms.AesGcmParameter import AesGcmParameter
 from gurux_dlms.GXCiphering import GXCiphering
+from gurux_dlms.secure import GXDLMSSecureClient
 
 from simulator.headend.ciphering import silence
 from simulator.headend.keybook import KeyBook, KeyPair
@@ -57,12 +58,12 @@ def gurux_reveal(envelope: Envelope, pair: KeyPair) -> bytes | None:
     silence()
     try:
         return bytes(GXCiphering.decrypt(_settings(), covered, GXByteBuffer(ciphering.encode(envelope))))
-    except Exception:  # a wrong key's octets may lead its parser anywhere
+    except (ValueError, IndexError):
         return None
 
 
 def _settings() -> Any:
-    return GXDLMSClient(True).settings
+    return GXDLMSSecureClient(True).settings
 
 
 class Unsealer:
