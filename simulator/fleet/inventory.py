@@ -56,14 +56,16 @@ def _place(place: Place) -> dict[str, Any]:
 
 
 def place_words(entry: Mapping[str, Any]) -> str:
-    """Where a meter is, for people."""
+    """Where a meter is, for people; or whom it calls."""
     where = entry["device"] if "device" in entry else f"{entry['host']}:{entry['port']}"
     number = f" address {entry['physical']}" if "physical" in entry else ""
-    return f"{where} {entry['framing']}{number}"
+    return f"calls {where}{number}" if entry["framing"] == "dial" else f"{where} {entry['framing']}{number}"
 
 
 def read_options(entry: Mapping[str, Any]) -> str:
-    """The words after `meterfleet read` that reach a meter."""
+    """The words after `meterfleet read` that reach a meter; none if it calls by itself."""
+    if entry["framing"] == "dial":
+        return ""
     where = entry["device"] if "device" in entry else f"{entry['host']}:{entry['port']}"
     ways = {
         "wrapper": [where],
