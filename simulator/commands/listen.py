@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import obis_names
 from simulator.errors import UserError
 from simulator.headend.keybook import KeyPair
@@ -75,6 +76,8 @@ def listen(
     from simulator.headend.confirming import Trouble, parse_failures  # gurux: only now
     from simulator.headend.listening import Plan
 
+    if model is not None:
+        compile_model(model)  # its mistakes are told now, not at the first push
     host, port = parse_address(address, default_port=_DEFAULT_PORT)
     first, share = parse_failures(fail)
     trouble = Trouble(confirm, first, share, _seconds("--delay", delay) or 0.0)
@@ -96,16 +99,16 @@ class _Sources:
 
     async def known(self) -> Known:
         from simulator.commands import pushers
+        from simulator.commands.pushed import labels
         from simulator.headend.keybook import KeyBook
         from simulator.headend.listening import Known
 
         owners = pushers.owners_in_file(self.keys) if self.keys else {}
-        model, own = self.model, {}
-        if self.place is not None:
-            found = await pushers.read_fleet(self.place)
-            owners, own = {**found.owners, **owners}, found.objects
-            model = model or found.model
-        return Known(KeyBook(owners, self.everyone), pushers.labels(model, own))
+        if self.place is None:
+            return Known(KeyBook(owners, self.everyone), labels(lambda _serial: self.model, {}))
+        found = await pushers.read_fleet(self.place)
+        book = KeyBook({**found.owners, **owners}, self.everyone)
+        return Known(book, labels(lambda serial: self.model or found.model_of(serial), found.objects))
 
 
 async def _listen(plan: Plan, sources: _Sources) -> None:

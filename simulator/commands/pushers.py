@@ -1,41 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""What is known of meters that push: keys by system title, and which objects each push setup sends.
+"""What is known of meters that push: keys by system title, and which objects they were told to push.
 
-It comes from a fleet's database, from a file of keys, or from a model. Nothing is opened for longer than it takes.
+It comes from a fleet's database or from a file of keys. Nothing is opened for longer than it takes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simulator.commands.inventory import read_inventory
 from simulator.commands.place import Place
-from simulator.cosem.compiler import compile_model
-from simulator.cosem.model import CosemObject, Setting
-from simulator.cosem.registry import obis_names
+from simulator.commands.pushed import Reference, listed
 from simulator.errors import UserError
 from simulator.fleet.keyfile import MeterKeys, read_keys
+from simulator.fleet.spec import FleetSpec
 from simulator.headend.keybook import KeyPair, Owner
-from simulator.headend.notifications import PUSH_SETUP, Label, Labels
-from simulator.headend.values import PLAIN, UNITS, ScalerUnit
+from simulator.headend.notifications import PUSH_SETUP
+from simulator.meter.identity import index_of
 from simulator.store.database import Store
-from simulator.values import format_obis
-from simulator.wire import axdr
 
 _PUSH_CLIENT = 64
-_SCALER = {3: ({2}, 3), 4: ({2}, 3), 5: ({2, 3}, 4)}  # class: attributes with a unit, and where it stands
-Reference = tuple[int, str, int]
-"""Class, logical name and attribute."""
 
 
 class Found(NamedTuple):
-    model: str
+    spec: FleetSpec
     owners: dict[bytes, Owner]
     objects: dict[tuple[str, str], tuple[Reference, ...]]  # by serial and push setup, where they are a meter's own
+
+    def model_of(self, serial: str) -> str:
+        """Of a meter that is not of the fleet, the first model."""
+        number = index_of(serial)
+        return self.spec.group_of(number if 0 <= number < self.spec.count else 0).model
 
 
 async def read_fleet(place: Place) -> Found:
@@ -51,8 +50,8 @@ async def read_fleet(place: Place) -> Found:
     serials = {meter.id: meter.meter_number for meter in meters}
     for value in written:
         if value.attribute_index == 2:
-            objects[serials[value.meter_id], value.logical_name] = _listed(value.encoded)
-    return Found(str(fleet.spec["model"]), owners_in(entries), objects)
+            objects[serials[value.meter_id], value.logical_name] = listed(value.encoded)
+    return Found(FleetSpec.stored(fleet.spec), owners_in(entries), objects)
 
 
 def owners_in(entries: Iterable[Mapping[str, Any]]) -> dict[bytes, Owner]:
@@ -89,51 +88,6 @@ def _pairs(meter: MeterKeys) -> Iterable[KeyPair]:
     for client in sorted(clients, key=lambda client: (client != _PUSH_CLIENT, client)):
         ak = meter.keys.get((client, "ak")) or meter.keys.get((0, "ak"), b"")
         yield KeyPair(meter.keys[client, "ek"], ak)
-
-
-def labels(model: str | None, own: Mapping[tuple[str, str], Sequence[Reference]]) -> Labels:
-    """Of a meter's own lists, or else of its model's."""
-    objects = compile_model(model).objects if model else ()
-    scales = {_name(one): _scales(one) for one in objects}
-    names = obis_names()
-    usual = {
-        _name(one): _listed(one.attributes[1].source.default)
-        for one in objects
-        if one.interface_class.class_id == PUSH_SETUP and isinstance(one.attributes[1].source, Setting)
-    }
-
-    @cache
-    def label(reference: Reference) -> Label:
-        class_id, obis, attribute = reference
-        return Label(class_id, obis, attribute, names.get(obis, ""), scales.get(obis, {}).get(attribute, PLAIN))
-
-    def find(serial: str, setup: str) -> Sequence[Label]:
-        return [label(reference) for reference in own.get((serial, setup)) or usual.get(setup, ())]
-
-    return find
-
-
-def _name(one: CosemObject) -> str:
-    return format_obis(one.logical_name)
-
-
-def _scales(one: CosemObject) -> dict[int, ScalerUnit]:
-    """By attribute."""
-    attributes, place = _SCALER.get(one.interface_class.class_id, (set(), 0))
-    source = next((found.source for found in one.attributes if found.key[8] == place), None)
-    if not isinstance(source, Setting):
-        return {}
-    scaler, unit = (part.value for part in axdr.decode_whole(source.default).value)
-    return dict.fromkeys(attributes, ScalerUnit(scaler, UNITS.get(unit, "")))
-
-
-def _listed(encoded: bytes) -> tuple[Reference, ...]:
-    """push_object_list (Blue Book 4.4.8): class, logical name, attribute, data index and perhaps more."""
-    rows = axdr.decode_whole(encoded).value
-    return tuple(
-        (class_id.value, format_obis(name.value), attribute.value)
-        for class_id, name, attribute, *_ in (row.value for row in rows)
-    )
 
 
 @cache

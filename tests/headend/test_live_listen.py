@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from simulator.cli import app
 from simulator.commands import pushers
 from simulator.commands.place import Place
+from simulator.commands.pushed import labels
 from simulator.errors import UserError
 from simulator.headend.keybook import KeyBook
 from simulator.headend.unsealing import Unsealer
@@ -72,7 +73,7 @@ def listening(home: Path, *options: object) -> Iterator[Ear]:
     with subprocess.Popen(line, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
-        assert "listening" in said, said
+        assert "listening" in said, process.stderr.read()
         yield Ear(process, port)
         process.kill()
 
@@ -130,6 +131,7 @@ def test_too_few_pushes_in_time(postgres: EmbeddedPostgres) -> None:
         (["--ek", "00" * 16, "--fail", "2.5"], "a share such as 0.25"),
         (["--ek", "00" * 16, "--for", "soon"], "is not a duration"),
         (["--ek", "00" * 16, "--title", "00"], "eight octets"),
+        (["--ek", "00" * 16, "--model", "is15959-9ph"], "is15959-9ph"),
         (["--ek", "00" * 16], "cannot be listened on"),
     ],
 )
@@ -175,9 +177,9 @@ def test_a_list_that_a_client_has_written_goes_before_the_models(fleet: Spawned)
     written = bytes.fromhex("0101 0204 120001 0906 0000600100ff 0f02 120000")
     asyncio.run(_write(fleet, BLOCK, written))
     found = asyncio.run(pushers.read_fleet(Place(fleet.dsn)))
-    labels = pushers.labels(found.model, found.objects)
-    assert [label.obis for label in labels(serial, BLOCK)] == ["0.0.96.1.0.255"]
-    assert len(labels(fleet.meters[1].serial, BLOCK)) == 10
+    find = labels(found.model_of, found.objects)
+    assert [label.obis for label in find(serial, BLOCK)] == ["0.0.96.1.0.255"]
+    assert len(find(fleet.meters[1].serial, BLOCK)) == 10
 
 
 def test_rows_of_push_objects_go_before_the_models(fleet: Spawned) -> None:
@@ -192,8 +194,8 @@ def test_rows_of_push_objects_go_before_the_models(fleet: Spawned) -> None:
         serial,
     )
     found = asyncio.run(pushers.read_fleet(Place(fleet.dsn)))
-    labels = pushers.labels(found.model, found.objects)(serial, "0.4.25.9.0.255")
-    assert [(label.class_id, label.obis) for label in labels] == [(1, "0.0.96.1.2.255"), (8, "0.0.1.0.0.255")]
+    found_labels = labels(found.model_of, found.objects)(serial, "0.4.25.9.0.255")
+    assert [(label.class_id, label.obis) for label in found_labels] == [(1, "0.0.96.1.2.255"), (8, "0.0.1.0.0.255")]
 
 
 async def _write(fleet: Spawned, setup: str, encoded: bytes) -> None:
