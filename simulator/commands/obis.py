@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from simulator.cosem.catalogue import SUFFIX, catalogue_paths, read_catalogue
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import load_registry, read_registry, registry_files
 from simulator.cosem.spec import model_names
@@ -32,11 +33,10 @@ def find(words: Annotated[list[str], typer.Argument(help="Words of the name, or 
 
 
 @app.command("check", epilog="Example: meterfleet obis check")
-def checkregistry_files() -> None:
+def check_registries() -> None:
     """Check every registry, and that every model's objects are in its registry with the same class."""
-    check_files(
-        [*registry_files(), *(Path(data_root() / "profiles" / "meters" / f"{name}.yaml") for name in model_names())]
-    )
+    models = [data_root() / "profiles" / "meters" / f"{name}.yaml" for name in model_names()]
+    check_files([*registry_files(), *catalogue_paths(), *models])
 
 
 def check(files: Annotated[list[Path], typer.Argument(help="Models (.yaml) and registries (.csv).")]) -> None:
@@ -48,7 +48,9 @@ def check_files(files: list[Path]) -> None:
     mistakes: list[Mistake] = []
     for path in files:
         try:
-            if path.suffix == ".csv":
+            if path.name.endswith(SUFFIX):
+                print(f"{path}: {len(read_catalogue(path))} events")
+            elif path.suffix == ".csv":
                 print(f"{path}: {len(read_registry(path))} objects")
             else:
                 model = compile_model(str(path))
