@@ -21,6 +21,7 @@ from simulator.meter.identity import index_of
 
 Entry = Mapping[str, Any]
 _CLIENT = re.compile(r"client_(\d+)_(\w+)")
+_CALLS = "dial"  # a meter's framing if it is the one that calls
 _NUMBERS = {"port", "server", "physical", "baud"}
 
 
@@ -75,7 +76,9 @@ def named(entries: Iterable[Entry], serial: str, way: Way) -> tuple[str, int, in
     entry = next((entry for entry in entries if entry["serial"] == serial), None)
     if entry is None:
         return None
-    places = entry.get("places", [entry])
+    places = [place for place in entry.get("places", [entry]) if place["framing"] != _CALLS]
+    if not places:
+        raise UserError(f"meter {serial} calls the head-end and cannot be called")
     asked = [place for place in places if place["framing"] == framing_of(way)]
     place = (asked or places)[0]
     serial_line, physical = place["framing"] == "serial", place.get("physical")

@@ -14,6 +14,7 @@ from simulator.headend.way import Transport, Way
 CSV = """serial,host,port,framing,server,physical,device,baud,mode_e,client_16_auth,client_48_secret,client_48_ek
 0830000001,,,serial,1,16,/dev/pts/7,9600,True,none,0011,2233
 0830000002,10.0.0.2,4063,gateway,1,,,,,none,,
+0830000004,10.0.0.9,4061,dial,1,,,,,none,,
 """
 
 
@@ -28,6 +29,8 @@ def test_rows_are_entries(tmp_path: Path) -> None:
     )  # fmt: skip
     assert named(entries, "0830000002", Way()) == ("10.0.0.2", 4063, 1, Way(gateway="0830000002"))
     assert named(entries, "0830000003", Way()) is None
+    with pytest.raises(UserError, match="cannot be called"):
+        named(entries, "0830000004", Way())
 
 
 @pytest.mark.parametrize(
