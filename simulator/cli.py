@@ -19,6 +19,8 @@ from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.link import EPILOG as LINK_EPILOG
+from simulator.commands.link import link
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.cosem.registry import obis_names
@@ -39,6 +41,7 @@ changing.register(app, credentials=known_credentials, names=obis_names)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)
+app.command(epilog=LINK_EPILOG)(link)
 app.add_typer(db.app, name="db")
 app.add_typer(obis.app, name="obis")
 

@@ -21,10 +21,12 @@ from simulator.cosem.model import Model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, StoreUnavailable, UserError
+from simulator.faults.parse import quirks_of
 from simulator.fleet.capture import Capture
 from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.keyfile import KeyFile
+from simulator.fleet.links import Clock, Links
 from simulator.fleet.listen import Listen
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
@@ -69,7 +71,10 @@ class Fleet:
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
         residents = Residents(spec.count, self.device, self.identity)
-        self.listeners = Listeners(options.listens, residents, self.connections, options.capture)
+        clock = Clock(self.now_ms, lambda: self._pace.speed)
+        self.links = Links(residents, self.connections, clock, seed=spec.seed)
+        self.links.set(range(spec.count), quirks_of(self.model.spec.quirks), of_model=True)
+        self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self._stopping = asyncio.Event()
         self._clock_changed = asyncio.Event()
         self._captures: asyncio.Task[None] | None = None
@@ -354,7 +359,7 @@ class Fleet:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
-        orders = obey(self.store, {"clock": self._set_clock}, listening)
+        orders = obey(self.store, {"clock": self._set_clock, "link": self.links.follow}, listening)
         drivers = (self._run_kernel(), self._keep_house(), orders, self._announce(listening, announce))
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())
