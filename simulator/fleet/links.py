@@ -105,10 +105,10 @@ class Links:
         return self._on_ways[way]
 
     def _admits(self, connection: Connection) -> bool:
-        """Behind a port of many meters nobody can tell yet whom a caller wants: all are admitted."""
-        if len(connection.meters) != 1:
+        """Behind a port of many meters nobody can tell yet whom a caller wants; and UDP has no connections."""
+        if len(connection.meters) != 1 or not _is_reliable(connection):
             return True
-        others = sum(other.meters == connection.meters for other in self._connections)
+        others = sum(other.meters == connection.meters and _is_reliable(other) for other in self._connections)
         return course.admits(self.book.turns(connection.meters[0], self._of_way(connection.way)), others)
 
     def _stand_in(self, connection: Connection, session: Session) -> None:
@@ -123,8 +123,12 @@ class Links:
             lambda server: meter_behind(way, meters, server),
             Delays(connection, self._clock.speed),
             alone=meters[0] if len(meters) == 1 else None,
-            reliable=way.framing != "udp",
+            reliable=_is_reliable(connection),
         ).stand_in(session)
+
+
+def _is_reliable(connection: Connection) -> bool:
+    return connection.way is not None and connection.way.framing != "udp"
 
 
 def understood(faults: Any) -> list[Setting]:
