@@ -55,7 +55,7 @@ def link(
     if as_json:
         print(json.dumps(answer))
     else:
-        _show(answer["faults"])
+        _show(answer["faults"], answer["more"])
 
 
 def _spelled(text: str) -> str:
@@ -75,7 +75,7 @@ async def _ask(place: Place, meters: str, faults: list[str], *, clear: bool) -> 
         await store.close()
 
 
-def _show(faults: list[dict[str, Any]]) -> None:
+def _show(faults: list[dict[str, Any]], more: int) -> None:
     console = Console()
     if not faults:
         console.print("no faults")
@@ -86,3 +86,5 @@ def _show(faults: list[dict[str, Any]]) -> None:
         until = "it is of the model" if fault["of_model"] else until
         table.add_row(fault["meters"], fault["fault"], str(fault["struck"]), until)
     console.print(table)
+    if more:
+        console.print(f"and {more} more; name some METERS to see theirs")

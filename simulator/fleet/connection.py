@@ -126,7 +126,9 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def fall_silent(self) -> None:
-        """Nothing is heard or said any more, and the peer is not told."""
+        """Nothing is heard or said any more, and the peer is not told: only TCP would tell that we close."""
+        if self._transport and self._transport.get_extra_info("socket") is None:
+            self._transport.close()
         self.session = None
 
     def _pump(self, session: Session) -> None:

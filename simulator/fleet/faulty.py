@@ -26,8 +26,8 @@ MeterOf = Callable[[int], int]  # server's number in its framing -> meter's numb
 
 
 class FaultyLink:
-    """What a session and its framing share. `alone`: all messages are of one meter, so octets that are not parted into
-    APDUs yet can meet its faults too."""
+    """What a session and its framing share. `alone`: all that comes is for this meter and meets its faults as it comes;
+    else each APDU meets those of its own meter."""
 
     def __init__(self, turns: Turns, meter_of: MeterOf, delays: Delays, *, alone: int | None, reliable: bool) -> None:
         self._turns, self.meter_of, self._delays = turns, meter_of, delays
@@ -48,10 +48,10 @@ class FaultyLink:
 
     def receive(self, meter: int, octets: bytes) -> bytes:
         """What of it the meter hears."""
-        carried = course.carry(self._turns(meter), self._message(octets, outgoing=False, last=False))
-        self._messages += 1
         if self._ended:
             return b""
+        carried = course.carry(self._turns(meter), self._message(octets, outgoing=False, last=False))
+        self._messages += 1
         if carried.end is not None:
             self._ended = True
             self._delays.pass_on(carried)

@@ -22,6 +22,8 @@ from simulator.fleet.listen import Listen
 from simulator.fleet.selection import Meters, in_words, parse_meters
 from simulator.fleet.sessions import Residents, meter_behind, meters_at, meters_on, session_at, session_on_line
 
+_MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
+_FRAMES_OF_THEIR_OWN = ("hdlc", "serial")  # that carry no APDU, so a link can lose them too
 Signed = tuple[Session, ModeELink | None]
 
 
@@ -89,7 +91,8 @@ class Links:
             self.set(meters, understood(faults))
         wanted = frozenset(meters)
         standing = [one for one in self.book.all() if not wanted.isdisjoint(one.meters)]
-        return {"faults": [{"meters": in_words(one.meters, count), **described(one)} for one in standing]}
+        told = [{"meters": in_words(one.meters, count), **described(one)} for one in standing[:_MOST_TOLD]]
+        return {"faults": told, "more": len(standing) - len(told)}
 
     def _is_concerned(self, connection: Connection) -> bool:
         return bool(self._of_way(connection.way)) or self.book.concerns(connection.meters)
@@ -122,7 +125,7 @@ class Links:
             lambda meter: self.book.turns(meter, self._of_way(way)),
             lambda server: meter_behind(way, meters, server),
             Delays(connection, self._clock.speed),
-            alone=meters[0] if len(meters) == 1 else None,
+            alone=meters[0] if len(meters) == 1 and way.framing in _FRAMES_OF_THEIR_OWN else None,
             reliable=_is_reliable(connection),
         ).stand_in(session)
 

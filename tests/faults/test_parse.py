@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_a_pack_is_all_of_its_faults() -> None:
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_name_of_a_fault_is_the_name_of_its_first_field(name: str) -> None:
-    assert next(iter(KNOWN[name].__dataclass_fields__)) == name
+    assert fields(KNOWN[name])[0].name == name
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_the_name_of_a_fault_is_the_name_of_its_first_field(name: str) -> None:
         ("{drop: 1, times: 0}", r"times: Input should be greater than or equal to 1 \(got 0\)"),
         ("{drop: 1, for: ever}", "for: 'ever' is not a duration"),
         ("{short_frames: 10}", "short_frames: Input should be greater than or equal to 64"),
-        ("{link: 5g}", "link: there is no link profile '5g'; known are .*; did you mean 4g"),
+        ("{link: gprss}", "link: there is no link profile 'gprss'; known are .*; did you mean gprs"),
         ("{quirk: odd}", "quirk: there is no quirk pack 'odd'"),
         ("{times: 3}", "'times' is no fault"),
         ("7", "7 is no fault; write for example {delay: 2s}"),
@@ -84,7 +85,7 @@ def test_every_shipped_pack_is_sound(folder: str) -> None:
 def test_a_broken_pack_is_told_with_path_and_line(tmp_path: Path) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text("title: odd\nfaults:\n  - {drop: 2}\n")
-    with pytest.raises(UserError, match=r"odd\.yaml:2:\d+: faults: drop: Input should be less than or equal to 1"):
+    with pytest.raises(UserError, match=r"odd\.yaml:3:\d+: faults: drop: Input should be less than or equal to 1"):
         quirk_pack(str(path))
     path.write_text("title: odd\nbandwith: 300\n")
     with pytest.raises(UserError, match=r"odd\.yaml:2:\d+: bandwith: unknown key; .*did you mean bandwidth"):

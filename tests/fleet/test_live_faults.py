@@ -32,7 +32,7 @@ AT = "2025-06-10T10:00:00+05:30"
 SHORT_S = 0.3
 GONE = (NoAnswer, NotReachable)
 TEN_ROWS = by_entry(1, 10)
-RESULT_OF_TIMES = 2
+TWICE = 2
 
 
 @pytest.fixture(scope="module")
@@ -330,8 +330,8 @@ def test_aare_reject(fleet: Spawned) -> None:
 def test_temporary_failure_n_times(fleet: Spawned) -> None:
     with reader(fleet) as meter:
         meter.association_view()
-        with faulty(fleet, 1, {"temporary_failure": 1, "times": RESULT_OF_TIMES}):
-            for _ in range(RESULT_OF_TIMES):
+        with faulty(fleet, 1, {"temporary_failure": 1, "times": TWICE}):
+            for _ in range(TWICE):
                 with pytest.raises(ReadRefused) as refused:
                     meter.read(CLOCK)
                 assert refused.value.result is DataAccessResult.TEMPORARY_FAILURE

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from faults_bench import HDLC, faulty, lasting, reader, tell
 from live import BLOCK, CLOCK, INSTANTANEOUS, Judge, Spawned, by_entry, by_range, free_port, run, spawned
+from typer.testing import CliRunner
 
+from simulator.cli import app
+from simulator.cosem.spec import load_spec
+from simulator.errors import UserError
 from simulator.headend.failures import ReadRefused
 from simulator.wire.codes import DataAccessResult
 
@@ -117,20 +121,18 @@ def test_a_link_profile_of_a_way_and_one_of_the_command_line(fleet: Spawned) -> 
         wired.association_view()
         with lasting(0, less_than_s=0.4):
             wired.read(CLOCK)
-    slow = Judge.__new__(Judge)  # only to say that it is gurux: the reader below opens SNRM and AARQ itself
-    assert slow is not None
     with lasting(0.8), reader(fleet, 1, HDLC):
-        pass
+        pass  # SNRM and AARQ: two answers
 
 
 def test_the_command_sets_lists_and_clears(fleet: Spawned, home: Path) -> None:
-    def link(*words: object) -> str:
-        done = run("link", *words, "--database", fleet.dsn, home=home)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def link(*words: str) -> str:
+        done = CliRunner().invoke(app, ["link", *words, "--database", fleet.dsn])
+        assert done.exit_code == 0, done.output
+        return done.output
 
-    told = link("2-3", "{delay: 2s, jitter: 1s}", "gprs", "--json")
-    assert [(one["meters"], one["fault"]) for one in json.loads(told)["faults"]][1:] == [
+    done = run("link", "2-3", "{delay: 2s, jitter: 1s}", "gprs", "--json", "--database", fleet.dsn, home=home)
+    assert [(one["meters"], one["fault"]) for one in json.loads(done.stdout)["faults"]][1:] == [
         ("2-3", "{delay: 2s, jitter: 1s}"),
         *[("2-3", "{link: gprs}")] * 3,
     ]
@@ -148,16 +150,16 @@ def test_the_command_sets_lists_and_clears(fleet: Spawned, home: Path) -> None:
         (("all", "{delay: 2s"), "not valid YAML"),
     ],
 )
-def test_the_command_tells_mistakes(fleet: Spawned, home: Path, words: tuple[str, ...], told: str) -> None:
-    done = run("link", *words, "--database", fleet.dsn, home=home)
-    assert done.returncode == 2
-    assert told in done.stderr
+def test_the_command_tells_mistakes(fleet: Spawned, words: tuple[str, ...], told: str) -> None:
+    done = CliRunner().invoke(app, ["link", *words, "--database", fleet.dsn])
+    assert isinstance(done.exception, UserError)
+    assert told in str(done.exception)
 
 
-def test_a_model_with_an_unknown_quirk_is_told_with_its_line(home: Path, tmp_path: Path) -> None:
+def test_a_model_with_an_unknown_quirk_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text("extends: is15959-1ph\ntitle: odd\nquirks: [short-frames, tall-frames]\n")
-    done = run("check", path, home=home)
-    assert done.returncode == 2
-    assert "odd.yaml:3:9: quirks: there is no quirk pack 'tall-frames'; known are" in done.stderr
-    assert "did you mean short-frames?" in done.stderr
+    with pytest.raises(UserError) as error:
+        load_spec(str(path))
+    assert "odd.yaml:3:9: quirks: there is no quirk pack 'tall-frames'; known are" in str(error.value)
+    assert "did you mean short-frames?" in str(error.value)
