@@ -6,8 +6,7 @@ Faults are set and cleared while the fleet runs; connections that are open take 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from simulator.dlms.mode_e_link import ModeELink
@@ -15,6 +14,7 @@ from simulator.dlms.session import Session
 from simulator.faults import course
 from simulator.faults.book import Book, Standing, described
 from simulator.faults.parse import Setting, faults_in, faults_of
+from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.connection import Connection
 from simulator.fleet.delays import Delays
 from simulator.fleet.faulty import FaultyLink
@@ -27,18 +27,10 @@ _FRAMES_OF_THEIR_OWN = ("hdlc", "serial")  # that carry no APDU, so a link can l
 Signed = tuple[Session, ModeELink | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """What the links need to know of time: the simulated instant, and how fast it passes."""
-
-    now_ms: Callable[[], int]
-    speed: Callable[[], float]
-
-
 class Links:
     """`connections`: all that are open."""
 
-    def __init__(self, residents: Residents, connections: set[Connection], clock: Clock, *, seed: int) -> None:
+    def __init__(self, residents: Residents, connections: set[Connection], clock: Clockwork, *, seed: int) -> None:
         self.residents, self._connections, self._clock = residents, connections, clock
         self.book = Book(seed, lambda meter: residents.identity(meter).serial, clock.now_ms)
         self._on_ways: dict[Listen, list[Standing]] = {}
@@ -124,7 +116,7 @@ class Links:
         FaultyLink(
             lambda meter: self.book.turns(meter, self._of_way(way)),
             lambda server: meter_behind(way, meters, server),
-            Delays(connection, self._clock.speed),
+            Delays(connection, lambda: self._clock.speed),
             alone=meters[0] if len(meters) == 1 and way.framing in _FRAMES_OF_THEIR_OWN else None,
             reliable=_is_reliable(connection),
         ).stand_in(session)
