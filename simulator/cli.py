@@ -19,6 +19,8 @@ from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.link import EPILOG as LINK_EPILOG
+from simulator.commands.link import link
 from simulator.commands.listen import EPILOG as LISTEN_EPILOG
 from simulator.commands.listen import listen
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
@@ -42,6 +44,7 @@ app.command(epilog=LISTEN_EPILOG)(listen)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)
+app.command(epilog=LINK_EPILOG)(link)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(db.app, name="db")

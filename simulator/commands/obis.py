@@ -15,6 +15,7 @@ from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import load_registry, read_registry, registry_files
 from simulator.cosem.spec import model_names
 from simulator.errors import Mistake, UserError
+from simulator.faults.packs import PACKS
 from simulator.resources import data_root
 
 app = typer.Typer(no_args_is_help=True, help="The OBIS registries.")
@@ -39,7 +40,10 @@ def check_registries() -> None:
     check_files([*registry_files(), *catalogue_paths(), *models])
 
 
-def check(files: Annotated[list[Path], typer.Argument(help="Models (.yaml) and registries (.csv).")]) -> None:
+_WHAT = "Models (.yaml), link profiles and quirk packs (.yaml in a folder links or quirks), and registries (.csv)."
+
+
+def check(files: Annotated[list[Path], typer.Argument(help=_WHAT)]) -> None:
     """Check files without running anything: every mistake, with path and line; exit code 2 if there is one."""
     check_files(files)
 
@@ -52,6 +56,8 @@ def check_files(files: list[Path]) -> None:
                 print(f"{path}: {len(read_catalogue(path))} events")
             elif path.suffix == ".csv":
                 print(f"{path}: {len(read_registry(path))} objects")
+            elif (load := PACKS.get(path.parent.name)) is not None:
+                print(f"{path}: faults: {len(load(str(path)))}")
             else:
                 model = compile_model(str(path))
                 print(f"{path}: {model.spec.title}: {len(model.objects)} objects, clients {sorted(model.views)}")

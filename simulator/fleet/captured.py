@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from simulator.dlms.session import Session
 from simulator.fleet.capture import Capture
-from simulator.fleet.connection import Connection
+from simulator.fleet.connection import Connection, SessionAt
 from simulator.fleet.packets import ACK, FIN, MOST, PSH, SYN, End, Stream, datagram, end_of
 from simulator.wire.wrapper import HEADER_OCTETS
 
@@ -91,14 +90,14 @@ def line_tapes(capture: Capture, number: int) -> Tapes:
 class CapturedConnection(Connection):
     __slots__ = ("_tape", "_tapes")
 
-    def __init__(self, session_at: Callable[[str, int], Session | None], known: set[Connection], tapes: Tapes) -> None:
+    def __init__(self, session_at: SessionAt, known: set[Connection], tapes: Tapes) -> None:
         super().__init__(session_at, known)
         self._tapes = tapes
         self._tape: Tape | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._session is not None:
+        if self.session is not None:
             self._tape = self._tapes(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,12 +16,12 @@ from simulator.dlms.session import Session
 from simulator.errors import UserError
 from simulator.fleet.capture import Capture
 from simulator.fleet.captured import CapturedConnection, Tapes, line_tapes, network_tapes
-from simulator.fleet.connection import Connection, monotonic_ms
+from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.dialling import Dialler
+from simulator.fleet.links import Links
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
-from simulator.fleet.sessions import Residents, session_at, session_of_caller, session_on_line
 from simulator.fleet.sockets import open_sockets
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ class Listeners:
     def __init__(
         self,
         listens: Sequence[Listen],
-        residents: Residents,
+        links: Links,
         connections: set[Connection],
         capture: Capture | None = None,
     ) -> None:
-        self._residents, self._connections, self._capture = residents, connections, capture
+        self._links, self._connections, self._capture = links, connections, capture
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
         self._diallers: list[Dialler] = []
@@ -54,7 +54,9 @@ class Listeners:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
             if listen.framing == "dial":
-                self._diallers.append(Dialler(listen, self._residents.count, self._caller(listen), self._own_address))
+                self._diallers.append(
+                    Dialler(listen, self._links.residents.count, self._caller(listen), self._own_address)
+                )
             elif listen.framing != "serial":
                 await self._open_sockets(listen)
         self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]
@@ -68,8 +70,8 @@ class Listeners:
 
     async def _open_sockets(self, listen: Listen) -> None:
         udp = listen.framing == "udp"
-        protocol = self._protocol(partial(session_at, self._residents, listen), self._tapes(udp=udp))
-        for opened in open_sockets(listen, self._residents.count):
+        protocol = self._protocol(partial(self._links.session, listen), self._tapes(udp=udp))
+        for opened in open_sockets(listen, self._links.residents.count):
             if udp:
                 self._ports.append(DatagramPort(opened, protocol))
             else:
@@ -101,20 +103,20 @@ class Listeners:
     def _tapes(self, *, udp: bool) -> Tapes | None:
         return network_tapes(self._capture, udp=udp) if self._capture else None
 
-    def _protocol(self, session: Callable[[str, int], Session | None], tapes: Tapes | None) -> Callable[[], Connection]:
+    def _protocol(self, session: SessionAt, tapes: Tapes | None) -> Callable[[], Connection]:
         if tapes:
             return partial(CapturedConnection, session, self._connections, tapes)
         return partial(Connection, session, self._connections)
 
     def _line(self, number: int, listen: Listen, place: int, opened: OpenLine) -> Line:
         tapes = line_tapes(self._capture, number) if self._capture else None
-        return Line(self._residents, listen, place, opened, lambda session: self._protocol(session, tapes)())
+        return Line(self._links, listen, place, opened, lambda session: self._protocol(session, tapes)())
 
     def _caller(self, listen: Listen) -> Callable[[int], Connection]:
         tapes = self._tapes(udp=False)
 
         def connection(index: int) -> Connection:
-            return self._protocol(lambda _host, _port: session_of_caller(self._residents, listen, index), tapes)()
+            return self._protocol(lambda new, *_: self._links.session_of_caller(listen, new, index), tapes)()
 
         return connection
 
@@ -141,13 +143,13 @@ class Line:
 
     def __init__(
         self,
-        residents: Residents,
+        links: Links,
         listen: Listen,
         number: int,
         opened: OpenLine,
-        protocol: Callable[[Callable[[str, int], Session]], Connection],
+        protocol: Callable[[SessionAt], Connection],
     ) -> None:
-        self._residents, self._listen, self._number = residents, listen, number
+        self._links, self._listen, self._number = links, listen, number
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
         self.transport = SerialTransport(opened, lambda: protocol(self._begin), self._speed)
@@ -157,8 +159,8 @@ class Line:
             self._sign_on.pass_time(now_ms)
             self.transport.follow_speed()
 
-    def _begin(self, _device: str, _port: int) -> Session:
-        session, self._sign_on = session_on_line(self._residents, self._listen, self._number)
+    def _begin(self, connection: Connection, _device: str, _port: int) -> Session:
+        session, self._sign_on = self._links.session_on_line(self._listen, connection, self._number)
         return session
 
     def _speed(self) -> tuple[LineSpeed, float]:
