@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from simulator.errors import Mistake, UserError
 
 Location = tuple[str | int, ...]
+Origins = dict[Location, tuple["Document", Location]]  # part of a merged document -> where it was written
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_DEPTH = 40
@@ -36,12 +37,33 @@ class Document:
     def __init__(self, path: Path, data: Any, positions: dict[Location, tuple[int, int]]) -> None:
         self.path, self.data, self.positions = path, data, positions
 
+    def part(self, location: Location) -> Any:
+        found = self.data
+        for key in location:
+            found = found[key]
+        return found
+
     def mistake(self, location: Location, message: str) -> Mistake:
         """A mistake at a location, or at the nearest enclosing place that the file has."""
         spot = next(
             self.positions[location[:n]] for n in range(len(location), -1, -1) if location[:n] in self.positions
         )
         return Mistake(str(self.path), *spot, f"{'.'.join(map(str, location))}: {message}" if location else message)
+
+
+class MergedDocument(Document):
+    """A document whose parts stand in several files; a mistake is reported in the one that wrote the part."""
+
+    def __init__(self, path: Path, data: Any, origins: Origins) -> None:
+        super().__init__(path, data, {(): (1, 1)})
+        self._origins = origins
+
+    def mistake(self, location: Location, message: str) -> Mistake:
+        for n in range(len(location), 0, -1):
+            if location[:n] in self._origins:
+                document, place = self._origins[location[:n]]
+                return document.mistake((*place, *location[n:]), message)
+        return super().mistake(location, message)
 
 
 def read_yaml(path: Path) -> Document:
@@ -69,11 +91,12 @@ def load_document(path: Path, model: type[Model]) -> Model:
     return check(read_yaml(path), model)
 
 
-def check(document: Document, model: type[Model]) -> Model:
+def check(document: Document, model: type[Model], at: Location = ()) -> Model:
+    """A document, or the part of it at a location, as an instance of a model."""
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.part(at))
     except ValidationError as error:
-        raise UserError(_mistakes_of(document, error, model)) from error
+        raise UserError(_mistakes_of(document, error, model, at)) from error
 
 
 def load_table(path: Path, model: type[Model]) -> list[Model]:
@@ -157,18 +180,37 @@ def _scalar(text: str) -> Any:
     return float(text) if _FLOAT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text) else text
 
 
-def _mistakes_of(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
+def _mistakes_of(
+    document: Document, error: ValidationError, model: type[BaseModel], at: Location = ()
+) -> list[Mistake]:
     mistakes = []
     for item in error.errors():
-        location = tuple(part for part in item["loc"] if not isinstance(part, str) or not part.startswith("function-"))
+        location = _written(document.part(at), item["loc"])
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = "unknown key"
             if len(location) == 1:
-                message += "; " + did_you_mean(str(location[0]), list(model.model_fields))
+                message += "; " + did_you_mean(str(location[0]), keys_of(model))
         elif item["type"] == "missing":
             message = "is missing"
         elif item["type"] != "value_error":
             message += f" (got {item['input']!r})"
-        mistakes.append(document.mistake(location, message))
+        mistakes.append(document.mistake((*at, *location), message))
     return mistakes
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """As they are written in a file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _written(data: Any, location: Location) -> Location:
+    """A location without the steps that are the checker's own: a function, an alternative of a union."""
+    kept: list[str | int] = []
+    for number, key in enumerate(location):
+        there = (isinstance(data, dict) and key in data) or (isinstance(data, list) and key in range(len(data)))
+        if there:
+            data = data[key]
+        if there or (isinstance(data, dict) and number == len(location) - 1):
+            kept.append(key)
+    return tuple(kept)

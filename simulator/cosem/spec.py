@@ -13,12 +13,10 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from simulator.documents import Document, Location, check, did_you_mean, read_yaml
+from simulator.documents import Document, Location, MergedDocument, Origins, check, did_you_mean, read_yaml
 from simulator.errors import Mistake, UserError
 from simulator.resources import data_root
 from simulator.wire.codes import Conformance
-
-Origins = dict[Location, tuple[Document, Location]]
 
 _CONFORMANCE_NAMES = {bit.name.lower().replace("_", "-"): bit for bit in Conformance}
 
@@ -105,21 +103,6 @@ class ModelSpec(_Strict):
     profiles: dict[str, ProfileSpec] = {}
 
 
-class _MergedDocument(Document):
-    """A document whose parts stand in several files; a mistake is reported in the one that wrote the part."""
-
-    def __init__(self, path: Path, data: Any, origins: Origins) -> None:
-        super().__init__(path, data, {(): (1, 1)})
-        self._origins = origins
-
-    def mistake(self, location: Location, message: str) -> Mistake:
-        for n in range(len(location), 0, -1):
-            if location[:n] in self._origins:
-                document, place = self._origins[location[:n]]
-                return document.mistake((*place, *location[n:]), message)
-        return super().mistake(location, message)
-
-
 class MergedModel(NamedTuple):
     """A checked specification, its name, and the way back from a part of it to its file and line."""
 
@@ -152,7 +135,7 @@ def load_spec(name: str) -> MergedModel:
     path = model_path(name)
     data, origins = _merged(path, ())
     data.pop("abstract", None)
-    document = _MergedDocument(path, data, origins)
+    document = MergedDocument(path, data, origins)
     return MergedModel(path.stem, check(document, ModelSpec), document)
 
 
