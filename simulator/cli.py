@@ -19,6 +19,7 @@ from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.cosem.registry import obis_names
@@ -33,6 +34,8 @@ app = typer.Typer(
     help="A fleet of virtual DLMS/COSEM smart meters, backed by PostgreSQL.",
 )
 app.command(epilog=SPAWN_EPILOG)(spawn)
+app.command(epilog=RUN_EPILOG)(run)
+app.command("replay", epilog=REPLAY_EPILOG)(replayed)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)

@@ -152,7 +152,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*location, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        return node.value if node.style in ("'", '"', "|", ">") else _scalar(node.value)
+        return node.value if node.style in ("'", '"', "|", ">") else plain_scalar(node.value)
 
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
@@ -170,7 +170,8 @@ class _Builder:
         self.mistakes.append(Mistake(str(self.path), node.start_mark.line + 1, node.start_mark.column + 1, message))
 
 
-def _scalar(text: str) -> Any:
+def plain_scalar(text: str) -> Any:
+    """What a word without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulator.meter.behaviour import profile
+from simulator.meter.behaviour import clock, profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
+from simulator.meter.columns import Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.wire.axdr import Data
 
@@ -41,6 +42,19 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
     async with cohort.lock:
         await _bring(cohort, cohort.around.now_ms())
         await happen(cohort, happenings, max(cohort.around.now_ms(), int(cohort.columns.settled_ms.max())), also)
+
+
+async def step_clocks(cohort: Cohort, rows: Ints, by_s: int) -> None:
+    """Clocks go wrong: no meter notices it, so nothing is logged."""
+    async with cohort.lock:
+        await _bring(cohort, cohort.around.now_ms())
+        now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms.max()))
+        offsets = cohort.columns.clock_offset_s[rows] + by_s
+        meters = zip((_meter(cohort, int(row), now_ms) for row in rows), offsets.tolist(), strict=True)
+        forgets = tuple(forget for meter, offset_s in meters for forget in clock.overtaken(meter, offset_s))
+        await happen(cohort, [], now_ms, Alongside(rows, {"clock_offset_s": offsets}, forgets=forgets))
+        for row in rows.tolist():
+            _look_ahead(cohort, row, now_ms)
 
 
 def restore(cohort: Cohort) -> None:
