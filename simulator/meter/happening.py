@@ -105,7 +105,6 @@ class _Noticing:
         self.state = {name: getattr(columns, name)[..., rows] for name in _COUNTED}
         self._word_before = self.state["status_word"].copy()
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
-        self._names: dict[int, str] = {}
         self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
         self._snapshots = Snapshots(cohort, rows, instant_ms)
         self.entries: list[Rows] = []
@@ -142,7 +141,6 @@ class _Noticing:
             anew = (word[index, places] & mask == 0) | (event.kind == "single")
             word[index, places] |= mask
             self._raised.setdefault(raised, np.zeros(len(self._rows), np.bool_))[places] |= anew
-            self._names[raised] = event.bit_name
 
     def _entries(self, event: Event, places: Ints) -> Rows:
         columns: dict[str, Column] = {
@@ -185,10 +183,7 @@ class _Noticing:
             of_place[places] = ids
             meters, local_s = self._cohort.ids[self._rows[places]], self._local_s[places]
             codes, word = self._cohort.around.codes, self.state["status_word"][:, places]
-            alarms = [
-                alarm_rows(of_place[chosen], bit, self._names[bit], self._local_s[chosen])
-                for bit, chosen in pending.items()
-            ]
+            alarms = [alarm_rows(of_place[chosen], bit, self._local_s[chosen]) for bit, chosen in pending.items()]
             return [status_rows(meters, codes, word, local_s, ids), *alarms]
 
         return [Numbered("eswf_status", len(places), rows)]

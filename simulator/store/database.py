@@ -24,6 +24,7 @@ from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
 from simulator.store.history import History
+from simulator.store.incidents import Incidents
 from simulator.store.notices import Notices
 from simulator.store.queries import query, template
 from simulator.store.rows import (
@@ -68,6 +69,7 @@ class Store:
         self._epochs: dict[str, int] = {}  # of the last write of each cohort
         self.notices = Notices(connections)
         self.history = History(connections)
+        self.incidents = Incidents(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
 
