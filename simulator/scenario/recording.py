@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.documents import load_table
 from simulator.errors import Mistake, UserError
-from simulator.fleet.selection import selected
+from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.step import Entry
 from simulator.scenario.steps.events import Event
@@ -39,7 +39,7 @@ def recorded(path: Path, spec: FleetSpec, at_ms: int) -> Iterator[Entry]:
     together: dict[tuple[int, int], list[str]] = {}
     for line, alarm in enumerate(alarms, start=2):
         try:
-            selected(alarm.meter, spec)
+            parse_meters(alarm.meter, spec.count, spec.meter_named)
             together.setdefault((_time_ms(alarm.time), alarm.code), []).append(alarm.meter)
         except (UserError, ValueError) as error:
             mistakes.append(Mistake(str(path), line, 0, str(error)))

@@ -7,7 +7,7 @@ on the seed, the meters and the place in the scenario, and on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field
 
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
-from simulator.fleet.selection import selected
+from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.identity import serial_of
 from simulator.scenario.words import Ranges, Strict
@@ -81,7 +81,7 @@ class Residents:
                 known = [str(name) for name in np.unique(names)[:_LISTED] if name]
                 mistakes.append(f"no meter has the {word} {pattern!r}; {did_you_mean(pattern, known)}")
         try:
-            selected(str(selector.meters or "all"), self.spec)
+            self._named(selector)
         except UserError as error:
             mistakes += str(error).splitlines()
         return mistakes
@@ -93,11 +93,14 @@ class Residents:
             if pattern is not None:
                 fits &= _fitting(names, pattern)
         if selector.meters is not None:
-            fits &= np.isin(np.arange(self.spec.count), selected(str(selector.meters), self.spec))
+            fits &= np.isin(np.arange(self.spec.count), list(self._named(selector)))
         left = np.flatnonzero(fits)
         if selector.index is not None:
             left = left[_numbers(selector.index, len(left))]
         return left if selector.share is None else self._part(left, selector.share, slot)
+
+    def _named(self, selector: Selector) -> Collection[int]:
+        return parse_meters(str(selector.meters or "all"), self.spec.count, self.spec.meter_named)
 
     def _part(self, numbers: Numbers, share: float, slot: int) -> Numbers:
         order = np.argsort(self.noise(numbers, slot), kind="stable")
