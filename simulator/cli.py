@@ -13,6 +13,8 @@ from rich.console import Console
 
 from simulator import __version__
 from simulator.commands import alarms, db, events, obis
+from simulator.commands.check import EPILOG as CHECK_EPILOG
+from simulator.commands.check import check
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
@@ -40,7 +42,7 @@ app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
 app.command()(demo)
-app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
+app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=CLOCK_EPILOG)(clock)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
@@ -68,4 +70,6 @@ def main() -> None:
 
 
 def _say(error: MeterfleetError) -> None:
-    Console(stderr=True).print(f"meterfleet: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(
+        f"meterfleet: {error}", style="red", markup=False, emoji=False, highlight=False, soft_wrap=True
+    )

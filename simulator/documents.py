@@ -68,7 +68,7 @@ class MergedDocument(Document):
 
 def read_yaml(path: Path) -> Document:
     """Parse a YAML file. Raises UserError: not there, not text, not YAML, a key given twice."""
-    text = _read_text(path)
+    text = read_text(path)
     try:
         node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -104,7 +104,7 @@ def load_table(path: Path, model: type[Model]) -> list[Model]:
     adapter = TypeAdapter(model)
     rows: list[Model] = []
     mistakes: list[Mistake] = []
-    reader = csv.DictReader(_read_text(path).splitlines())
+    reader = csv.DictReader(read_text(path).splitlines())
     for row in reader:
         cells = {name: cell for name, cell in row.items() if name is not None and cell not in (None, "")}
         try:
@@ -125,7 +125,8 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"known are {', '.join(sorted(known))}" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Raises UserError: not there, not text."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -29,12 +29,19 @@ class _Alarm(BaseModel):
     code: int
 
 
+COLUMNS = frozenset(_Alarm.model_fields)
+
+
+def read_alarms(path: Path) -> list[_Alarm]:
+    return load_table(path, _Alarm)
+
+
 def recorded(path: Path, spec: FleetSpec, at_ms: int) -> Iterator[Entry]:
     """The first happens `at_ms` after the start, the others so much later as they were recorded later.
 
     UserError with every mistake and its line.
     """
-    alarms = load_table(path, _Alarm)
+    alarms = read_alarms(path)
     mistakes: list[Mistake] = []
     together: dict[tuple[int, int], list[str]] = {}
     for line, alarm in enumerate(alarms, start=2):
