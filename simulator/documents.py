@@ -185,7 +185,8 @@ def plain_scalar(text: str) -> Any:
 def _mistakes_of(
     document: Document, error: ValidationError, model: type[BaseModel], at: Location = ()
 ) -> list[Mistake]:
-    mistakes = []
+    """One for each place; where there are alternatives, none of which fits, it tells what each expects."""
+    messages: dict[Location, list[str]] = {}
     for item in error.errors():
         location = _written(document.part(at), item["loc"])
         message = item["msg"].removeprefix("Value error, ")
@@ -197,8 +198,8 @@ def _mistakes_of(
             message = "is missing"
         elif item["type"] != "value_error":
             message += f" (got {item['input']!r})"
-        mistakes.append(document.mistake((*at, *location), message))
-    return mistakes
+        messages.setdefault(location, []).append(message)
+    return [document.mistake((*at, *location), "; or ".join(told)) for location, told in messages.items()]
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

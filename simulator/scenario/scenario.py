@@ -74,14 +74,17 @@ def load_scenario(path: Path, settings: Mapping[str, str] | None = None) -> Scen
     entries: list[Any] = [_entry(document, place, mistakes) for place in range(_length(document, "timeline"))]
     expectations: list[Any] = [_expectation(document, place, mistakes) for place in range(_length(document, "expect"))]
     mistakes += _names(document, entries, expectations)
+    mistakes += [document.mistake(("timeline", place, "file"), f"there is no file {path.parent / entry.file}")
+                 for place, entry in enumerate(entries)
+                 if isinstance(entry, Sql) and entry.file and not (path.parent / entry.file).is_file()]  # fmt: skip
     if head is not None:
         spec = _spec(document, head, path.parent, mistakes)
         if spec is not None:
             residents = Residents(spec, [group.group or "" for group in head.fleet])
             mistakes += _choices(document, residents, entries, expectations)
             recording = _recording(document, head, path, spec, mistakes)
-    if mistakes:
-        raise UserError(sorted(set(mistakes), key=lambda mistake: (mistake.path, mistake.line, mistake.column)))
+    if told := _sifted(mistakes, draft):
+        raise UserError(sorted(told, key=lambda mistake: (mistake.path, mistake.line, mistake.column)))
     digest = _digest(draft, path.parent, head, entries)
     return Scenario(path, head, (*entries, *recording), tuple(expectations), residents, digest)
 
@@ -190,8 +193,17 @@ def _choices(document: Document, residents: Residents, entries: list[Any], expec
     return mistakes
 
 
+def _sifted(mistakes: list[Mistake], draft: Draft) -> set[Mistake]:
+    """Once each, and none that only follows from a parameter which is not there."""
+    unfilled = {(one.path, one.line, one.column) for one in draft.mistakes}
+    return {one for one in mistakes if one in draft.mistakes or (one.path, one.line, one.column) not in unfilled}
+
+
 def _recording(document: Document, head: Head, path: Path, spec: FleetSpec, mistakes: _Mistakes) -> list[Entry]:
     if head.replay is None:
+        return []
+    if not (path.parent / head.replay.csv).is_file():
+        mistakes.append(document.mistake(("replay", "csv"), f"there is no file {path.parent / head.replay.csv}"))
         return []
     try:
         return list(recorded(path.parent / head.replay.csv, spec, head.replay.at))
