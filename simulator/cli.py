@@ -21,6 +21,8 @@ from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.link import EPILOG as LINK_EPILOG
+from simulator.commands.link import link
 from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
@@ -46,6 +48,7 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=CLOCK_EPILOG)(clock)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
+app.command(epilog=LINK_EPILOG)(link)
 app.add_typer(db.app, name="db")
 app.add_typer(obis.app, name="obis")
 

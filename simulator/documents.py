@@ -68,7 +68,11 @@ class MergedDocument(Document):
 
 def read_yaml(path: Path) -> Document:
     """Parse a YAML file. Raises UserError: not there, not text, not YAML, a key given twice."""
-    text = read_text(path)
+    return parse_yaml(read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Document:
+    """YAML that stands in a file, or elsewhere: then `path` says where."""
     try:
         node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:

@@ -37,6 +37,8 @@ meterfleet spawn 20 --listen hdlc,info=512,window=3 --listen udp       HDLC over
 
 meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behind one port each
 
+meterfleet spawn 100 --link nb-iot                   slow answers, some of them lost
+
 meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
@@ -52,6 +54,9 @@ def spawn(
     ] = None,
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
     ] = None,
     speed: Annotated[
         float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)
@@ -90,6 +95,7 @@ def spawn(
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
     listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
+    listens = [one.with_link(link) if link and not one.link else one for one in listens]
     options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None)
     console = ready_console()
     console.print(f"meterfleet {__version__}  seed {seed}  {count} x {model}, load {load}", highlight=False)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from simulator.documents import Document, Location, MergedDocument, Origins, check, did_you_mean, read_yaml
 from simulator.errors import Mistake, UserError
+from simulator.faults.packs import pack_names
 from simulator.resources import data_root
 from simulator.wire.codes import Conformance
 
@@ -102,6 +103,15 @@ class ModelSpec(_Strict):
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}
     profiles: dict[str, ProfileSpec] = {}
+    quirks: list[str] = []  # how its meters misbehave: names of quirk packs
+
+    @field_validator("quirks")
+    @classmethod
+    def _known_quirks(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in pack_names("quirks"):
+                raise ValueError(f"there is no quirk pack {name!r}; {did_you_mean(name, pack_names('quirks'))}")
+        return names
 
 
 class MergedModel(NamedTuple):

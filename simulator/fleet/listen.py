@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from simulator.dlms.hdlc_link import DEFAULT_SETTINGS, HdlcSettings
 from simulator.errors import UserError
+from simulator.faults.fault import Fault
+from simulator.faults.packs import link_profile
 from simulator.values import parse_duration_ms
 from simulator.wire.hdlc import CALLING
 from simulator.wire.hdlc_parameters import MAX_INFORMATION, MAX_WINDOW, MIN_INFORMATION, MIN_WINDOW
@@ -28,14 +30,15 @@ MANAGEMENT = 1  # logical device of all meters
 BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200)
 _INTER_OCTET_ON_A_LINE_MS = 200  # 25 to 30 on the wire; adapters and terminals hand octets over in portions
 
-_PLACES = {"address", "port", "ports", "shared"}
+_LINK = "link"
+_PLACES = {"address", "port", "ports", "shared", _LINK}
 _HDLC = {"physical", "window", "info", "inactivity", "inter_octet"}
 KEYS: Mapping[str, set[str]] = {
     "wrapper": _PLACES,
     "udp": _PLACES,
     "hdlc": _PLACES | _HDLC,
-    "gateway": {"address", "port"},
-    "serial": {"device", "pty", "baud", "mode_e"} | _HDLC,
+    "gateway": {"address", "port", _LINK},
+    "serial": {"device", "pty", "baud", "mode_e", _LINK} | _HDLC,
 }
 
 
@@ -77,6 +80,8 @@ class Listen:
     meters_per_line: int = 0
     baud: int = 9600
     mode_e: bool = False
+    link: str = ""  # name of its link profile
+    faults: tuple[Fault, ...] = ()  # that make the profile
 
     def place_of(self, index: int) -> Place:
         host, port = self._host_of(index), self.port + index if self.spread is Spread.PORTS else self.port
@@ -99,6 +104,10 @@ class Listen:
             return port - self.port
         return int(ipaddress.IPv4Address(host)) - int(self.address)
 
+    def with_link(self, name: str) -> Listen:
+        """Raises UserError: there is no such link profile, or what is wrong in its file."""
+        return replace(self, link=name, faults=link_profile(name))
+
     def on_devices(self, devices: tuple[str, ...]) -> Listen:
         return replace(self, devices=devices)
 
@@ -120,7 +129,10 @@ def parse_listen(text: str, count: int) -> Listen:
     said = _Said(text, options)
     listen = _line(said, count) if framing == "serial" else _net(said, framing)
     _check_room(listen, count)
-    return listen
+    try:
+        return listen.with_link(options[_LINK]) if _LINK in options else listen
+    except UserError as error:
+        raise UserError(f"--listen {text}: {error}") from None
 
 
 class _Said:

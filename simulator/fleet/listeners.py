@@ -15,11 +15,11 @@ from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
 from simulator.fleet.capture import Capture, CapturedConnection
-from simulator.fleet.connection import Connection
+from simulator.fleet.connection import Connection, SessionAt
 from simulator.fleet.datagrams import DatagramPort
+from simulator.fleet.links import Links
 from simulator.fleet.listen import Listen
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
-from simulator.fleet.sessions import Residents, session_at, session_on_line
 from simulator.fleet.sockets import open_sockets
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,11 @@ class Listeners:
     def __init__(
         self,
         listens: Sequence[Listen],
-        residents: Residents,
+        links: Links,
         connections: set[Connection],
         capture: Capture | None = None,
     ) -> None:
-        self._residents, self._connections, self._capture = residents, connections, capture
+        self._links, self._connections, self._capture = links, connections, capture
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
         self._lines: list[Line] = []
@@ -51,14 +51,14 @@ class Listeners:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
             if listen.framing != "serial":
-                for opened in open_sockets(listen, self._residents.count):
-                    session = partial(session_at, self._residents, listen)
+                for opened in open_sockets(listen, self._links.residents.count):
+                    session = partial(self._links.session, listen)
                     if listen.framing == "udp":
                         self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
                     else:
                         protocol = self._over_tcp(session)
                         self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
-        self._lines = [Line(self._residents, *opened, self._connections) for opened in self._opened]
+        self._lines = [Line(self._links, *opened, self._connections) for opened in self._opened]
         count = len(self._servers) + len(self._ports) + len(self._lines)
         if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
@@ -84,7 +84,7 @@ class Listeners:
         for connection in list(self._connections):
             connection.close()
 
-    def _over_tcp(self, session: Callable[[str, int], Session | None]) -> Callable[[], Connection]:
+    def _over_tcp(self, session: SessionAt) -> Callable[[], Connection]:
         if self._capture:
             return partial(CapturedConnection, session, self._connections, self._capture)
         return partial(Connection, session, self._connections)
@@ -107,9 +107,9 @@ class Line:
     """One serial line with its session, which is made anew when it hangs up."""
 
     def __init__(
-        self, residents: Residents, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
+        self, links: Links, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
     ) -> None:
-        self._residents, self._listen, self._number = residents, listen, number
+        self._links, self._listen, self._number = links, listen, number
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
         self.transport = SerialTransport(opened, lambda: Connection(self._begin, connections), self._speed)
@@ -119,8 +119,8 @@ class Line:
             self._sign_on.pass_time(now_ms)
             self.transport.follow_speed()
 
-    def _begin(self, _device: str, _port: int) -> Session:
-        session, self._sign_on = session_on_line(self._residents, self._listen, self._number)
+    def _begin(self, connection: Connection, _device: str, _port: int) -> Session:
+        session, self._sign_on = self._links.session_on_line(self._listen, connection, self._number)
         return session
 
     def _speed(self) -> tuple[LineSpeed, float]:

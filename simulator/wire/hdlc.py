@@ -135,6 +135,17 @@ def decode(octets: bytes) -> Frame | None:
     return Frame(server, octets[server_end] >> 1, octets[client_end], information, bool(octets[0] & 0x08))
 
 
+def sender(response: bytes) -> Address | None:
+    """Which server a response is from, one frame with its flags."""
+    return _address(response[4 : _end_of_address(response, 4)])
+
+
+def ends_lpdu(response: bytes) -> bool:
+    """Whether it is an I frame, and no further one belongs to its LPDU."""
+    segmented = int.from_bytes(response[1:3], "big") & _SEGMENTED
+    return not segmented and not response[_end_of_address(response, 4)] & 1
+
+
 def _end_of_address(octets: bytes, start: int) -> int:
     """Where the address that begins at `start` ends: behind its first odd octet."""
     for at in range(start, len(octets) - 2):
