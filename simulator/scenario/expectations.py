@@ -13,11 +13,13 @@ from pydantic import Field, model_validator
 
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
+from simulator.scenario.calling import answered
 from simulator.scenario.expectation import Counted, Expectation, Verdict
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.values import Object
-from simulator.scenario.words import Compared
+from simulator.scenario.words import Compared, Length
+from simulator.values import MS_PER_SECOND
 from simulator.wire import axdr
 from simulator.wire.codes import DataAccessResult
 
@@ -122,6 +124,29 @@ class ReadExpected(Counted):
         return self.refused is None and bool(value == self.equals)
 
 
+class ReachExpected(Counted):
+    """Meters that are called over the network as the public client, over the wrapper on TCP, give a value."""
+
+    reach: Object = Field(description="logical name and attribute that is read, 0.0.1.0.0.255:2")
+    limit: Length = Field(default=2000, validate_default=False, description="how long a call may take, of wall time")
+
+    @property
+    def kind(self) -> str:
+        return "reach"
+
+    @property
+    def told(self) -> str:
+        return f"reach {self.reach}"
+
+    async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
+        calls = [stage.call(int(number), self.reach) for number in numbers]
+        reachable = [call for call in calls if call is not None]
+        if len(reachable) < len(calls):
+            return Verdict(False, "meters are called over the wrapper on TCP, which this network does not have")
+        reached = sum(await answered(reachable, self.limit / MS_PER_SECOND))
+        return self.judged(reached, reached, len(numbers), "answers")
+
+
 class SqlExpected(Expectation):
     """What a query finds in the store at the window's end; it can change nothing."""
 
@@ -184,6 +209,7 @@ def _ids(stage: Stage, numbers: Numbers) -> Sequence[UUID]:
 EXPECTATIONS: Mapping[str, type[Expectation]] = {
     "alarm": AlarmExpected,
     "event": EventExpected,
+    "reach": ReachExpected,
     "read": ReadExpected,
     "sql": SqlExpected,
 }

@@ -74,7 +74,8 @@ class Player:
     def _put_next(self) -> None:
         """One turn waits on the clock at a time."""
         done = {row.step for row in self.rows}
-        turn = next((turn for turn in self._turns if turn.key not in done), None)
+        entries = self.scenario.entries
+        turn = next((turn for turn in self._turns if turn.key not in done or not entries[turn.place].survives), None)
         if turn is not None:
             self.fleet.clock.schedule(turn.at_ms, Priority.SCENARIO, lambda: self._take(turn))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.cosem.model import Attribute, Model, Setting
+from simulator.fleet.listen import Place
 from simulator.fleet.runner import Fleet
 from simulator.meter.behaviour import story
 from simulator.meter.behaviour.registry import act_hook, write_hook
@@ -17,6 +18,7 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.ports import ActAnswer, ActItem, GetAnswer, GetItem, SetItem
+from simulator.scenario.calling import place_to_call
 from simulator.scenario.selecting import Numbers, Residents
 from simulator.scenario.values import Target
 from simulator.values import attribute_key
@@ -55,6 +57,12 @@ class Stage:
             return _UNDEFINED
         answer = device.get(client, GetItem(key, None))
         return await answer if inspect.isawaitable(answer) else answer
+
+    def call(self, number: int, target: Target) -> tuple[Place, bytes] | None:
+        """Where a meter is called, and the attribute; None if it cannot be."""
+        place = place_to_call(self.fleet.listeners.listens, number)
+        key = _key(self.device(number).cohort.model, target)
+        return None if place is None or key is None else (place, key)
 
     async def write(self, number: int, target: Target, value: Data, client: int | None) -> int:
         """A result code; without a client no access right is asked for."""

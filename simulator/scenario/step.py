@@ -46,7 +46,7 @@ class Scatter(Strict):
 class Entry(Strict):
     """When something happens; without `at` at the start."""
 
-    uses_meters: ClassVar[bool] = False
+    survives: ClassVar[bool] = True  # a restart of the fleet; what does not is done again
     do: str
     id: str | None = Field(default=None, pattern=r"^[\w-]+$", description="a name for the `after` of expectations")
     at: When | None = Field(default=None, description="offset from the start, time of the day, or moment")
@@ -80,7 +80,6 @@ class Entry(Strict):
 class Step(Entry):
     """Something that happens to meters."""
 
-    uses_meters: ClassVar[bool] = True
     on: On = Field(default=ALL, description="which meters; without it all")
     stagger: Length | None = Field(default=None, description="spread over a span, each meter at its moment")
 

@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 async def played(scenario: Scenario, dsn: str, *, speed: float = MAX_SPEED) -> Result:
-    listens = scenario.listens([f"wrapper,shared=1,port={free_port()}"])
+    listens = scenario.listens([f"wrapper,address=127.62.0.1,port={free_port()}"])
     return await replay(scenario, RunOptions(listens, speed), await Store.open(dsn))
 
 

@@ -20,11 +20,13 @@ from simulator.scenario.schema import schema_text
 
 SMALL = {
     "alarm-flood": {"count": "4"},
+    "bad-network": {"count": "9"},
     "billing-day": {"count": "4"},
     "clock-drift": {"count": "7"},
     "disconnect-campaign": {"count": "5"},
     "firmware-rollout": {"count": "5"},
     "hello": {"count": "3"},
+    "invocation-counter-lab": {"count": "3"},
     "quiet-day": {"homes": "3", "shops": "2"},
     "tamper-wave": {"count": "20"},
 }

@@ -9,6 +9,7 @@ from typing import get_args
 from simulator.scenario.step import Entry
 from simulator.scenario.steps.clocks import ClockDrift, ClockJump
 from simulator.scenario.steps.events import Event, Tamper
+from simulator.scenario.steps.links import Link
 from simulator.scenario.steps.meters import Act, BillingReset, Relay, Write
 from simulator.scenario.steps.programmes import Firmware, KeyChange, Tariff
 from simulator.scenario.steps.store import Log, Sql
@@ -21,6 +22,7 @@ _KINDS: tuple[type[Entry], ...] = (
     Event,
     Firmware,
     KeyChange,
+    Link,
     Log,
     Relay,
     Sql,
