@@ -17,13 +17,14 @@ import numpy as np
 
 from simulator.cosem.model import Model, Profile
 from simulator.errors import StoreError
-from simulator.meter.advance import Advance, advance, supply_of
+from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.identity import Identity
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
+from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange

@@ -38,7 +38,8 @@ class Supply(NamedTuple):
     )
 
     def take(self, part: slice) -> Supply:
-        return Supply(*(None if column is None else column[..., part] for column in self))
+        columns = {name: column[..., part] for name, column in self._asdict().items() if column is not None}
+        return Supply(**columns)
 
 
 class Roofs(NamedTuple):

@@ -51,7 +51,8 @@ def _centred(skew: Floats, split: Floats) -> Floats:
     mean = split[0] * skew[0]
     for phase in range(1, len(split)):
         mean = mean + split[phase] * skew[phase]
-    return skew - mean
+    centred: Floats = skew - mean
+    return centred
 
 
 def _leakage(natural: Floats, earth: Floats) -> Floats:
