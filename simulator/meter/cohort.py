@@ -88,6 +88,7 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
+        self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
         self._installed_ms = 0
         self._in_doubt = False  # the store may have less than our columns say
@@ -123,6 +124,22 @@ class Cohort:
         for row, octets in rows.items():
             columns = columns.with_packed(row, octets)
         self._take(columns)
+        self.mark_lit(np.flatnonzero(columns.powered))
+        self.mark_dark(np.flatnonzero(columns.powered == 0))
+
+    def mark_dark(self, rows: Ints) -> None:
+        """These meters hear and say nothing, and do nothing by themselves."""
+        for row in rows.tolist():
+            self.lives[row] |= 1
+            self.alarms.pop(row, None)
+
+    def mark_lit(self, rows: Ints) -> None:
+        for row in rows.tolist():
+            self.lives[row] += self.lives[row] & 1
+
+    def is_dark(self, row: int) -> bool:
+        """Without power, or not yet started again."""
+        return bool(self.lives[row] & 1)
 
     def _take(self, columns: Columns) -> None:
         self._columns = columns
