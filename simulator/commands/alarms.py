@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from simulator.commands.events import JsonOption, LimitOption
 from simulator.commands.place import (
@@ -44,7 +44,7 @@ def list_alarms(
     if as_json:
         print(json.dumps(rows, default=str))
         return
-    table = Table("time", "meter", "alarm", "bit", "status", "retries")
+    table = Table(Column("time", no_wrap=True), "meter", "alarm", "bit", "status", "retries")
     for row in rows:
         cells = (row["time"], row["meter"], row["alarm"], row["bit"], row["status"], row["retries"])
         table.add_row(*map(str, cells))

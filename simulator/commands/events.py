@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from simulator.commands.place import (
     DatabaseOption,
@@ -73,7 +73,7 @@ def list_events(
     if as_json:
         print(json.dumps(rows, default=str))
         return
-    table = Table("time", "meter", "code", "type", "event")
+    table = Table(Column("time", no_wrap=True), "meter", "code", "type", "event")
     for row in rows:
         table.add_row(str(row["time"]), row["meter"], str(row["code"]), row["type"], row["description"])
     Console().print(table)
@@ -91,9 +91,8 @@ def _moment(text: str | None) -> str | None:
     try:
         return dt.datetime.fromisoformat(text).replace(tzinfo=None).isoformat()
     except ValueError:
-        raise UserError(
-            f"--since: {text!r} is not a moment; write for example 2025-06-01 or 2025-06-01T12:00"
-        ) from None
+        hint = "write for example 2025-06-01 or 2025-06-01T12:00"
+        raise UserError(f"--since: {text!r} is not a moment; {hint}") from None
 
 
 @app.command(epilog="Example: meterfleet events codes")

@@ -128,13 +128,10 @@ class _Noticing:
         return places[has_room[places]]
 
     def _move_bits(self, event: Event, places: Ints) -> None:
-        word, lowered, raised = (
-            self.state["status_word"],
-            clears(self._catalogue, event),
-            raises(self._catalogue, event),
-        )
-        if lowered >= 0:
-            index, mask = place_of(lowered)
+        word, known = self.state["status_word"], self._catalogue
+        cleared, raised = clears(known, event), raises(known, event)
+        if cleared >= 0:
+            index, mask = place_of(cleared)
             word[index, places] &= ~mask
         if raised >= 0:
             index, mask = place_of(raised)
@@ -168,8 +165,9 @@ class _Noticing:
         pending: dict[int, Mask] = {}
         for bit, anew in self._raised.items():
             index, mask = place_of(bit)
-            changed |= (still := anew & (word[index] & mask != 0))
-            alerted |= (chosen := still & (passed[index] & mask != 0))
+            still = anew & (word[index] & mask != 0)
+            chosen = still & (passed[index] & mask != 0)
+            changed, alerted = changed | still, alerted | chosen
             if chosen.any():
                 pending[bit] = chosen
         return self._numbered(np.flatnonzero(changed), pending), self._rows[alerted]
