@@ -57,12 +57,13 @@ def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Se
     limits = _SMALLER if listen.framing == "udp" else DEFAULT_LIMITS
     if listen.spread is Spread.SHARED:
         return Session(lambda server: residents.meter(server - 1), limits=_wide(limits, residents.count))
-    device = residents.meter(listen.meter_at(host, port))
-    return Session(_only(device), limits=limits) if device is not None else None
-
-
-def _only(device: LogicalDevice) -> Devices:
-    return lambda server: device if server == MANAGEMENT else None
+    index = listen.meter_at(host, port)
+    owner = residents.meter(index)
+    if owner is None:
+        return None
+    if listen.framing == "udp":  # no connection that could die with the meter's power
+        return Session(lambda server: residents.meter(index) if server == MANAGEMENT else None, limits=limits)
+    return Session(lambda server: owner if server == MANAGEMENT else None, limits=limits, owner=owner)
 
 
 def _wide(limits: Limits, meters: int) -> Limits:
@@ -87,15 +88,15 @@ def _behind_gateway(residents: Residents) -> Session:
 
 
 def _over_hdlc(residents: Residents, listen: Listen, host: str, port: int) -> Session | None:
-    if listen.spread is Spread.SHARED:
-        devices = _neighbours(residents, listen, range(residents.count))
-    else:
+    owner, meters = None, range(residents.count)
+    if listen.spread is not Spread.SHARED:
         index = listen.meter_at(host, port)
-        if residents.meter(index) is None:
+        owner, meters = residents.meter(index), range(index, index + 1)
+        if owner is None:
             return None
-        devices = _neighbours(residents, listen, range(index, index + 1))
-    settings, limits = _hdlc(listen, residents.count if listen.spread is Spread.SHARED else 1, DEFAULT_LIMITS)
-    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, settings), limits=limits)
+    devices = _neighbours(residents, listen, meters)
+    settings, limits = _hdlc(listen, len(meters), DEFAULT_LIMITS)
+    return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=limits, owner=owner)
 
 
 def _hdlc(listen: Listen, meters: int, limits: Limits) -> tuple[HdlcSettings, Limits]:
@@ -141,24 +142,35 @@ def meter_behind(listen: Listen, meters: range, server: int) -> int:
     return server - 1
 
 
+def _awake(devices: Devices) -> Callable[[int], bool]:
+    """Who of a line's stations hears anything."""
+
+    def hears(number: int) -> bool:
+        device = devices(number)
+        return device is not None and not device.is_gone
+
+    return hears
+
+
 def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Session, ModeELink | None]:
     """A session on a serial line, and its sign-on where the line begins with one."""
     meters = meters_on(residents, listen, line)
     devices = _neighbours(residents, listen, meters)
     settings, limits = _hdlc(listen, len(meters), _ON_A_LINE)
     if not listen.mode_e:
-        link = HdlcLink(lambda number: devices(number) is not None, settings)
-        return Session(devices, framing=link, limits=limits), None
+        return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=limits), None
+
+    hears = _awake(devices)
 
     def awake(number: int) -> bool:
         """Only the meter that has signed on hears."""
         lower = server_parts(number)[1] or listen.physical
-        return devices(number) is not None and meters[lower - listen.physical] == sign_on.meter
+        return hears(number) and meters[lower - listen.physical] == sign_on.meter
 
     def find(address: str) -> SignedOn | None:
         """Without an address all would answer at once, so one does if it lives alone (IEC 62056-21 6.3.1)."""
         index = residents.named(address) if address else meters[0] if len(meters) == 1 else None
-        if index is None or index not in meters:
+        if index is None or index not in meters or residents.device(index).is_dark:
             return None
         identity = residents.identity(index)
         return SignedOn(index, identity.flag, identity.logical_device_name)
