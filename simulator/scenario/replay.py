@@ -41,6 +41,7 @@ async def replay(scenario: Scenario, options: RunOptions, store: Store, *, told:
     results: list[Result] = []
 
     async def end() -> None:
+        fleet.clock.hold(fleet.clock.now_ms())  # nothing happens after the end
         try:
             curves = await store.history.curves(player.start_ms, fleet.clock.now_ms(), scenario.utc_offset_minutes)
             results.append(Result(scenario, player.rows, player.start_ms, fleet.clock.now_ms(), curves))

@@ -28,7 +28,9 @@ SMALL = {
     "hello": {"count": "3"},
     "invocation-counter-lab": {"count": "3"},
     "quiet-day": {"homes": "3", "shops": "2"},
+    "storm-outage": {"homes": "8", "shops": "2"},
     "tamper-wave": {"count": "20"},
+    "voltage-day": {"homes": "3", "shops": "2"},
 }
 WITHOUT_A_KEY_STEP = {"quiet-day"}  # nothing happens in it
 

@@ -13,6 +13,7 @@ from simulator.scenario.steps.links import Link
 from simulator.scenario.steps.meters import Act, BillingReset, Relay, Write
 from simulator.scenario.steps.programmes import Firmware, KeyChange, Tariff
 from simulator.scenario.steps.store import Log, Sql
+from simulator.scenario.steps.supply import Load, Outage, PhaseLoss, Restore, Theft, Voltage
 
 _KINDS: tuple[type[Entry], ...] = (
     Act,
@@ -23,11 +24,17 @@ _KINDS: tuple[type[Entry], ...] = (
     Firmware,
     KeyChange,
     Link,
+    Load,
     Log,
+    Outage,
+    PhaseLoss,
     Relay,
+    Restore,
     Sql,
     Tamper,
     Tariff,
+    Theft,
+    Voltage,
     Write,
 )
 
