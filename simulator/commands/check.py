@@ -14,6 +14,7 @@ from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import read_registry
 from simulator.documents import load_document, read_text, read_yaml
 from simulator.errors import Mistake, UserError
+from simulator.faults.packs import link_profile, quirk_pack
 from simulator.fleet.keyfile import read_keys
 from simulator.scenario.recording import COLUMNS, read_alarms
 from simulator.scenario.scenario import load_scenario
@@ -30,7 +31,9 @@ meterfleet check --schema > scenario.schema.json        the JSON Schema of scena
 def check(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Scenarios, models, loads (.yaml); registries, events, keys, recorded alarms (.csv)."),
+        typer.Argument(
+            help="Scenarios, models, loads, links, quirks (.yaml); registries, keys, recorded alarms … (.csv)."
+        ),
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenario files.")] = False,
 ) -> None:
@@ -89,8 +92,18 @@ def _load(path: Path) -> str:
     return f"load {load.name}: {load.description}"
 
 
+def _link(path: Path) -> str:
+    return f"a link with {len(link_profile(str(path)))} faults"
+
+
+def _quirks(path: Path) -> str:
+    return f"a pack of {len(quirk_pack(str(path)))} faults"
+
+
 _DOCUMENTS: Mapping[frozenset[str], Callable[[Path], str]] = {
     frozenset({"fleet", "timeline", "expect"}): _scenario,
     frozenset({"yearly_kwh", "periods", "dusk_to_dawn", "shape_of", "mix"}): _load,
+    frozenset({"delay", "jitter", "loss", "bandwidth"}): _link,
+    frozenset({"faults"}): _quirks,
 }
 """How YAML files are known by their keys; what is none of these is a model."""

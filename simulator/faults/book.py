@@ -107,6 +107,10 @@ class Book:
         self._forget()
         return list(self._standing)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._standing
+
     def concerns(self, meters: range) -> bool:
         """Whether one of them has a fault, or had one that may not be forgotten yet."""
         if len(meters) == 1:

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from simulator.faults.book import Turn
 from simulator.faults.fault import Carried, Message, Peek
 from simulator.ports import GetAnswer, GetItem
 
 
-def admits(turns: Sequence[Turn], others: int) -> bool:
+def admits(turns: Sequence[Turn], others: Callable[[], int]) -> bool:
     for turn in turns:
         if not turn.fault.admits(others, turn.roll):
             turn.strikes()
@@ -51,6 +51,14 @@ def spoil(turns: Sequence[Turn], apdu: bytes) -> bytes:
         if not apdu:
             break
     return apdu
+
+
+def seal(turns: Sequence[Turn], control: int, text: bytes) -> bytes:
+    for turn in turns:
+        if (other := turn.fault.seal(control, text, turn.roll)) is not None:
+            turn.strikes()
+            text = other
+    return text
 
 
 def counter(turns: Sequence[Turn], number: int) -> int:

@@ -112,10 +112,10 @@ class FaultyProtection:
         return self._inner.policy
 
     def key(self, *, broadcast: bool = False) -> Key:
-        return FaultyKey(self._inner.key(broadcast=broadcast), self._spoil)
+        return FaultyKey(self._inner.key(broadcast=broadcast), self.title, self._turns, self._spoil)
 
     def dedicated(self, key: bytes) -> Key:
-        return FaultyKey(self._inner.dedicated(key), self._spoil)
+        return FaultyKey(self._inner.dedicated(key), self.title, self._turns, self._spoil)
 
     def lowest(self, *, broadcast: bool = False) -> int:
         return self._inner.lowest(broadcast=broadcast)
@@ -134,15 +134,19 @@ class FaultyProtection:
 
 
 class FaultyKey(Key):
-    """Answers pass the faults on their way into the cipher; requests come out of it as they were sent."""
+    """Answers pass the faults on their way into the cipher and out of it; `title` is the meter's own, for what is
+    protected in a client's name is only compared with what the client has sent."""
 
-    __slots__ = ("_inner", "_spoil")
+    __slots__ = ("_inner", "_spoil", "_title", "_turns")
 
-    def __init__(self, inner: Key, spoil: Spoil) -> None:
-        self._inner, self._spoil = inner, spoil
+    def __init__(self, inner: Key, title: bytes, turns: Turns, spoil: Spoil) -> None:
+        self._inner, self._title, self._turns, self._spoil = inner, title, turns, spoil
 
     def protect(self, control: int, title: bytes, counter: int, plain: bytes) -> bytes:
-        return self._inner.protect(control, title, counter, self._spoil(plain) if plain else plain)
+        if title != self._title:
+            return self._inner.protect(control, title, counter, plain)
+        text = self._inner.protect(control, title, counter, self._spoil(plain))
+        return course.seal(self._turns(), control, text)
 
     def reveal(self, control: int, title: bytes, counter: int, text: bytes) -> bytes | None:
         return self._inner.reveal(control, title, counter, text)

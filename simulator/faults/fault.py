@@ -69,8 +69,8 @@ class Fault:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    def admits(self, others: int, roll: Roll) -> bool:
-        """Whether a new connection is taken while so many others to the meter are open."""
+    def admits(self, others: Callable[[], int], roll: Roll) -> bool:
+        """Whether a new connection is taken while so many others to the meter are open (they are counted if asked)."""
         return True
 
     def carry(self, message: Message, roll: Roll) -> Carried | None: ...
@@ -79,7 +79,10 @@ class Fault:
         """An APDU in place of the meter's own answer to this one, which the meter never sees."""
 
     def spoil(self, apdu: bytes, roll: Roll) -> bytes | None:
-        """An answer changed, before it is ciphered and once more behind that; empty: it is not sent."""
+        """An answer changed before it is ciphered, and once more as it is framed; empty: it is not sent."""
+
+    def seal(self, control: int, text: bytes, roll: Roll) -> bytes | None:
+        """The text of an envelope changed, which ends with its tag if the security control says so."""
 
     def counter(self, counter: int) -> int | None:
         """Another invocation counter to send."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +77,10 @@ def link_profile(name: str) -> Faults:
 def quirk_pack(name: str) -> Faults:
     """Raises UserError: there is no such pack, or its mistakes with their lines."""
     return tuple(load_document(_path("quirks", name, "quirk pack"), QuirkPack).faults)
+
+
+PACKS: Mapping[str, Callable[[str], Faults]] = {"links": link_profile, "quirks": quirk_pack}
+"""By the folder in which they are."""
 
 
 def pack_names(folder: str) -> list[str]:

@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         "_known",
         "_session_at",
         "_transport",
+        "called",
         "is_faulty",
         "meters",
         "session",
@@ -62,8 +63,9 @@ class Connection(asyncio.Protocol):
         self._session_at, self._known = session_at, known
         self._transport: asyncio.Transport | None = None
         self.session: Session | None = None
-        self.meters = range(0)  # that it leads to, by their numbers from 0
         self.way: Listen | None = None
+        self.called = "", 0  # the place on that way
+        self.meters: range | None = None  # that it leads to, once somebody has asked
         self.is_faulty = False  # faults stand between its session and its bytes
         self._answering: asyncio.Task[None] | None = None
         self._congested = False

@@ -74,11 +74,8 @@ class FaultyLink:
 
     def spoil(self, server: int, apdu: bytes) -> bytes:
         """An APDU as it is framed; empty if it is not to be sent."""
-        if (block := block_of(apdu)) is not None:
-            self._is_last = block.last
-        spoilt = b"" if self._is_lost else course.spoil(self.turns(server), apdu)
-        self._is_lost = False
-        return spoilt
+        lost, self._is_lost = self._is_lost, False
+        return b"" if lost else self._spoilt(server, apdu)
 
     def ends(self, frame: bytes) -> bool:
         """Whether an answer ends with this frame of it."""
@@ -89,13 +86,16 @@ class FaultyLink:
 
     def _device(self, server: int, inner: LogicalDevice) -> LogicalDevice:
         def spoil(apdu: bytes) -> bytes:
-            if (block := block_of(apdu)) is not None:
-                self._is_last = block.last
-            spoilt = course.spoil(self.turns(server), apdu)
-            self._is_lost = not spoilt
+            spoilt = self._spoilt(server, apdu) if apdu else apdu
+            self._is_lost = bool(apdu) and not spoilt
             return spoilt or apdu
 
         return FaultyDevice(inner, lambda: self.turns(server), spoil)
+
+    def _spoilt(self, server: int, apdu: bytes) -> bytes:
+        if (block := block_of(apdu)) is not None:
+            self._is_last = block.last
+        return course.spoil(self.turns(server), apdu)
 
     def _message(self, octets: bytes, *, outgoing: bool, last: bool) -> Message:
         return Message(octets, outgoing, last, self._octets, self._messages, self._reliable)

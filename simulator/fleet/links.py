@@ -20,7 +20,7 @@ from simulator.fleet.delays import Delays
 from simulator.fleet.faulty import FaultyLink
 from simulator.fleet.listen import Listen
 from simulator.fleet.selection import Meters, in_words, parse_meters
-from simulator.fleet.sessions import Residents, meter_behind, meters_at, meters_on, session_at, session_on_line
+from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_on_line
 
 _MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
 _FRAMES_OF_THEIR_OWN = ("hdlc", "serial")  # that carry no APDU, so a link can lose them too
@@ -42,7 +42,7 @@ class Links:
         session = session_at(self.residents, listen, host, port)
         if session is None:
             return None
-        connection.meters, connection.way = meters_at(self.residents, listen, host, port), listen
+        connection.way, connection.called = listen, (host, port)
         if self._is_concerned(connection):
             if not self._admits(connection):
                 connection.reset()
@@ -52,7 +52,7 @@ class Links:
 
     def session_on_line(self, listen: Listen, connection: Connection, line: int) -> Signed:
         session, sign_on = session_on_line(self.residents, listen, line)
-        connection.meters, connection.way = meters_on(self.residents, listen, line), listen
+        connection.way, connection.called = listen, ("", line)
         if self._is_concerned(connection):
             self._stand_in(connection, session)
         return session, sign_on
@@ -87,12 +87,21 @@ class Links:
         return {"faults": told, "more": len(standing) - len(told)}
 
     def _is_concerned(self, connection: Connection) -> bool:
-        return bool(self._of_way(connection.way)) or self.book.concerns(connection.meters)
+        """The usual case, no fault anywhere, costs a caller nothing."""
+        assert connection.way is not None
+        if connection.way.faults:
+            return True
+        return not self.book.is_empty and self.book.concerns(self._meters(connection))
 
-    def _of_way(self, way: Listen | None) -> list[Standing]:
+    def _meters(self, connection: Connection) -> range:
+        """Whom a connection leads to."""
+        if connection.meters is None:
+            assert connection.way is not None
+            connection.meters = meters_at(self.residents, connection.way, *connection.called)
+        return connection.meters
+
+    def _of_way(self, way: Listen) -> list[Standing]:
         """What the link profile of a --listen does to all who use it."""
-        if way is None or not way.faults:
-            return []
         if way not in self._on_ways:
             everybody = range(self.residents.count)
             settings = [Setting(fault, f"{{link: {way.link}}}") for fault in way.faults]
@@ -101,20 +110,25 @@ class Links:
 
     def _admits(self, connection: Connection) -> bool:
         """Behind a port of many meters nobody can tell yet whom a caller wants; and UDP has no connections."""
-        if len(connection.meters) != 1 or not _is_reliable(connection):
+        way, meters = connection.way, self._meters(connection)
+        assert way is not None
+        if len(meters) != 1 or not _is_reliable(connection):
             return True
-        others = sum(other.meters == connection.meters and _is_reliable(other) for other in self._connections)
-        return course.admits(self.book.turns(connection.meters[0], self._of_way(connection.way)), others)
+
+        def others() -> int:
+            return sum(_is_reliable(other) and self._meters(other) == meters for other in self._connections)
+
+        return course.admits(self.book.turns(meters[0], self._of_way(way)), others)
 
     def _stand_in(self, connection: Connection, session: Session) -> None:
         """Once for each connection; which faults there are is asked at every message."""
         if connection.is_faulty:
             return
-        connection.is_faulty = True
-        way, meters = connection.way, connection.meters
+        way, meters = connection.way, self._meters(connection)
         assert way is not None
+        connection.is_faulty, of_way = True, self._of_way(way)
         FaultyLink(
-            lambda meter: self.book.turns(meter, self._of_way(way)),
+            lambda meter: self.book.turns(meter, of_way),
             lambda server: meter_behind(way, meters, server),
             Delays(connection, lambda: self._clock.speed),
             alone=meters[0] if len(meters) == 1 and way.framing in _FRAMES_OF_THEIR_OWN else None,

@@ -118,7 +118,9 @@ def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
 
 
 def meters_at(residents: Residents, listen: Listen, host: str, port: int) -> range:
-    """Whom a connection to a place may lead to."""
+    """Whom a connection to a place may lead to; the port of a serial line is its number."""
+    if listen.framing == "serial":
+        return meters_on(residents, listen, port)
     if listen.framing == "gateway" or listen.spread is Spread.SHARED:
         return range(residents.count)
     index = listen.meter_at(host, port)

@@ -35,7 +35,6 @@ PLAIN_OF: Mapping[int, int] = {
     **{envelope: plain for table in (GLO_OF, DED_OF) for plain, envelope in table.items()},
 }
 DEDICATED_TAGS = frozenset({GENERAL_DED, *DED_OF.values()})
-ANSWER_TAGS = frozenset({GENERAL_GLO, GENERAL_DED, 0xCC, 0xCD, 0xCF, 0xD4, 0xD5, 0xD7})
 REQUEST_TAGS = frozenset({GENERAL_GLO, GENERAL_DED, 0xC8, 0xC9, 0xCB, 0xD0, 0xD1, 0xD3})
 
 _HIGHEST_OF_VERSION_0 = 3  # security_policy as a number

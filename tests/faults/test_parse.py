@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from simulator.cli import app
 from simulator.documents import read_yaml
 from simulator.errors import UserError
 from simulator.faults.kinds.delay import Delay
@@ -90,6 +92,17 @@ def test_a_broken_pack_is_told_with_path_and_line(tmp_path: Path) -> None:
     path.write_text("title: odd\nbandwith: 300\n")
     with pytest.raises(UserError, match=r"odd\.yaml:2:\d+: bandwith: unknown key; .*did you mean bandwidth"):
         link_profile(str(path))
+
+
+def test_check_knows_packs_by_their_folder(tmp_path: Path) -> None:
+    good, bad = tmp_path / "links" / "good.yaml", tmp_path / "quirks" / "bad.yaml"
+    for path, text in ((good, "title: good\ndelay: 1s\n"), (bad, "title: bad\nfaults: []\n")):
+        path.parent.mkdir()
+        path.write_text(text)
+    assert CliRunner().invoke(app, ["check", str(good)]).output == f"{good}: faults: 1\n"
+    mistake = CliRunner().invoke(app, ["check", str(good), str(bad)]).exception
+    assert isinstance(mistake, UserError)
+    assert "bad.yaml:2:9: faults: List should have at least 1 item" in str(mistake)
 
 
 def test_link_profiles_grow_slower_from_wire_to_air() -> None:

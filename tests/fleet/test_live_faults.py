@@ -13,13 +13,21 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from faults_bench import HDLC, UDP, faulty, lasting, place, reader, tell
+from gurux_dlms import GXReplyData
 from gurux_dlms.enums import Conformance
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from live import BLOCK, CLOCK, ENERGY, MESSAGE, Judge, Spawned, Wire, by_entry, framed, free_port, get_hex, spawned
 from secure import SecureJudge, login_of, shown_counter
 from ways_bench import HdlcStream, WayJudge
 
-from simulator.headend.failures import AssociationRefused, BrokenAnswer, NoAnswer, NotReachable, ReadRefused
+from simulator.headend.failures import (
+    AssociationRefused,
+    BrokenAnswer,
+    NoAnswer,
+    NotReachable,
+    ReadRefused,
+    ServiceRefused,
+)
 from simulator.wire import hdlc
 from simulator.wire.axdr import Data
 from simulator.wire.codes import DataAccessResult, Tag
@@ -30,6 +38,7 @@ from simulator.wire.hdlc import Address, Frame
 
 AT = "2025-06-10T10:00:00+05:30"
 SHORT_S = 0.3
+CURRENT = "0.0.40.0.0.255"  # association
 GONE = (NoAnswer, NotReachable)
 TEN_ROWS = by_entry(1, 10)
 TWICE = 2
@@ -44,6 +53,7 @@ def fleet(home: Path) -> Iterator[Spawned]:
         f"wrapper,shared=1,port={free_port()}",
         f"gateway,port={free_port()}",
         f"hdlc,shared=1,port={free_port()}",
+        "serial,pty=1",
     ]
     options = [word for listen in listens for word in ("--listen", listen)]
     where = f"wrapper,address={address},port={free_port()}"
@@ -132,6 +142,17 @@ def test_half_open_connection_stays_dead_and_a_new_one_lives(fleet: Spawned) -> 
             meter.read(CLOCK)
 
 
+def test_half_open_conversation_by_udp_is_forgotten_and_begins_anew(fleet: Spawned) -> None:
+    """There is nothing to tell anybody: the association is gone, and the next datagram finds a new one."""
+    with reader(fleet, 1, UDP, timeout_s=SHORT_S) as meter:
+        meter.association_view()
+        with faulty(fleet, 1, {"half_open": 0, "times": 1}):
+            with pytest.raises(NoAnswer):
+                meter.read(CLOCK)
+            with pytest.raises(ServiceRefused):
+                meter.read(CLOCK)
+
+
 def test_refuse_concerns_new_connections_only(fleet: Spawned) -> None:
     with reader(fleet) as before, faulty(fleet, 1, {"refuse": True}):
         with pytest.raises(GONE):
@@ -198,15 +219,15 @@ def test_late_last_frame_is_the_last_block_or_the_last_segment(fleet: Spawned) -
     with Judge(fleet.meters[0], max_pdu=200) as judge, faulty(fleet, 1, late), lasting(0.4):
         judge.get(7, BLOCK, 2, TEN_ROWS)
         assert judge.blocks > 1
-    meter = fleet.meters[0]
-    with WayJudge(place(fleet, 1, "hdlc"), meter.password) as judge:
-        request = judge.protocol._read(BLOCK, 7, 3, None)[0]
-        with faulty(fleet, 1, late), lasting(0, less_than_s=0.4):
-            judge.wire.send_octets(bytes(request))
-            assert judge.wire.receive_frame()[1] & 0x08, "the first of several segments"
-        judge.wire.close()
-        judge.wire = WayJudge(place(fleet, 1, "hdlc"), meter.password).wire
-        judge.hdlc = False
+    with WayJudge(place(fleet, 1, "hdlc"), fleet.meters[0].password) as judge:
+        reply = GXReplyData()
+        with faulty(fleet, 1, late):
+            with lasting(0, less_than_s=0.4):
+                judge._exchange(judge.protocol._read(BLOCK, 7, 3, None)[0], reply)
+            assert reply.isMoreData(), "the first of several segments"
+            with lasting(0.4):
+                while reply.isMoreData():
+                    judge._exchange(judge.protocol.receiverReady(reply), reply)
 
 
 # ------------------------------------------------------------------------------------------------------------ APDUs
@@ -224,6 +245,27 @@ def test_bad_tag(fleet: Spawned) -> None:
         with faulty(fleet, 1, {"bad_tag": 1}):
             judge.get(8, CLOCK)  # gurux reads on and does not mind
         assert not opens(judge.frames[-1], judge)
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_bad_tag_of_an_answer_in_general_blocks(fleet: Spawned, share: int) -> None:
+    """It is ciphered as a whole, then cut up (Green Book 9.4.6.13)."""
+    general = Conformance.GET | Conformance.GENERAL_BLOCK_TRANSFER
+    with us(fleet, conformance=general) as judge, faulty(fleet, 1, {"bad_tag": share}):
+        judge.wire.send_octets(bytes(judge.protocol._read(CURRENT, 15, 2, None)[0]))
+        blocks = [decode_block(judge.wire.receive_frame()[8:])]
+        while not blocks[-1].last:
+            judge.wire.send_octets(acknowledgement(blocks[-1].number))
+            blocks.append(decode_block(judge.wire.receive_frame()[8:]))
+        apdu = b"".join(block.data for block in blocks)
+        assert apdu[:2] == b"\xcc\x82"
+        assert opens(bytes(8) + apdu[:1] + apdu[3:], judge) is not bool(share)
+
+
+def acknowledgement(number: int) -> bytes:
+    """Of the blocks up to this one, with a window of one."""
+    block = GeneralBlock(last=True, streaming=False, window=1, number=number, acknowledged=number, data=b"")
+    return framed(encode_block(block).hex(), 48)
 
 
 def opens(frame: bytes, judge: SecureJudge) -> bool:
@@ -263,18 +305,13 @@ def test_lost_general_block_is_asked_for_again(fleet: Spawned) -> None:
     general = Conformance.GET | Conformance.GENERAL_BLOCK_TRANSFER
     with us(fleet, conformance=general) as judge, faulty(fleet, 1, {"lost_block": 2, "times": 1}):
         wire = judge.wire
-        wire.send_octets(bytes(judge.protocol._read("0.0.40.0.0.255", 15, 2, None)[0]))
+        wire.send_octets(bytes(judge.protocol._read(CURRENT, 15, 2, None)[0]))
         assert decode_block(wire.receive_frame()[8:]).number == 1
-
-        def acknowledge(number: int) -> None:
-            block = GeneralBlock(last=True, streaming=False, window=1, number=1, acknowledged=number, data=b"")
-            wire.send_octets(framed(encode_block(block).hex(), 48))
-
-        acknowledge(1)
+        wire.send_octets(acknowledgement(1))
         assert not select.select([wire._socket], [], [], SHORT_S)[0]
-        acknowledge(1)
+        wire.send_octets(acknowledgement(1))
         assert decode_block(wire.receive_frame()[8:]).number == 2
-        acknowledge(2)
+        wire.send_octets(acknowledgement(2))
         assert decode_block(wire.receive_frame()[8:]).number == 3
 
 
@@ -348,7 +385,7 @@ def test_wrong_scaler(fleet: Spawned) -> None:
 # ------------------------------------------------------------------------------------------- whom they strike, how long
 
 
-@pytest.mark.parametrize("framing", ["wrapper", "gateway", "hdlc"])
+@pytest.mark.parametrize("framing", ["wrapper", "gateway", "hdlc", "serial"])
 def test_behind_a_shared_port_only_the_meter_that_is_meant(fleet: Spawned, framing: str) -> None:
     def ask(meter: int) -> int:
         known = fleet.meters[meter - 1]

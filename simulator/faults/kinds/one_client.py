@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,5 +14,5 @@ from simulator.faults.fault import Fault, Roll
 class OneClient(Fault):
     one_client: Literal[True]
 
-    def admits(self, others: int, roll: Roll) -> bool:
-        return not others
+    def admits(self, others: Callable[[], int], roll: Roll) -> bool:
+        return not others()

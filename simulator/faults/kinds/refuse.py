@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.faults.fault import Fault, Roll, Share
@@ -12,5 +13,5 @@ from simulator.faults.fault import Fault, Roll, Share
 class Refuse(Fault):
     refuse: Share
 
-    def admits(self, others: int, roll: Roll) -> bool:
+    def admits(self, others: Callable[[], int], roll: Roll) -> bool:
         return roll() >= self.refuse
