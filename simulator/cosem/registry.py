@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from simulator.cosem.catalogue import SUFFIX
 from simulator.cosem.classes import CLASSES
 from simulator.cosem.quantities import QUANTITIES
 from simulator.cosem.types import parse_type
@@ -83,7 +84,11 @@ def read_registry(path: Path) -> dict[str, ObisEntry]:
     return entries
 
 
+def registry_paths() -> list[Path]:
+    """All shipped registries; the event catalogues lie beside them."""
+    return sorted(path for path in (data_root() / "obis").glob("*.csv") if not path.name.endswith(SUFFIX))
+
+
 def obis_names() -> dict[str, str]:
     """Names of all registries' objects by logical name."""
-    paths = sorted((data_root() / "obis").glob("*.csv"))
-    return {code: entry.name for path in paths for code, entry in read_registry(path).items()}
+    return {code: entry.name for path in registry_paths() for code, entry in read_registry(path).items()}

@@ -110,13 +110,24 @@ ON CONFLICT (cohort) DO UPDATE SET settled_ms = excluded.settled_ms, columns = e
 SELECT cohort, settled_ms, columns FROM sim.checkpoints
 WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s
 
--- name: put_row_checkpoint
-INSERT INTO sim.row_checkpoints (cohort, row, columns) VALUES (%(cohort)s, %(row)s, %(columns)s)
+-- name: put_row_checkpoints
+INSERT INTO sim.row_checkpoints (cohort, row, columns)
+SELECT %(cohort)s, * FROM unnest(%(rows)s::int[], %(columns)s::bytea[])
 ON CONFLICT (cohort, row) DO UPDATE SET columns = excluded.columns, created_at = now()
 
 -- name: row_checkpoints
 SELECT cohort, row, columns FROM sim.row_checkpoints
 WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s ORDER BY cohort, row
+
+-- name: next_ids
+SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(count)s)
+
+-- name: acknowledge_cleared
+-- Of one meter: bit n of the status word is bit 7 - n mod 8 of byte 15 - n div 8.
+UPDATE sim.eswf_push_alarms a SET status = 'ACKNOWLEDGED'
+FROM sim.eswf_status s
+WHERE s.id = a.eswf_status_id AND s.meter_id = %(meter_id)s AND a.status IN ('PENDING', 'SENT')
+  AND (15 - a.byte_position) * 8 + 7 - a.bit_position <> ALL (%(left)s::int[])
 
 -- name: forget_all
 DELETE FROM {table} WHERE meter_id = %(meter_id)s
