@@ -21,6 +21,7 @@ from simulator.meter.advance import Advance, advance, supply_of
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.identity import Identity
+from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
@@ -84,6 +85,7 @@ class Cohort:
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
+        self.kept_pushes = KeptPushes(self)
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change

@@ -24,6 +24,7 @@ from simulator.store.rows import (
     Acknowledgement,
     AttributeValue,
     CounterRow,
+    Edit,
     Forget,
     Numbered,
     RowsChange,
@@ -59,6 +60,7 @@ class Alongside:
     keys: tuple[SecurityKey, ...] = ()
     counters: tuple[CounterRow, ...] = ()
     acknowledged: tuple[Acknowledgement, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 NOTHING = Alongside()
@@ -90,6 +92,7 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
         keys=also.keys,
         counters=also.counters,
         acknowledged=also.acknowledged,
+        edits=also.edits,
     )
     await cohort.change(after, kept)
     cohort.overrides.update({place: value.encoded for place, value in also.attributes.items()})

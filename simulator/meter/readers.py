@@ -59,6 +59,18 @@ def compile_readers(model: Model) -> dict[int, dict[bytes, Reader]]:
     }
 
 
+@lru_cache(maxsize=64)
+def compile_all(model: Model) -> dict[bytes, Reader]:
+    """For what the meter itself looks at: every attribute, whatever clients may see; the push client's where they
+    differ."""
+    client = model.spec.pushes.client if model.spec.pushes else next(iter(model.spec.clients))
+    return {
+        attribute.key: _reader(model, attribute, client, writable=True)
+        for entry in model.objects
+        for attribute in entry.attributes
+    }
+
+
 def _is_living(key: bytes) -> bool:
     """Whether a setting that no client writes may change all the same."""
     return int.from_bytes(key[:2], "big") in _LIVING_CLASSES or key == FIRMWARE_VERSION
