@@ -25,6 +25,7 @@ from simulator.fleet.inventory import meter_entry, place_words, read_options
 from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
+from simulator.fleet.push_options import parse_push
 from simulator.fleet.runner import Fleet, RunOptions, event_line
 from simulator.fleet.spec import FleetSpec
 from simulator.store.database import Store
@@ -48,6 +49,8 @@ meterfleet spawn 20 --listen hdlc,info=512,window=3 --listen udp       HDLC over
 meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behind one port each
 
 meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
+
+meterfleet spawn 10 --push 127.0.0.1:4070,udp                          with pushes to a head-end, over UDP
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
@@ -81,6 +84,16 @@ def spawn(
     capture: Annotated[
         Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
     ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas.",
+        ),
+    ] = None,
+    push_schedule: Annotated[
+        str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
@@ -100,7 +113,8 @@ def spawn(
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
     listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
-    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None)
+    pushes = parse_push(push, push_schedule)
+    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None, pushes)
     console = Console(stderr=True)
     logging.basicConfig(
         level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]

@@ -48,6 +48,9 @@ class Surroundings:
     now_ms: Callable[[], int]  # the simulated clock
     wake: Callable[[int], None] = lambda instant_ms: None  # asks to be brought forward to an instant when it comes
     alert: Callable[[Cohort, Ints, int], None] = lambda cohort, rows, instant_ms: None  # hears whose status word moved
+    occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
+    push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
+    look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
 
 
 class Group(NamedTuple):
@@ -220,6 +223,9 @@ class Cohort:
         with self._doubt():
             await self.around.store.write(rows, checkpoint=checkpoint)
         self._take(columns)
+        if brought.billings:
+            concerned = np.arange(len(self.identities))[group.rows]
+            self.around.occur(self, concerned, "billing", brought.settled_ms)
 
     async def change(self, columns: Columns, kept: RowsChange) -> None:
         """New columns of some meters, and all else that changes, when the store has them; the caller has the lock."""

@@ -98,6 +98,8 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
     cohort.overrides.update({place: value.encoded for place, value in also.attributes.items()})
     if len(alerted):
         cohort.around.alert(cohort, alerted, instant_ms)
+    if len(tampered := rows[meters.is_tampered]):
+        cohort.around.occur(cohort, tampered, "tamper", instant_ms)
 
 
 class _Noticing:
@@ -107,6 +109,7 @@ class _Noticing:
         self._cohort, self._rows, self._catalogue = cohort, rows, cohort.model.events
         self.state = {name: getattr(columns, name)[..., rows] for name in _COUNTED}
         self._word_before = self.state["status_word"].copy()
+        self.is_tampered = np.zeros(len(rows), np.bool_)
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
         self._names: dict[int, str] = {}
         self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
@@ -116,6 +119,7 @@ class _Noticing:
     def notice(self, event: Event, places: Ints) -> None:
         self._move_bits(event, places)
         self.state["tamper_count"][places] += event.tamper
+        self.is_tampered[places] |= event.tamper
         self.state["programming_count"][places] += is_programming(event.code)
         places = self._with_room(event.log, places)
         self.state["last_event"][event.log, places] = event.code

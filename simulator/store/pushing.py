@@ -40,6 +40,10 @@ class PushTables:
         """Meter, logical name's id, setup's id, its objects' ids in their order."""
         return [(meter, code, setup, objects) for meter, code, setup, objects in await self._read("push_setups")]
 
+    async def objects(self, setup: int) -> list[int]:
+        """The ids of one setup's objects in their order."""
+        return [number for (number,) in await self._read("push_objects", id=setup)]
+
     async def schedules(self) -> list[tuple[UUID, int, int]]:
         return [(meter, code, schedule) for meter, code, schedule in await self._read("push_schedules")]
 

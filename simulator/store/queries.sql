@@ -236,6 +236,9 @@ SELECT s.meter_id, s.obis_code_id, s.id,
        array(SELECT o.id FROM sim.push_objects o WHERE o.push_setup_id = s.id ORDER BY o.position)
 FROM sim.push_setups s
 
+-- name: push_objects
+SELECT id FROM sim.push_objects WHERE push_setup_id = %(id)s ORDER BY position
+
 -- name: push_schedules
 SELECT meter_id, obis_code_id, id FROM sim.push_schedules
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from simulator.cosem.model import Attribute, Measured, Model, Profile, StatusWord
+from simulator.cosem.model import Attribute, Measured, Profile, StatusWord
 from simulator.cosem.profiles import CLOCK
 from simulator.cosem.stamps import local_seconds
 from simulator.meter.buffers import Choice, buffer_query, encode_buffer
 from simulator.meter.columns import Ints
 from simulator.meter.device import Device
-from simulator.meter.push.setup import PushObject, PushSetup
+from simulator.meter.push.setup import PushObject, PushSetup, attributes_of
 from simulator.meter.readers import compile_all
 from simulator.meter.status import encoded_word
 from simulator.store.rows import MISSING
@@ -63,11 +62,6 @@ def collect(cohort: Cohort, setup: PushSetup, rows: Ints, instant_ms: int) -> Co
     latest = _Latest(cohort, cohort.model.profiles[code], rows) if code else None
     gathering = _Gathering(cohort, rows, instant_ms, latest)
     return Collected(rows, [gathering.column(one) for one in setup.objects])
-
-
-@lru_cache(maxsize=64)
-def attributes_of(model: Model) -> dict[bytes, Attribute]:
-    return {attribute.key: attribute for entry in model.objects for attribute in entry.attributes}
 
 
 class _Gathering:

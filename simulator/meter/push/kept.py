@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.meter.columns import Ints
-from simulator.meter.push.schedule import Plan, model_plans, planners, plans_of
+from simulator.meter.push.schedule import Plan, model_plans, own_settings, plans_with
 from simulator.meter.push.setup import PushSetup, Service, setups_of
 from simulator.meter.push.times import Moments, schedule_type
 from simulator.store.copy import Bool, Column, Int2, Int4, Jsonb, Rows, Text, Uuid, encode_rows
@@ -34,6 +35,7 @@ class _Known:
 
     setups: Ints  # [n]
     objects: Ints  # [n, objects]
+    is_unknown: npt.NDArray[np.bool_]  # [n] other objects than those known here
 
 
 class KeptPushes:
@@ -50,13 +52,20 @@ class KeptPushes:
         known = self._known.get(logical_name)
         count = len(self._cohort.identities)
         if known is None:
-            known = self._known[logical_name] = _Known(np.zeros(count, np.int64), np.zeros((count, 0), np.int64))
+            none = np.zeros((count, 0), np.int64)
+            known = _Known(np.zeros(count, np.int64), none, np.zeros(count, np.bool_))
+            self._known[logical_name] = known
         wider = objects.shape[1] - known.objects.shape[1]
         if wider > 0:
             known.objects = np.pad(known.objects, ((0, 0), (0, wider)))
         known.setups[rows] = setups
         known.objects[rows] = 0
         known.objects[rows, : objects.shape[1]] = objects
+        known.is_unknown[rows] = False
+
+    def forget_objects(self, logical_name: bytes, row: int) -> None:
+        """They are about to change."""
+        self._known[logical_name].is_unknown[row] = True
 
     def learn_schedule(self, logical_name: bytes, rows: Ints, ids: Ints) -> None:
         if logical_name not in self._schedules:
@@ -85,6 +94,29 @@ class KeptPushes:
             missing = rows[self.setup_ids(logical_name, rows) == 0]
             for setup, own in setups_of(self._cohort, logical_name, missing) if len(missing) else ():
                 await self._make(setup, own)
+            await self._look_up(logical_name, rows)
+
+    async def _look_up(self, logical_name: bytes, rows: Ints) -> None:
+        """The objects of setups whose list a client has written."""
+        known = self._known.get(logical_name)
+        unknown = rows[known.is_unknown[rows]] if known is not None else rows[:0]
+        for row in unknown.tolist():
+            assert known is not None
+            objects = await self._cohort.around.store.pushes.objects(int(known.setups[row]))
+            self.learn_setup(logical_name, np.array([row]), known.setups[[row]], np.array([objects]))
+
+    async def make_schedule(self, plan: Plan, row: int) -> int:
+        """The row of a schedule that has not pushed before, without its entries."""
+        rows = np.array([row])
+        setups = self.setup_ids(plan.setups[0], rows)
+        idle = plan._replace(moments=())
+
+        def make(ids: Ids) -> Batch:
+            return Batch(self._schedule_rows(idle, rows, ids["push_schedules"], setups))
+
+        ids = await self._cohort.around.store.pushes.add({"push_schedules": 1}, make)
+        self.learn_schedule(plan.schedule, rows, ids["push_schedules"])
+        return int(ids["push_schedules"][0])
 
     async def _make(self, setup: PushSetup, rows: Ints) -> None:
         planned = list(self._planned(setup.logical_name, rows))
@@ -108,12 +140,11 @@ class KeptPushes:
 
     def _planned(self, logical_name: bytes, rows: Ints) -> Iterator[tuple[Plan, Ints]]:
         """The schedules whose first setup this is, with the meters that have them."""
-        own = planners(self._cohort)
+        model, own = self._cohort.model, own_settings(self._cohort)
         ordinary = np.array([row for row in rows.tolist() if row not in own], np.int64)
-        groups = [(plan, ordinary) for plan in model_plans(self._cohort.model) if len(ordinary)]
-        groups += [
-            (plan, np.array([row])) for row in rows.tolist() if row in own for plan in plans_of(self._cohort, row)
-        ]
+        groups = [(plan, ordinary) for plan in model_plans(model) if len(ordinary)]
+        others = [row for row in rows.tolist() if row in own]
+        groups += [(plan, np.array([row])) for row in others for plan in plans_with(model, own[row])]
         for plan, of_plan in groups:
             new = of_plan[[self.schedule_id(plan.schedule, row) == 0 for row in of_plan.tolist()]]
             if plan.setups[0] == logical_name and len(new):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.cosem.model import Model
 from simulator.meter.change import objects_of, settings
-from simulator.meter.push.setup import PUSH_METHOD, PUSH_SETUP
+from simulator.meter.push.setup import DESTINATION, PUSH_METHOD, PUSH_SETUP
 from simulator.meter.push.times import Moments, moments_of
 from simulator.values import attribute_key
 from simulator.wire.axdr import decode_whole
@@ -24,7 +24,7 @@ SCHEDULE, SCRIPT_TABLE = 22, 9
 SCRIPT, TIMES = 2, 4  # attributes of a schedule
 _SCRIPTS = 2
 _EXECUTE = 2
-_CLASSES = tuple(number.to_bytes(2, "big") for number in (SCHEDULE, SCRIPT_TABLE))
+_CLASSES = tuple(number.to_bytes(2, "big") for number in (SCHEDULE, SCRIPT_TABLE, PUSH_SETUP))
 
 
 class Plan(NamedTuple):
@@ -35,30 +35,40 @@ class Plan(NamedTuple):
     setups: tuple[bytes, ...]  # logical names
 
 
-def plans_of(cohort: Cohort, row: int) -> tuple[Plan, ...]:
-    """As one meter has them now."""
-    own = {key: value for (owner, key), value in cohort.overrides.items() if owner == row and key[:2] in _CLASSES}
-    return _plans(cohort.model, own) if own else model_plans(cohort.model)
+Own = Mapping[bytes, bytes]
+"""What clients have written of one meter's schedules, scripts and push setups, by attribute."""
 
 
-def planners(cohort: Cohort) -> set[int]:
-    """The meters whose schedules or scripts a client has written."""
-    return {row for row, key in cohort.overrides if key[:2] in _CLASSES}
+def own_settings(cohort: Cohort) -> dict[int, dict[bytes, bytes]]:
+    """By meter, of those that have any."""
+    found: dict[int, dict[bytes, bytes]] = {}
+    for (row, key), encoded in cohort.overrides.items():
+        if key[:2] in _CLASSES:
+            found.setdefault(row, {})[key] = encoded
+    return found
+
+
+def own_of(cohort: Cohort, row: int) -> dict[bytes, bytes]:
+    """The same of one meter."""
+    found = ((key, cohort.overrides.get((row, key))) for key in watched(cohort.model))
+    return {key: encoded for key, encoded in found if encoded is not None}
+
+
+@lru_cache(maxsize=64)
+def watched(model: Model) -> tuple[bytes, ...]:
+    """The attributes on which it depends when a meter pushes, and whether to anybody."""
+    keys = [head + bytes((index,)) for head in objects_of(model, SCHEDULE) for index in (SCRIPT, TIMES)]
+    keys += [head + bytes((_SCRIPTS,)) for head in objects_of(model, SCRIPT_TABLE)]
+    return tuple(keys + [head + bytes((DESTINATION,)) for head in objects_of(model, PUSH_SETUP)])
 
 
 @lru_cache(maxsize=64)
 def model_plans(model: Model) -> tuple[Plan, ...]:
-    return _plans(model, {})
+    return plans_with(model, {})
 
 
-def plan_with(cohort: Cohort, row: int, key: bytes, encoded: bytes) -> Plan | None:
-    """What one schedule would be with another attribute; None if it would not push."""
-    own = {key: value for (owner, key), value in cohort.overrides.items() if owner == row and key[:2] in _CLASSES}
-    plans = _plans(cohort.model, {**own, key: encoded})
-    return next((plan for plan in plans if plan.schedule == key[2:8]), None)
-
-
-def _plans(model: Model, own: Mapping[bytes, bytes]) -> tuple[Plan, ...]:
+def plans_with(model: Model, own: Own) -> tuple[Plan, ...]:
+    """The schedules of a meter that push, with what clients have written of it."""
     known = settings(model)
     found = []
     for head in objects_of(model, SCHEDULE):

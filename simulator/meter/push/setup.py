@@ -7,7 +7,7 @@ Parsed from the encoded attributes, once for all meters that have the same ones.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from simulator.cosem.model import CosemObject, Model, Setting
-from simulator.meter.change import plain_value
+from simulator.cosem.model import Attribute, CosemObject, Model, Setting
+from simulator.meter.change import plain_value, settings
 from simulator.meter.columns import Ints
 from simulator.meter.push.times import Window
 from simulator.values import attribute_key
@@ -106,7 +106,12 @@ class PushSetup:
     destination: Destination | None  # None: nobody, or nobody that a meter of ours could reach
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
+def attributes_of(model: Model) -> dict[bytes, Attribute]:
+    return {attribute.key: attribute for entry in model.objects for attribute in entry.attributes}
+
+
+@lru_cache(maxsize=64)
 def setup_objects(model: Model) -> dict[bytes, CosemObject]:
     """A model's push setups by logical name."""
     return {entry.logical_name: entry for entry in model.objects if entry.interface_class.class_id == PUSH_SETUP}
@@ -114,9 +119,13 @@ def setup_objects(model: Model) -> dict[bytes, CosemObject]:
 
 def setup_of(cohort: Cohort, row: int, logical_name: bytes) -> PushSetup:
     """As one meter has it now."""
-    entry = setup_objects(cohort.model)[logical_name]
-    own = cohort.overrides
-    encoded = tuple(own.get((row, key), default) for key, default in _defaults(entry))
+    return setup_with(cohort, row, logical_name, {})
+
+
+def setup_with(cohort: Cohort, row: int, logical_name: bytes, changed: Mapping[bytes, bytes]) -> PushSetup:
+    """As it would be with other attributes."""
+    entry, own = setup_objects(cohort.model)[logical_name], cohort.overrides
+    encoded = tuple(changed.get(key) or own.get((row, key), default) for key, default in _defaults(entry))
     return parse_setup(logical_name, encoded, _client(cohort.model))
 
 
@@ -137,6 +146,19 @@ def setups_of(cohort: Cohort, logical_name: bytes, rows: Ints) -> Iterator[tuple
 
 def model_setup(entry: CosemObject, client: int) -> PushSetup:
     return parse_setup(entry.logical_name, tuple(default for _, default in _defaults(entry)), client)
+
+
+def has_destination(model: Model, logical_name: bytes, own: Mapping[bytes, bytes]) -> bool:
+    """Whether a setup, with what clients have written of a meter's, pushes to anybody."""
+    key = attribute_key(PUSH_SETUP, logical_name, DESTINATION)
+    encoded = own.get(key) or settings(model).get(key)
+    return encoded is not None and _is_reached(encoded)
+
+
+@lru_cache(maxsize=8192)
+def _is_reached(encoded: bytes) -> bool:
+    service, octets, _ = plain_value(decode_whole(encoded))
+    return destination_of(service, octets) is not None
 
 
 def _client(model: Model) -> int:
