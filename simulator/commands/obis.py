@@ -12,7 +12,7 @@ from rich.table import Table
 
 from simulator.cosem.catalogue import SUFFIX, catalogue_paths, read_catalogue
 from simulator.cosem.compiler import compile_model
-from simulator.cosem.registry import load_registry, read_registry, registry_paths
+from simulator.cosem.registry import load_registry, read_registry, registry_files
 from simulator.cosem.spec import model_names
 from simulator.errors import Mistake, UserError
 from simulator.resources import data_root
@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="The OBIS registries.")
 def find(words: Annotated[list[str], typer.Argument(help="Words of the name, or the beginning of a code.")]) -> None:
     """Find objects by name or code."""
     table = Table("registry", "code", "class", "name")
-    for path in registry_paths():
+    for path in registry_files():
         for code, entry in load_registry(path.stem).items():
             text = f"{code} {entry.name}".lower()
             if all(word.lower() in text for word in words):
@@ -36,7 +36,7 @@ def find(words: Annotated[list[str], typer.Argument(help="Words of the name, or 
 def check_registries() -> None:
     """Check every registry, and that every model's objects are in its registry with the same class."""
     models = [data_root() / "profiles" / "meters" / f"{name}.yaml" for name in model_names()]
-    check_files([*registry_paths(), *catalogue_paths(), *models])
+    check_files([*registry_files(), *catalogue_paths(), *models])
 
 
 def check(files: Annotated[list[Path], typer.Argument(help="Models (.yaml) and registries (.csv).")]) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.cosem.status_word import BITS
 from simulator.documents import load_table
 from simulator.errors import Mistake, UserError
 from simulator.resources import data_root
@@ -22,9 +23,6 @@ EventType = Literal[
     "CONFIGURATION", "CLOCK", "BILLING",
 ]  # fmt: skip
 SUFFIX = "-events.csv"
-STATUS_BITS = 128
-# Bits that are not called after their events: 301 and 302 share one, 101 and 102 have one each (IS 15959 part 2).
-_BIT_NAMES = {84: "Load switch operated", 85: "Last gasp", 86: "First breath", 87: "Billing counter incremented"}
 
 
 class Event(BaseModel):
@@ -38,7 +36,7 @@ class Event(BaseModel):
     event_type: EventType
     kind: Literal["occurrence", "restoration", "single"]
     pair: int = 0  # the code that ends, or began, what this one tells of
-    esw_bit: int = Field(default=-1, ge=-1, lt=STATUS_BITS)  # -1: none
+    esw_bit: int = Field(default=-1, ge=-1, lt=BITS)  # -1: none
     snapshot: bool  # measured values are logged with it
     applies: Literal["1P", "3P", "1P3P"]
     tamper: bool = False  # counted in 0.0.94.91.0.255
@@ -46,10 +44,6 @@ class Event(BaseModel):
     @property
     def words(self) -> str:
         return self.name if self.kind == "single" else f"{self.name}: {self.kind}"
-
-    @property
-    def bit_name(self) -> str:
-        return _BIT_NAMES.get(self.esw_bit, self.name)
 
     def is_for(self, phases: int) -> bool:
         return f"{phases}P" in self.applies

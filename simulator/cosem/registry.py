@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from simulator.cosem.catalogue import SUFFIX
 from simulator.cosem.classes import CLASSES
 from simulator.cosem.quantities import QUANTITIES
 from simulator.cosem.types import parse_type
@@ -84,11 +83,16 @@ def read_registry(path: Path) -> dict[str, ObisEntry]:
     return entries
 
 
-def registry_paths() -> list[Path]:
-    """All shipped registries; the event catalogues lie beside them."""
-    return sorted(path for path in (data_root() / "obis").glob("*.csv") if not path.name.endswith(SUFFIX))
+def registry_files() -> list[Path]:
+    """The tables of obis/ that list objects; its others list codes and bits."""
+    return [path for path in sorted((data_root() / "obis").glob("*.csv")) if _lists_objects(path)]
+
+
+def _lists_objects(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().startswith("logical_name,")
 
 
 def obis_names() -> dict[str, str]:
     """Names of all registries' objects by logical name."""
-    return {code: entry.name for path in registry_paths() for code, entry in read_registry(path).items()}
+    return {code: entry.name for path in registry_files() for code, entry in read_registry(path).items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.errors import UserError
 from simulator.fleet.control import Follow
-from simulator.fleet.selection import selected
+from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
@@ -22,7 +22,8 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
     """`{"meters": "1-20", "codes": [201]}`: one transaction per cohort, all codes in their order."""
 
     async def inject(order: Mapping[str, Any]) -> Mapping[str, Any]:
-        numbers, codes = np.array(selected(order["meters"], spec)), [int(code) for code in order["codes"]]
+        chosen = parse_meters(order["meters"], spec.count, spec.meter_named)
+        numbers, codes = np.array(sorted(chosen)), [int(code) for code in order["codes"]]
         parts = [(cohort, _rows(cohort, numbers)) for cohort in cohorts]
         concerned = [(cohort, rows) for cohort, rows in parts if len(rows)]
         _check(concerned, codes)

@@ -216,7 +216,8 @@ class Fleet:
         speed = order.get("speed")
         await self.clock.turn(speed=None if speed is None else float(speed), step_ms=int(order.get("step_ms") or 0))
         await self._remember_clock()
-        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed}
+        offset = self.cohorts[0].calendar.utc_offset_minutes
+        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
 
     async def _keep_house(self) -> None:
         """Closes dead connections, remembers the clock, and brings captures that the store missed."""

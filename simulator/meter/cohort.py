@@ -38,6 +38,10 @@ MAX_METERS = 1024
 _WINDOW_CELLS = 400_000  # meters x slots in one pass: some 100 MB of temporaries
 
 
+Alert = Callable[["Cohort", Ints, int], None]
+"""Hears of a cohort's rows whose status words moved within what their filters pass, at an instant; the lock is held."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
     """What all cohorts of a fleet share."""
@@ -47,7 +51,7 @@ class Surroundings:
     codes: dict[str, int]  # ids of sim.obis_codes by logical name
     now_ms: Callable[[], int]  # the simulated clock
     wake: Callable[[int], None] = lambda instant_ms: None  # asks to be brought forward to an instant when it comes
-    alert: Callable[[Cohort, Ints, int], None] = lambda cohort, rows, instant_ms: None  # hears whose status word moved
+    alert: Alert = lambda cohort, rows, instant_ms: None
     occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
     push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
     look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed

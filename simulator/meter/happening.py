@@ -111,7 +111,6 @@ class _Noticing:
         self._word_before = self.state["status_word"].copy()
         self.is_tampered = np.zeros(len(rows), np.bool_)
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
-        self._names: dict[int, str] = {}
         self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
         self._snapshots = Snapshots(cohort, rows, instant_ms)
         self.entries: list[Rows] = []
@@ -136,20 +135,16 @@ class _Noticing:
         return places[has_room[places]]
 
     def _move_bits(self, event: Event, places: Ints) -> None:
-        word, lowered, raised = (
-            self.state["status_word"],
-            clears(self._catalogue, event),
-            raises(self._catalogue, event),
-        )
-        if lowered >= 0:
-            index, mask = place_of(lowered)
+        word, known = self.state["status_word"], self._catalogue
+        cleared, raised = clears(known, event), raises(known, event)
+        if cleared >= 0:
+            index, mask = place_of(cleared)
             word[index, places] &= ~mask
         if raised >= 0:
             index, mask = place_of(raised)
             anew = (word[index, places] & mask == 0) | (event.kind == "single")
             word[index, places] |= mask
             self._raised.setdefault(raised, np.zeros(len(self._rows), np.bool_))[places] |= anew
-            self._names[raised] = event.bit_name
 
     def _entries(self, event: Event, places: Ints) -> Rows:
         columns: dict[str, Column] = {
@@ -177,8 +172,9 @@ class _Noticing:
         pending: dict[int, Mask] = {}
         for bit, anew in self._raised.items():
             index, mask = place_of(bit)
-            changed |= (still := anew & (word[index] & mask != 0))
-            alerted |= (chosen := still & (passed[index] & mask != 0))
+            still = anew & (word[index] & mask != 0)
+            chosen = still & (passed[index] & mask != 0)
+            changed, alerted = changed | still, alerted | chosen
             if chosen.any():
                 pending[bit] = chosen
         return self._numbered(np.flatnonzero(changed), pending), self._rows[alerted]
@@ -192,10 +188,7 @@ class _Noticing:
             of_place[places] = ids
             meters, local_s = self._cohort.ids[self._rows[places]], self._local_s[places]
             codes, word = self._cohort.around.codes, self.state["status_word"][:, places]
-            alarms = [
-                alarm_rows(of_place[chosen], bit, self._names[bit], self._local_s[chosen])
-                for bit, chosen in pending.items()
-            ]
+            alarms = [alarm_rows(of_place[chosen], bit, self._local_s[chosen]) for bit, chosen in pending.items()]
             return [status_rows(meters, codes, word, local_s, ids), *alarms]
 
         return [Numbered("eswf_status", len(places), rows)]

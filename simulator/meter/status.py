@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.cosem.model import Model, Setting, StatusWord
+from simulator.cosem.status_word import STATUS_WORD, status_bits
 from simulator.meter.columns import STATUS_WORDS, Ints
 from simulator.store.copy import Column, Int2, Int4, Octets, Rows, Text, Timestamp, Uuid, encode_rows
 from simulator.values import attribute_key, parse_obis
@@ -21,8 +22,7 @@ from simulator.values import attribute_key, parse_obis
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
-WORD_CODE, FILTER_CODE = "0.0.94.91.18.255", "0.0.94.91.26.255"
-WORD, FILTER = (attribute_key(1, parse_obis(code), 2) for code in (WORD_CODE, FILTER_CODE))
+WORD, FILTER = (attribute_key(1, parse_obis(code), 2) for code in (STATUS_WORD, "0.0.94.91.26.255"))
 OCTETS = 16
 _PREFIX = b"\x04\x81\x80"  # bit-string of 128 bits: the long form of the length (Green Book 9.5)
 _HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
@@ -78,19 +78,19 @@ def status_rows(meters: Bytes, codes: Mapping[str, int], words: Ints, local_s: I
     octets = octets_of(words)
     columns: dict[str, Column] = {
         "meter_id": Uuid(meters),
-        "obis_code_id": Int4(codes[WORD_CODE]),
+        "obis_code_id": Int4(codes[STATUS_WORD]),
         "timestamp": Timestamp(local_s),
         **{f"esw_byte_{15 - place}": Int2(octets[:, place]) for place in range(OCTETS)},
     }
     return encode_rows("eswf_status", columns if ids is None else {"id": Int4(ids), **columns})
 
 
-def alarm_rows(status_ids: Ints, bit: int, name: str, local_s: Ints) -> Rows:
+def alarm_rows(status_ids: Ints, bit: int, local_s: Ints) -> Rows:
     """Rows of sim.eswf_push_alarms for one raised bit."""
     columns: dict[str, Column] = {
         "eswf_status_id": Int4(status_ids),
         "alarm_timestamp": Timestamp(local_s),
-        "alarm_type": Text(name),
+        "alarm_type": Text(status_bits()[bit].name),
         "byte_position": Int4(15 - bit // 8),
         "bit_position": Int4(7 - bit % 8),
         "status": Text("PENDING"),

@@ -23,6 +23,7 @@ from simulator.resources import data_root
 from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
+from simulator.store.incidents import Incidents
 from simulator.store.notices import Notices
 from simulator.store.pushing import PushTables, draw_ids
 from simulator.store.queries import query, template
@@ -68,6 +69,7 @@ class Store:
         self._epochs: dict[str, int] = {}  # of the last write of each cohort
         self.notices = Notices(connections)
         self.pushes = PushTables(self._writer, self._copy, self._read)
+        self.incidents = Incidents(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
 

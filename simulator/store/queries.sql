@@ -37,6 +37,10 @@ SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 -- name: lock_fleet
 SELECT pg_try_advisory_lock(1297368660, 2)
 
+-- name: served_databases
+SELECT datname::text FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE locktype = 'advisory' AND classid = 1297368660 AND objid = 2 AND granted ORDER BY datname
+
 -- name: unlock_fleet
 SELECT pg_advisory_unlock_all()
 
@@ -128,6 +132,32 @@ UPDATE sim.eswf_push_alarms a SET status = 'ACKNOWLEDGED'
 FROM sim.eswf_status s
 WHERE s.id = a.eswf_status_id AND s.meter_id = %(meter_id)s AND a.status IN ('PENDING', 'SENT')
   AND (15 - a.byte_position) * 8 + 7 - a.bit_position <> ALL (%(left)s::int[])
+
+-- name: events
+SELECT m.meter_number AS meter, e.event_timestamp AS time, e.event_code AS code, e.event_type AS type, e.description,
+       e.sequence_number AS number, e.additional_data AS snapshot, e.acknowledged
+FROM sim.event_logs e LEFT JOIN sim.meters m ON m.id = e.meter_id
+WHERE (%(type)s::text IS NULL OR e.event_type = %(type)s::text)
+  AND (%(code)s::int IS NULL OR e.event_code = %(code)s::int)
+  AND (%(since)s::timestamp IS NULL OR e.event_timestamp >= %(since)s::timestamp)
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s::text[]))
+ORDER BY e.event_timestamp DESC, e.id DESC LIMIT %(limit)s
+
+-- name: alarms
+SELECT a.id, m.meter_number AS meter, a.alarm_timestamp AS time, a.alarm_type AS alarm,
+       (15 - a.byte_position) * 8 + 7 - a.bit_position AS bit, a.status, a.retry_count AS retries,
+       a.last_retry_timestamp AS last_retry
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id JOIN sim.meters m ON m.id = s.meter_id
+WHERE (%(status)s::text IS NULL OR a.status = %(status)s::text)
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s::text[]))
+ORDER BY a.alarm_timestamp DESC, a.id DESC LIMIT %(limit)s
+
+-- name: acknowledge_alarms
+UPDATE sim.eswf_push_alarms a SET status = 'ACKNOWLEDGED'
+FROM sim.eswf_status s JOIN sim.meters m ON m.id = s.meter_id
+WHERE s.id = a.eswf_status_id AND a.status = ANY (%(open)s::text[])
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s::text[]))
+RETURNING a.id
 
 -- name: forget_all
 DELETE FROM {table} WHERE meter_id = %(meter_id)s

@@ -114,16 +114,16 @@ async def _limit(meter: Meter) -> Change | None:
         if crossing is not None and crossing.at_ms <= meter.instant_ms and crossing.action != _LOOK_ON:
             script, selector = meter.value(head + bytes((_ACTIONS,)))[crossing.action]
             await run_script(meter, script, selector)
-            return (
-                _overload(meter, head) if crossing.action == _OVER else Change(columns={"relay_ms": meter.instant_ms})
-            )
+            return _tripped(meter, head, by_load=crossing.action == _OVER)
     return None
 
 
-def _overload(meter: Meter, head: bytes) -> Change:
-    """An event, which ends when the switch that it opened is closed again."""
-    opened = {} if meter.number("output") else {head + bytes((PRIVATE,)): TRIPPED}
-    return Change(columns={"relay_ms": meter.instant_ms}, attributes=opened, events=(OVERLOAD,))
+def _tripped(meter: Meter, head: bytes, *, by_load: bool) -> Change:
+    """An overload that opened the switch is an event; it ends when the switch is closed again (relay.switched)."""
+    opened = by_load and not meter.number("output")
+    attributes = {head + bytes((PRIVATE,)): TRIPPED} if opened else {}
+    events = (OVERLOAD,) if opened else ()
+    return Change(columns={"relay_ms": meter.instant_ms}, attributes=attributes, events=events)
 
 
 def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
