@@ -111,6 +111,7 @@ class ModelSpec(_Strict):
     block_minutes: Literal[15, 30, 60]
     flag: str = Field(pattern=r"^[A-Z]{3}$")
     events: str = ""  # catalogue obis/<events>-events.csv; empty: the meter notices nothing
+    boot_s: tuple[int, int] = (0, 0)  # what a start takes after an outage: the shortest and the longest
     registers: str  # one of register_types
     register_types: dict[str, dict[int, tuple[str, int]]]  # name -> unit -> wire type and scaler
     tariff: list[TariffStep] = Field(min_length=1)
@@ -122,6 +123,13 @@ class ModelSpec(_Strict):
     values: dict[str, dict[str, Any]] = {}
     profiles: dict[str, ProfileSpec] = {}
     pushes: PushSpec | None = None
+
+    @field_validator("boot_s")
+    @classmethod
+    def _in_order(cls, span: tuple[int, int]) -> tuple[int, int]:
+        if not 0 <= span[0] <= span[1]:
+            raise ValueError(f"{list(span)} is not a shortest and a longest time; write for example [5, 60]")
+        return span
 
 
 class _MergedDocument(Document):

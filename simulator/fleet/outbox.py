@@ -207,7 +207,7 @@ class Outbox:
 
 
 def is_powered(push: Push) -> bool:
-    return bool(getattr(push.cohort.columns, "powered", {push.row: 1})[push.row])
+    return bool(push.cohort.columns.powered[push.row])
 
 
 def _guard(push: Push) -> Guard:

@@ -28,7 +28,7 @@ from simulator.meter.push.times import opening
 from simulator.store.database import Store
 from simulator.values import MS_PER_SECOND, parse_obis
 from simulator.world.kernel import Priority
-from simulator.world.noise import Purpose, unit, words
+from simulator.world.noise import Bools, Purpose, unit, words
 
 log = logging.getLogger(__name__)
 
@@ -267,9 +267,9 @@ class Pushes:
                 self._alert_all(cohort, concerned, self._clock.now_ms(), parse_obis(pushes.alert), repeats)
 
 
-def powered(cohort: Cohort, rows: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def powered(cohort: Cohort, rows: Ints) -> Bools:
     """Which of them have power: without it a meter pushes nothing."""
-    return np.asarray(getattr(cohort.columns, "powered", np.ones(len(cohort.identities)))[rows].astype(np.bool_))
+    return np.asarray(cohort.columns.powered[rows].astype(np.bool_))
 
 
 def start_delays_s(due: Due) -> Ints:

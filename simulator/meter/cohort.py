@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.cosem.model import Model, Profile
 from simulator.errors import StoreError
-from simulator.meter.advance import Advance, advance, supply_of
+from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.identity import Identity
@@ -25,6 +25,7 @@ from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
+from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
@@ -96,6 +97,7 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
+        self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
         self._installed_ms = 0
         self._in_doubt = False  # the store may have less than our columns say
@@ -131,6 +133,22 @@ class Cohort:
         for row, octets in rows.items():
             columns = columns.with_packed(row, octets)
         self._take(columns)
+        self.mark_lit(np.flatnonzero(columns.powered))
+        self.mark_dark(np.flatnonzero(columns.powered == 0))
+
+    def mark_dark(self, rows: Ints) -> None:
+        """These meters hear and say nothing, and do nothing by themselves."""
+        for row in rows.tolist():
+            self.lives[row] |= 1
+            self.alarms.pop(row, None)
+
+    def mark_lit(self, rows: Ints) -> None:
+        for row in rows.tolist():
+            self.lives[row] += self.lives[row] & 1
+
+    def is_dark(self, row: int) -> bool:
+        """Without power, or not yet started again."""
+        return bool(self.lives[row] & 1)
 
     def _take(self, columns: Columns) -> None:
         self._columns = columns

@@ -16,8 +16,9 @@ from simulator.meter.behaviour.clock import moment_of
 from simulator.meter.behaviour.relay import TRIPPED, may_reconnect_locally
 from simulator.meter.behaviour.scripts import run_script
 from simulator.meter.change import PRIVATE, Answer, Change, Meter, Timer, objects_of, sibling
-from simulator.meter.columns import Ints
+from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.events import LOAD_LIMIT, OVERLOAD
+from simulator.meter.supplied import supply_of
 from simulator.wire.axdr import Data, decode_whole, encode
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.world import electric
@@ -136,7 +137,7 @@ def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
     if not meter.number("output"):
         at_ms = since_ms + max(meter.value(head + bytes((_MIN_UNDER,))), 1) * 1000
         return Crossing(max(at_ms, meter.instant_ms), _UNDER) if may_reconnect_locally(meter) else None
-    if threshold >= _PHASE_LIMIT_W * meter.cohort.model.spec.phases:
+    if threshold >= _PHASE_LIMIT_W * meter.cohort.model.spec.phases * _most(meter):
         return None
     length_ms = max(meter.value(head + bytes((_MIN_OVER,))), 1) * 1000
     horizon_ms = _horizon(meter)
@@ -186,6 +187,12 @@ def _thresholds(meter: Meter) -> Iterator[tuple[int, float, Any]]:
             yield from ((place, threshold, action) for threshold, action in zip(thresholds, actions, strict=False))
 
 
+def _most(meter: Meter) -> float:
+    """How many times its natural load a meter may see."""
+    worst = meter.number("load_milli") * max(meter.number("reactive_milli"), NATURAL)
+    return max(1.0, worst * int(np.abs(meter.column("current_milli")).max()) / NATURAL**3)
+
+
 def _limiters(meter: Meter) -> tuple[bytes, ...]:
     return objects_of(meter.cohort.model, _LIMITER)
 
@@ -197,7 +204,8 @@ def _horizon(meter: Meter) -> int:
 
 def _power(meter: Meter, instants: Ints, place: int) -> Floats:
     population = meter.cohort.population.take(slice(meter.row, meter.row + 1))
-    return electric.powers(meter.cohort.around.world, population, instants)[place]
+    supply = supply_of(meter.cohort.columns.only(meter.row))
+    return electric.powers(meter.cohort.around.world, population, instants, supply=supply)[place]
 
 
 EMERGENCY_TIMER = Timer(_emergency_due, _change_emergency)

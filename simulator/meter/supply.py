@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""What befalls the supply of meters: it fails, returns, or is disturbed. For whoever writes the world's story.
+
+The caller holds nothing. Each act takes the cohort's lock and first brings the meters to its instant, or to what they
+are captured up to if that is later. Raises StoreUnavailable with nothing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import numpy as np
+
+from simulator.meter.behaviour import power, story
+from simulator.meter.cohort import Cohort
+from simulator.meter.columns import NATURAL, Ints
+from simulator.meter.happening import Alongside, happen
+from simulator.meter.supplied import changed_supply
+
+_Act = Callable[[Cohort, Ints, int], Awaitable[None]]
+
+
+async def power_fails(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """The meters of these rows that have power lose it."""
+    await _befall(cohort, rows, instant_ms, power.fail)
+
+
+async def power_returns(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """Those that have none get it back; each starts when its model has needed its time (`boot_s`)."""
+    await _befall(cohort, rows, instant_ms, power.come_back)
+
+
+async def disturb(
+    cohort: Cohort,
+    rows: Ints,
+    instant_ms: int,
+    *,
+    voltage: Sequence[float] | None = None,
+    current: Sequence[float] | None = None,
+    load: float | None = None,
+    reactive: float | None = None,
+    earth: float | None = None,
+) -> None:
+    """Factors that hold from now on; what is None stays as it is, and 1.0 undoes (0.0 for earth).
+
+    voltage: per phase, of the natural one: 0.8 a sag, 1.15 a swell, 0.0 a missing phase.
+    current: per phase, what the meter sees of it: 0.1 a bypass, 0.0 an open CT, -1.0 one that is turned round.
+    load, reactive: of the consumption and of its reactive part; 0.4 hides three fifths of it from the meter.
+    earth: share of the current that returns by the earth instead of the neutral.
+    """
+    phases = cohort.model.spec.phases
+    told = {"voltage": voltage, "current": current}
+    change: dict[str, Ints | int] = {
+        f"{name}_milli": _per_phase(name, factors, phases, len(rows))
+        for name, factors in told.items()
+        if factors is not None
+    }
+    single = {"load": load, "reactive": reactive, "earth": earth}
+    change |= {f"{name}_milli": round(factor * NATURAL) for name, factor in single.items() if factor is not None}
+
+    async def disturbed(cohort: Cohort, rows: Ints, at_ms: int) -> None:
+        also = changed_supply(cohort, rows, at_ms, change) | {"relay_ms": at_ms}  # limiters count anew
+        await happen(cohort, [], at_ms, Alongside(rows, also))
+        story.look_ahead(cohort, rows, at_ms)
+
+    await _befall(cohort, rows, instant_ms, disturbed)
+
+
+def _per_phase(name: str, factors: Sequence[float], phases: int, count: int) -> Ints:
+    if len(factors) != phases:
+        raise ValueError(f"{name}: {len(factors)} factors for meters of {phases} phases")
+    milli = np.rint(np.array(factors) * NATURAL).astype(np.int64)
+    return np.repeat(milli[:, None], count, axis=1)
+
+
+async def _befall(cohort: Cohort, rows: Ints, instant_ms: int, act: _Act) -> None:
+    async with cohort.lock:
+        at_ms = await story.bring_locked(cohort, instant_ms)
+        await act(cohort, np.unique(np.asarray(rows, np.int64)), at_ms)
+        story.call_again(cohort)
