@@ -12,7 +12,7 @@ import ipaddress
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from simulator.dlms.push import Confirmation
 from simulator.meter.push.setup import Destination, Service
@@ -120,11 +120,10 @@ class _Line(asyncio.Protocol):
         self._why: str | None = _UNCONFIRMED if order.confirmation else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._order.frame)
+        self._transport = line = cast(asyncio.Transport, transport)  # uvloop's are no instances of it
+        line.write(self._order.frame)
         if self._order.confirmation is None:
-            transport.close()  # when all is written
+            line.close()  # when all is written
 
     def data_received(self, data: bytes) -> None:
         if self._order.confirmation is not None and self._order.confirmation.feed(data):
@@ -145,7 +144,7 @@ class _Datagram(asyncio.DatagramProtocol):
         self._order, self.ended = order, ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.sendto(self._order.frame)  # type: ignore[attr-defined]
+        cast(asyncio.DatagramTransport, transport).sendto(self._order.frame)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self._order.confirmation is not None and self._order.confirmation.feed(data) and not self.ended.done():
