@@ -23,6 +23,8 @@ from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
 from simulator.commands.link import EPILOG as LINK_EPILOG
 from simulator.commands.link import link
+from simulator.commands.listen import EPILOG as LISTEN_EPILOG
+from simulator.commands.listen import listen
 from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
@@ -43,6 +45,7 @@ app.command("replay", epilog=REPLAY_EPILOG)(replayed)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
+app.command(epilog=LISTEN_EPILOG)(listen)
 app.command()(demo)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=CLOCK_EPILOG)(clock)

@@ -31,9 +31,7 @@ meterfleet check --schema > scenario.schema.json        the JSON Schema of scena
 def check(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Scenarios, models, loads, links, quirks (.yaml); registries, keys, recorded alarms … (.csv)."
-        ),
+        typer.Argument(help="Scenarios, models, loads, links, quirks; registries, events, keys, recorded alarms."),
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenario files.")] = False,
 ) -> None:

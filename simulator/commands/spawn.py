@@ -18,6 +18,7 @@ from simulator.fleet.capture import open_capture
 from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
+from simulator.fleet.push_options import parse_push
 from simulator.fleet.runner import RunOptions
 from simulator.fleet.spec import FleetSpec
 from simulator.values import instant_of, parse_duration_ms
@@ -39,7 +40,11 @@ meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behin
 
 meterfleet spawn 100 --link nb-iot                   slow answers, some of them lost
 
+meterfleet spawn 20 --listen dial,address=127.0.0.1:4064               every meter calls the head-end
+
 meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
+
+meterfleet spawn 10 --push 127.0.0.1:4070,udp                          with pushes to a head-end, over UDP
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
@@ -50,7 +55,7 @@ def spawn(
     load: Annotated[str, typer.Option(help="household, shop, workshop, streetlight, solar or mixed.")] = "mixed",
     listen: Annotated[
         list[str] | None,
-        typer.Option(help="wrapper, hdlc, udp, gateway or serial, with key=value after commas; may be repeated."),
+        typer.Option(help="wrapper, hdlc, udp, gateway, serial or dial, with key=value after commas; may be repeated."),
     ] = None,
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
@@ -76,6 +81,16 @@ def spawn(
     capture: Annotated[
         Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
     ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas.",
+        ),
+    ] = None,
+    push_schedule: Annotated[
+        str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
@@ -96,7 +111,8 @@ def spawn(
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
     listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
     listens = [one.with_link(link) if link and not one.link else one for one in listens]
-    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None)
+    pushes = parse_push(push, push_schedule)
+    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None, pushes)
     console = ready_console()
     console.print(f"meterfleet {__version__}  seed {seed}  {count} x {model}, load {load}", highlight=False)
     run_loop(serve_fleet(spec, options, place_to_spawn(database, home, spec.name), console, as_json=as_json))

@@ -81,6 +81,23 @@ class TariffStep(_Strict):
         return int(hour) * 4 + int(minute) // 15
 
 
+class PushSpec(_Strict):
+    """What the meter sends by itself; all but the client are logical names of Push setups (class 40)."""
+
+    client: int  # whose security setup protects pushes: the push association's
+    schedule: str  # the Single action schedule that an option may set: that of the instant push
+    profiles: dict[str, str] = {}  # setup -> the Profile generic whose latest row it pushes
+    alert: str | None = None  # when the event status word has changed
+    tamper: str | None = None  # when a tamper was counted
+    billing: str | None = None  # when a billing period has closed
+    registration: str | None = None  # at the first start
+
+    def setups(self) -> dict[str, str]:
+        """The setups by the key that names them."""
+        occasions = {name: getattr(self, name) for name in ("alert", "tamper", "billing", "registration")}
+        return {name: setup for name, setup in occasions.items() if setup is not None}
+
+
 class ModelSpec(_Strict):
     """A whole model after merging."""
 
@@ -104,6 +121,7 @@ class ModelSpec(_Strict):
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}
     profiles: dict[str, ProfileSpec] = {}
+    pushes: PushSpec | None = None
     quirks: list[str] = []  # how its meters misbehave: names of quirk packs
 
     @field_validator("quirks")

@@ -20,7 +20,7 @@ from simulator.fleet.delays import Delays
 from simulator.fleet.faulty import FaultyLink
 from simulator.fleet.listen import Listen
 from simulator.fleet.selection import Meters, in_words, parse_meters
-from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_on_line
+from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_of_caller, session_on_line
 
 _MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
 _FRAMES_OF_THEIR_OWN = ("hdlc", "serial")  # that carry no APDU, so a link can lose them too
@@ -56,6 +56,14 @@ class Links:
         if self._is_concerned(connection):
             self._stand_in(connection, session)
         return session, sign_on
+
+    def session_of_caller(self, listen: Listen, connection: Connection, index: int) -> Session:
+        """Of a meter that has called the head-end."""
+        session = session_of_caller(self.residents, listen, index)
+        connection.way, connection.called = listen, ("", index)
+        if self._is_concerned(connection):
+            self._stand_in(connection, session)
+        return session
 
     # -- faults -------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ KEYS: Mapping[str, set[str]] = {
     "udp": _PLACES,
     "hdlc": _PLACES | _HDLC,
     "gateway": {"address", "port", _LINK},
+    "dial": {"address", "hdlc", _LINK} | _HDLC,
     "serial": {"device", "pty", "baud", "mode_e", _LINK} | _HDLC,
 }
 
@@ -49,10 +50,11 @@ class Spread(Enum):
     PORTS = "a port per meter"
     SHARED = "all behind one port"
     LINES = "several on a line"
+    CALLS = "each calls the head-end"
 
 
 class Place(NamedTuple):
-    """Where one meter is reached, and by which numbers there."""
+    """Where one meter is reached, and by which numbers there; or with framing `dial`, where it calls."""
 
     framing: str
     host: str | None = None
@@ -82,8 +84,12 @@ class Listen:
     mode_e: bool = False
     link: str = ""  # name of its link profile
     faults: tuple[Fault, ...] = ()  # that make the profile
+    host: str = ""  # whom meters call
+    dials_hdlc: bool = False
 
     def place_of(self, index: int) -> Place:
+        if self.framing == "dial":
+            return Place("dial", self.host, self.port, physical=self.physical if self.dials_hdlc else None)
         host, port = self._host_of(index), self.port + index if self.spread is Spread.PORTS else self.port
         if self.framing == "serial":
             line, row = divmod(index, self.meters_per_line)
@@ -127,8 +133,11 @@ def parse_listen(text: str, count: int) -> Listen:
         known = ", ".join(sorted(KEYS[framing]))
         raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {known}")
     said = _Said(text, options)
-    listen = _line(said, count) if framing == "serial" else _net(said, framing)
-    _check_room(listen, count)
+    if framing == "dial":
+        listen = _dial(said)
+    else:
+        listen = _line(said, count) if framing == "serial" else _net(said, framing)
+        _check_room(listen, count)
     try:
         return listen.with_link(options[_LINK]) if _LINK in options else listen
     except UserError as error:
@@ -172,6 +181,20 @@ def _net(said: _Said, framing: str) -> Listen:
         raise said.mistake(f"{text!r} is not an IPv4 address") from None
     port = said.number("ports" if per_port else "port", _DEFAULT_PORTS[framing], 1, 65_535, "a port")
     return Listen(said.text, framing, spread, address, port, _physical(said), _hdlc(said, DEFAULT_SETTINGS))
+
+
+def _dial(said: _Said) -> Listen:
+    host, _, port = said.options.get("address", "").rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise said.mistake("say whom the meters call, for example address=127.0.0.1:4064")
+    hdlc = said.flag("hdlc")
+    if not hdlc and (wrong := sorted(_HDLC & set(said.options))):
+        raise said.mistake(f"{wrong[0]!r} is of HDLC; add hdlc=1")
+    settings = _hdlc(said, DEFAULT_SETTINGS)
+    return Listen(
+        said.text, "dial", Spread.CALLS, port=int(port), physical=_physical(said), hdlc=settings,
+        host=host.strip("[]"), dials_hdlc=hdlc,
+    )  # fmt: skip
 
 
 def _line(said: _Said, count: int) -> Listen:

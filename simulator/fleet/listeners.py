@@ -15,10 +15,11 @@ from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
 from simulator.fleet.capture import Capture, CapturedConnection
-from simulator.fleet.connection import Connection, SessionAt
+from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
+from simulator.fleet.dialling import Dialler
 from simulator.fleet.links import Links
-from simulator.fleet.listen import Listen
+from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
 from simulator.fleet.sockets import open_sockets
 
@@ -43,6 +44,7 @@ class Listeners:
         self._links, self._connections, self._capture = links, connections, capture
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
+        self._diallers: list[Dialler] = []
         self._lines: list[Line] = []
         self._opened: list[tuple[Listen, int, OpenLine]] = []
         self.listens = [self._with_lines(listen) if listen.framing == "serial" else listen for listen in listens]
@@ -50,20 +52,29 @@ class Listeners:
     async def open(self) -> int:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
-            if listen.framing != "serial":
-                for opened in open_sockets(listen, self._links.residents.count):
-                    session = partial(self._links.session, listen)
-                    if listen.framing == "udp":
-                        self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
-                    else:
-                        protocol = self._over_tcp(session)
-                        self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
+            if listen.framing == "dial":
+                self._diallers.append(
+                    Dialler(listen, self._links.residents.count, self._caller(listen), self._own_address)
+                )
+            elif listen.framing != "serial":
+                await self._open_sockets(listen)
         self._lines = [Line(self._links, *opened, self._connections) for opened in self._opened]
-        count = len(self._servers) + len(self._ports) + len(self._lines)
-        if not count:
+        opened = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
+        if not opened:
             places = ", ".join(_words(listen) for listen in self.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
-        return count
+        for dialler in self._diallers:
+            dialler.tick(monotonic_ms())
+        return opened
+
+    async def _open_sockets(self, listen: Listen) -> None:
+        session = partial(self._links.session, listen)
+        for opened in open_sockets(listen, self._links.residents.count):
+            if listen.framing == "udp":
+                self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
+            else:
+                protocol = self._over_tcp(session)
+                self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
 
     def tick(self, now_ms: int) -> None:
         """Lets the time-outs of connections and lines pass."""
@@ -71,10 +82,14 @@ class Listeners:
             connection.expire(now_ms)
         for line in self._lines:
             line.tick(now_ms)
+        for dialler in self._diallers:
+            dialler.tick(now_ms)
         if self._capture:
             self._capture.flush()
 
     def close(self) -> None:
+        for dialler in self._diallers:
+            dialler.close()
         for server in self._servers:
             server.close()
         for port in self._ports:
@@ -88,6 +103,16 @@ class Listeners:
         if self._capture:
             return partial(CapturedConnection, session, self._connections, self._capture)
         return partial(Connection, session, self._connections)
+
+    def _caller(self, listen: Listen) -> Callable[[int], Connection]:
+        def connection(index: int) -> Connection:
+            return self._over_tcp(lambda calling, _host, _port: self._links.session_of_caller(listen, calling, index))()
+
+        return connection
+
+    def _own_address(self, index: int) -> str | None:
+        """Where the meter itself listens, if it has an address to itself."""
+        return next((one.place_of(index).host for one in self.listens if one.spread is Spread.ADDRESSES), None)
 
     def _with_lines(self, listen: Listen) -> Listen:
         if not listen.devices:

@@ -24,6 +24,7 @@ from simulator.store.rows import (
     Acknowledgement,
     AttributeValue,
     CounterRow,
+    Edit,
     Forget,
     Numbered,
     RowsChange,
@@ -59,6 +60,7 @@ class Alongside:
     keys: tuple[SecurityKey, ...] = ()
     counters: tuple[CounterRow, ...] = ()
     acknowledged: tuple[Acknowledgement, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 NOTHING = Alongside()
@@ -90,11 +92,14 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
         keys=also.keys,
         counters=also.counters,
         acknowledged=also.acknowledged,
+        edits=also.edits,
     )
     await cohort.change(after, kept)
     cohort.overrides.update({place: value.encoded for place, value in also.attributes.items()})
     if len(alerted):
         cohort.around.alert(cohort, alerted, instant_ms)
+    if len(tampered := rows[meters.is_tampered]):
+        cohort.around.occur(cohort, tampered, "tamper", instant_ms)
 
 
 class _Noticing:
@@ -104,6 +109,7 @@ class _Noticing:
         self._cohort, self._rows, self._catalogue = cohort, rows, cohort.model.events
         self.state = {name: getattr(columns, name)[..., rows] for name in _COUNTED}
         self._word_before = self.state["status_word"].copy()
+        self.is_tampered = np.zeros(len(rows), np.bool_)
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
         self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
         self._snapshots = Snapshots(cohort, rows, instant_ms)
@@ -112,6 +118,7 @@ class _Noticing:
     def notice(self, event: Event, places: Ints) -> None:
         self._move_bits(event, places)
         self.state["tamper_count"][places] += event.tamper
+        self.is_tampered[places] |= event.tamper
         self.state["programming_count"][places] += is_programming(event.code)
         places = self._with_room(event.log, places)
         self.state["last_event"][event.log, places] = event.code

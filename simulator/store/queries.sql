@@ -194,6 +194,16 @@ INSERT INTO sim.meters SELECT * FROM staged_meters
 ON CONFLICT (id) DO UPDATE SET host = excluded.host, port = excluded.port, serial_device = excluded.serial_device,
                                config = excluded.config, status = excluded.status
 
+-- name: push_lists
+-- What each push setup of each meter sends, in order; most meters have the same lists, so they come as text.
+SELECT m.meter_number, c.logical_name,
+       string_agg(format('%s/%s/%s', o.class_id, o.logical_name, o.attribute_index), ' ' ORDER BY o.position, o.id)
+FROM sim.push_objects o
+JOIN sim.push_setups s ON s.id = o.push_setup_id
+JOIN sim.meters m ON m.id = s.meter_id
+JOIN sim.obis_codes c ON c.id = s.obis_code_id
+GROUP BY m.meter_number, c.logical_name
+
 -- name: tables
 SELECT table_name::text FROM information_schema.tables
 WHERE table_schema = 'sim' AND table_type = 'BASE TABLE' ORDER BY table_name
@@ -221,6 +231,11 @@ FROM (SELECT * FROM (SELECT * FROM {table} WHERE {rows} ORDER BY {time} DESC, id
                      OFFSET (SELECT greatest(entries - %(last_entry)s, 0) FROM held)
                      LIMIT (SELECT greatest(least(entries, %(last_entry)s) - %(first_entry)s + 1, 0) FROM held)) newest
       ORDER BY {time}, id) chosen
+
+-- name: profile_latest
+SELECT coalesce(string_agg({cells}, ''::bytea ORDER BY place), ''::bytea)
+FROM unnest(%(meter_ids)s::uuid[]) WITH ORDINALITY wanted (wanted_id, place)
+LEFT JOIN LATERAL (SELECT * FROM {table} WHERE {rows} ORDER BY {time} DESC, id DESC LIMIT 1) newest ON true
 
 -- name: profile_count
 SELECT count(*) FROM (SELECT FROM {table} WHERE {rows} LIMIT %(depth)s) buffer
@@ -302,3 +317,58 @@ WITH span AS (SELECT timestamp 'epoch' + %(from_ms)s * interval '1 millisecond' 
         SELECT 'pushes', timestamp, count(*) FROM sim.push_history, span
         WHERE timestamp BETWEEN first AND last GROUP BY timestamp)
 SELECT name, (extract(epoch FROM at) * 1000)::bigint, value FROM told WHERE value IS NOT NULL ORDER BY name, at
+
+-- name: row_of_wanted
+meter_id = wanted_id
+
+-- name: push_setups
+-- With the first of their objects, which have ids in the order of their positions.
+SELECT s.meter_id, s.obis_code_id, s.id,
+       array(SELECT o.id FROM sim.push_objects o WHERE o.push_setup_id = s.id ORDER BY o.position)
+FROM sim.push_setups s
+
+-- name: push_objects
+SELECT id FROM sim.push_objects WHERE push_setup_id = %(id)s ORDER BY position
+
+-- name: push_schedules
+SELECT meter_id, obis_code_id, id FROM sim.push_schedules
+
+-- name: change_push_setup
+UPDATE sim.push_setups SET (destination_and_method, communication_window, randomisation_start_interval,
+                            number_of_retries, repetition_delay) =
+    (%(destination)s, %(windows)s, %(interval)s, %(retries)s, %(delay)s)
+WHERE id = %(id)s
+
+-- name: release_push_objects
+-- What was pushed of them stays in the history; they belong to no setup any more.
+UPDATE sim.push_objects SET push_setup_id = NULL WHERE push_setup_id = %(id)s
+
+-- name: change_push_schedule
+WITH emptied AS (DELETE FROM sim.schedule_entries WHERE schedule_id = %(id)s)
+UPDATE sim.push_schedules SET (schedule_type, is_enabled, push_setup_id) =
+    (%(schedule_type)s, %(is_enabled)s, %(push_setup_id)s)
+WHERE id = %(id)s
+
+-- name: claim_alarms
+-- Each meter's alarms go out with one push of one setup.
+UPDATE sim.eswf_push_alarms a SET push_setup_id = wanted.setup_id
+FROM sim.eswf_status s, unnest(%(meter_ids)s::uuid[], %(setup_ids)s::int[]) AS wanted (meter_id, setup_id)
+WHERE s.id = a.eswf_status_id AND s.meter_id = wanted.meter_id AND a.status = 'PENDING' AND a.push_setup_id IS NULL
+RETURNING s.meter_id, a.id
+
+-- name: open_alarms
+SELECT s.meter_id, a.id, a.push_setup_id IS NOT NULL
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id WHERE a.status = 'PENDING'
+
+-- name: release_alarms
+UPDATE sim.eswf_push_alarms SET push_setup_id = NULL WHERE id = ANY (%(ids)s) AND status = 'PENDING'
+
+-- name: settle_alarms
+-- What the head-end has acknowledged meanwhile stays acknowledged.
+UPDATE sim.eswf_push_alarms a
+SET status = CASE WHEN a.status = 'PENDING' THEN told.status ELSE a.status END,
+    retry_count = told.retry_count, last_retry_timestamp = coalesce(told.retried, a.last_retry_timestamp),
+    push_history_id = told.history_id
+FROM unnest(%(ids)s::int[], %(statuses)s::text[], %(retry_counts)s::int[], %(retried)s::timestamp[],
+            %(history_ids)s::bigint[]) AS told (id, status, retry_count, retried, history_id)
+WHERE a.id = told.id

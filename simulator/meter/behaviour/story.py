@@ -136,6 +136,7 @@ async def _fire(cohort: Cohort, row: int, instant_ms: int) -> None:
 def _look_ahead(cohort: Cohort, row: int, instant_ms: int) -> None:
     """Calendar and timers of a meter; without power no timer runs."""
     meter = _meter(cohort, row, instant_ms)
+    cohort.around.look(cohort, row)
     calendar = calendar_for(meter)
     if calendar == cohort.calendar:
         cohort.calendars.pop(row, None)
