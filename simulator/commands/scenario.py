@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from simulator.scenario.reading import scenario_path
 from simulator.scenario.replay import Result, emptied, replay
 from simulator.scenario.report import tables, words, write_junit
 from simulator.scenario.scenario import Scenario, load_scenario
+from simulator.scenario.sink import pushing
 from simulator.store.database import Store
 from simulator.store.history import StepRow
 
@@ -78,7 +80,9 @@ def run(
     async def main() -> None:
         if fresh:
             await _empty(place, fresh=True)
-        await serve_fleet(loaded.spec, options, place, console, as_json=as_json, prepare=prepare)
+        async with pushing(loaded) as push:
+            pushes = replace(options, push=push)
+            await serve_fleet(loaded.spec, pushes, place, console, as_json=as_json, prepare=prepare)
 
     run_loop(main())
 

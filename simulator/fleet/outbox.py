@@ -7,6 +7,7 @@ seconds, so that what comes of them does not depend on its speed.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,14 @@ class Outbox:
         self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
         self._again: dict[int, list[Push]] = {}  # by instant
         self._is_closed = False
+        self._flying = 0  # attempts under way
+        self._landed = asyncio.Event()
+
+    async def landed(self) -> None:
+        """Until no attempt is under way; what waits to be sent again is not waited for."""
+        while self._flying:
+            self._landed.clear()
+            await self._landed.wait()
 
     async def close(self) -> None:
         """What waits is cancelled; alarms stay open and go out at the next start."""
@@ -125,6 +134,7 @@ class Outbox:
             return
         limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push, _ in orders)
         batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms), len(orders))
+        self._flying += len(orders)
         for push, order in orders:
             self._sender.send(order._replace(done=partial(self._ended, push, batch)))
 
@@ -173,6 +183,9 @@ class Outbox:
         else:
             self._over(push)
             self._journal.failed(push, why, is_last=True)
+        self._flying -= 1
+        if not self._flying:
+            self._landed.set()
         batch.under_way -= 1
         if not batch.under_way:
             self._clock.release(batch.hold)

@@ -68,6 +68,7 @@ class Journal:
         self._attempts: deque[Attempt] = deque()
         self._dropped = 0
         self._is_away = False
+        self._writing = asyncio.Lock()
 
     # -- what is told -------------------------------------------------------------------------------------------
 
@@ -121,19 +122,24 @@ class Journal:
             log.warning("%d attempts to push could not be written to the history", len(self._attempts))
 
     async def flush(self) -> None:
-        """All that is there, unless the store is away."""
-        while self._attempts:
-            count = min(len(self._attempts), _AT_ONCE)
-            attempts = [self._attempts[place] for place in range(count)]
-            try:
-                await self._write(attempts)
-            except StoreUnavailable as error:
-                self._tell_away(error)
-                return
-            except StoreError:
-                log.exception("%d attempts to push could not be written to the history", count)
-            self._forget(attempts)
-            self._is_away = False
+        """All that is there, unless the store is away; one at a time."""
+        async with self._writing:
+            while self._attempts and await self._flushed():
+                pass
+
+    async def _flushed(self) -> bool:
+        count = min(len(self._attempts), _AT_ONCE)
+        attempts = [self._attempts[place] for place in range(count)]
+        try:
+            await self._write(attempts)
+        except StoreUnavailable as error:
+            self._tell_away(error)
+            return False
+        except StoreError:
+            log.exception("%d attempts to push could not be written to the history", count)
+        self._forget(attempts)
+        self._is_away = False
+        return True
 
     def _forget(self, attempts: Sequence[Attempt]) -> None:
         """They are written; some may have been dropped meanwhile."""

@@ -91,6 +91,11 @@ class Pushes:
         await self.outbox.close()
         await self.journal.close()
 
+    async def settled(self) -> None:
+        """Until what is under way has ended and stands in the history."""
+        await self.outbox.landed()
+        await self.journal.flush()
+
     def make_up(self) -> None:
         """The store may be back: alerts that waited for it go out."""
         waiting, self._unclaimed = self._unclaimed, []

@@ -17,9 +17,9 @@ from simulator.scenario.calling import answered
 from simulator.scenario.expectation import Counted, Expectation, Verdict
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
-from simulator.scenario.values import Object
+from simulator.scenario.values import Object, Setup
 from simulator.scenario.words import Compared, Length
-from simulator.values import MS_PER_SECOND
+from simulator.values import MS_PER_SECOND, format_obis
 from simulator.wire import axdr
 from simulator.wire.codes import DataAccessResult
 
@@ -80,6 +80,31 @@ class AlarmExpected(Counted):
         codes = [self.alarm] if isinstance(self.alarm, int) else self.alarm
         models = {cohort.model for cohort, _ in stage.parts(numbers)}
         return sorted({model.events[code].esw_bit for model in models for code in codes if code in model.events})
+
+
+class PushExpected(Counted):
+    """Pushes of a setup."""
+
+    pushed: Setup = Field(description="instant, alert, block, daily, billing, tamper, registration, or a logical name")
+    status: Literal["SUCCESS", "FAILED", "RETRY", "CANCELLED"] = "SUCCESS"
+
+    @property
+    def kind(self) -> str:
+        return "pushed"
+
+    @property
+    def told(self) -> str:
+        return f"pushed {format_obis(self.pushed)} {self.status}"
+
+    async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
+        found = await stage.fleet.store.history.told(
+            "pushes_told",
+            _ids(stage, numbers),
+            after=marks["push_history"],
+            setup=format_obis(self.pushed),
+            status=self.status,
+        )
+        return self.judged(found.rows, found.meters, len(numbers), "pushes")
 
 
 class ReadExpected(Counted):
@@ -209,6 +234,7 @@ def _ids(stage: Stage, numbers: Numbers) -> Sequence[UUID]:
 EXPECTATIONS: Mapping[str, type[Expectation]] = {
     "alarm": AlarmExpected,
     "event": EventExpected,
+    "pushed": PushExpected,
     "reach": ReachExpected,
     "read": ReadExpected,
     "sql": SqlExpected,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from simulator.cosem.spec import model_names, model_path
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
+from simulator.fleet.push_options import parse_push
 from simulator.scenario.words import Span, Start, Strict, When
 from simulator.world.shapes import load_world
 
@@ -75,6 +76,21 @@ class ClockSpec(Strict):
         return speed
 
 
+class PushSpec(Strict):
+    """Where meters push by default; what a client sets stays set."""
+
+    destination: str = Field(description="HOST:PORT, with ,udp or ,hdlc; sink: heard and forgotten")
+    schedule: str | None = Field(default=None, description="of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR")
+
+    @model_validator(mode="after")
+    def _understood(self) -> PushSpec:
+        try:
+            parse_push(None if self.destination == "sink" else self.destination, self.schedule)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
 class Recording(Strict):
     """Alarms that were recorded elsewhere: they happen again, as events."""
 
@@ -92,6 +108,7 @@ class Head(Strict):
     network: list[str | dict[str, Scalar]] = Field(
         default=["wrapper"], description="as --listen: text, or {framing: wrapper, port: 4059}"
     )
+    push: PushSpec | None = None
     parameters: dict[str, Scalar] = Field(default={}, description="values for ${name}; `--set name=value` gives others")
     include: list[str] = Field(default=[], description="files whose lists come before these")
     timeline: list[Any] = Field(default_factory=list)

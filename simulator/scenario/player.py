@@ -135,6 +135,7 @@ class Player:
     async def _begin(self, place: int) -> None:
         one = self.scenario.expectations[place]
         try:
+            await self.fleet.pushes.settled()
             marks = await self.fleet.store.history.mark()
         except StoreError as error:
             log.warning("expectation %s cannot begin: %s", one.name or one.told, error)
@@ -147,6 +148,7 @@ class Player:
         numbers = self.scenario.residents.choose(one.on if isinstance(one, Counted) else (), place)
         detail: dict[str, Any] = {"expected": one.name or one.told}
         try:
+            await self.fleet.pushes.settled()
             verdict = await one.check(self.stage, marks, numbers)
             outcome, detail = (
                 "MET" if verdict.is_met else "MISSED",

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simulator.errors import UserError
 from simulator.fleet.runner import Fleet, RunOptions
 from simulator.scenario.player import Player, Told, missed
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.sink import pushing
 from simulator.store.database import Store
 from simulator.store.history import Curves, StepRow
 
@@ -36,6 +37,11 @@ class Result:
 
 async def replay(scenario: Scenario, options: RunOptions, store: Store, *, told: Told = lambda row: None) -> Result:
     """The store holds no fleet yet; it is closed when this returns."""
+    async with pushing(scenario) as push:
+        return await _replayed(scenario, replace(options, push=push), store, told)
+
+
+async def _replayed(scenario: Scenario, options: RunOptions, store: Store, told: Told) -> Result:
     fleet = Fleet(scenario.spec, options, store)
     player = Player(scenario, fleet, told=told)
     results: list[Result] = []
@@ -43,6 +49,7 @@ async def replay(scenario: Scenario, options: RunOptions, store: Store, *, told:
     async def end() -> None:
         fleet.clock.hold(fleet.clock.now_ms())  # nothing happens after the end
         try:
+            await fleet.pushes.settled()
             curves = await store.history.curves(player.start_ms, fleet.clock.now_ms(), scenario.utc_offset_minutes)
             results.append(Result(scenario, player.rows, player.start_ms, fleet.clock.now_ms(), curves))
         finally:

@@ -184,13 +184,25 @@ def _zone(model: str) -> dt.timezone:
 def _choices(document: Document, residents: Residents, entries: list[Any], expectations: list[Any]) -> list[Mistake]:
     """Selectors that cannot choose anybody."""
     mistakes = []
+    known = {code for model in residents.spec.models() for code in model.events}
     told = (("timeline", entries), ("expect", expectations))
     parts = [(key, place, one) for key, listed in told for place, one in enumerate(listed)]
     for key, place, one in parts:
         selectors: tuple[Selector, ...] = one.on if isinstance(one, Step | Counted) else ()
         words = [word for selector in selectors for word in residents.unknown(selector)]
         mistakes += [document.mistake((key, place, "on"), word) for word in words]
+        unknown = [code for code in _codes(one) if code not in known]
+        hint = "`meterfleet events codes` lists what there is"
+        mistakes += [
+            document.mistake((key, place), f"no model of the fleet knows event {code}; {hint}") for code in unknown
+        ]
     return mistakes
+
+
+def _codes(one: Any) -> list[int]:
+    """The event codes that a step or an expectation names."""
+    codes = getattr(one, "code", None) or getattr(one, "event", None) or getattr(one, "alarm", None)
+    return codes if isinstance(codes, list) else [codes] if isinstance(codes, int) else []
 
 
 def _sifted(mistakes: list[Mistake], draft: Draft) -> set[Mistake]:

@@ -12,13 +12,24 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from simulator.cosem.types import parse_type
+from simulator.documents import did_you_mean
 from simulator.errors import PeerError
 from simulator.values import format_obis, parse_obis
 from simulator.wire.axdr import Data, decode_whole
 from simulator.wire.codes import Tag
 
-_TARGET = re.compile(r"(\d{1,3}(?:\.\d{1,3}){5}):(\d{1,3})")
+_OBIS = r"\d{1,3}(?:\.\d{1,3}){5}"
+_TARGET = re.compile(rf"({_OBIS}):(\d{{1,3}})")
 _TYPED = r"^[a-z0-9-]+(\[(\.\.)?\d+\])?(\(.*\))?(:[\s\S]*)?$"
+SETUPS = {  # of IS 15959 meters
+    "instant": "0.0.25.9.0.255",
+    "alert": "0.4.25.9.0.255",
+    "block": "0.5.25.9.0.255",
+    "daily": "0.6.25.9.0.255",
+    "registration": "0.130.25.9.0.255",
+    "billing": "0.132.25.9.0.255",
+    "tamper": "0.134.25.9.0.255",
+}
 _TEXTS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
 
 
@@ -59,6 +70,19 @@ def _meant(text: str) -> Any:
         return text  # the type says what it expects
 
 
+def _setup(value: Any) -> bytes:
+    name = SETUPS.get(str(value), str(value))
+    try:
+        return parse_obis(name)
+    except ValueError:
+        raise ValueError(f"{value!r} is no push setup; {did_you_mean(str(value), list(SETUPS))}") from None
+
+
+Setup = Annotated[
+    bytes,
+    PlainValidator(_setup),
+    WithJsonSchema({"anyOf": [{"enum": list(SETUPS)}, {"type": "string", "pattern": rf"^{_OBIS}$"}]}),
+]
 Object = Annotated[
     Target, PlainValidator(parse_target), WithJsonSchema({"type": "string", "pattern": rf"^\s*{_TARGET.pattern}\s*$"})
 ]

@@ -298,8 +298,7 @@ WHERE a.id > %(after)s AND s.meter_id = ANY (%(meters)s)
 SELECT count(*), count(DISTINCT s.meter_id)
 FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
 WHERE h.id > %(after)s AND s.meter_id = ANY (%(meters)s) AND h.status = %(status)s
-  AND (%(setup)s::text IS NULL OR o.logical_name = %(setup)s)
-  AND (%(trigger)s::text IS NULL OR h.trigger = %(trigger)s)
+  AND o.logical_name = %(setup)s
 
 -- name: curves
 WITH span AS (SELECT timestamp 'epoch' + %(from_ms)s * interval '1 millisecond' AS first,

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import psycopg
 import pytest
-from conftest import Play, free_port  # of this folder
+from playing import Play, free_port
 
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions
@@ -155,10 +155,11 @@ timeline:
   - {{at: 10m, on: {{meters: 1-2}}, do: clock_jump, by: 90s}}
   - {{on: {{meters: 3}}, do: clock_drift, ppm: 5000, until: 30m}}
 end: 40m
+push: {{destination: sink}}
 """
 
 
-def stored(dsn: str) -> list[object]:
+def stored(dsn: str) -> list[list[tuple[object, ...]]]:
     """What the first six meters have, without what names a row."""
     mine = "meter_id IN (SELECT id FROM meters ORDER BY meter_number LIMIT 6)"
     told = "event_timestamp, event_code, sequence_number, additional_data"
@@ -167,6 +168,9 @@ def stored(dsn: str) -> list[object]:
         f"SELECT meter_id, {measured} FROM block_load_profile WHERE {mine} ORDER BY 1, 2",
         f"SELECT meter_id, {told} FROM event_logs WHERE {mine} ORDER BY 1, 2, 3",
         f"SELECT meter_id, timestamp, esw_byte_0, esw_byte_5 FROM eswf_status WHERE {mine} ORDER BY 1, 2, id",
+        "SELECT s.meter_id, h.timestamp, o.logical_name, h.status, h.payload FROM push_history h"
+        " JOIN push_setups s ON s.id = h.push_setup_id JOIN obis_codes o ON o.id = s.obis_code_id"
+        f" WHERE {mine} ORDER BY 1, 2, 3, 5",
         "SELECT step, kind, at, outcome FROM scenario_steps ORDER BY id",
     )  # fmt: skip
     with psycopg.connect(dsn, options="-c search_path=sim") as connection:
@@ -180,6 +184,6 @@ async def test_the_same_seed_gives_the_same_rows_at_any_speed_and_among_other_me
         seen.append(stored(database))
         with psycopg.connect(database) as connection:
             connection.execute("DROP SCHEMA sim CASCADE")
-    assert seen[0][1], "nothing happened"
+    assert all(seen[0])
     assert seen[0] == seen[1]
     assert seen[0] == seen[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import played  # of this folder
+from playing import played
 
 from simulator.documents import read_yaml
 from simulator.resources import data_root
@@ -27,6 +27,7 @@ SMALL = {
     "firmware-rollout": {"count": "5"},
     "hello": {"count": "3"},
     "invocation-counter-lab": {"count": "3"},
+    "midnight-push": {"count": "6"},
     "quiet-day": {"homes": "3", "shops": "2"},
     "storm-outage": {"homes": "8", "shops": "2"},
     "tamper-wave": {"count": "20"},

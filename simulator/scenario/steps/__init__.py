@@ -12,6 +12,7 @@ from simulator.scenario.steps.events import Event, Tamper
 from simulator.scenario.steps.links import Link
 from simulator.scenario.steps.meters import Act, BillingReset, Relay, Write
 from simulator.scenario.steps.programmes import Firmware, KeyChange, Tariff
+from simulator.scenario.steps.pushes import Push
 from simulator.scenario.steps.store import Log, Sql
 from simulator.scenario.steps.supply import Load, Outage, PhaseLoss, Restore, Theft, Voltage
 
@@ -28,6 +29,7 @@ _KINDS: tuple[type[Entry], ...] = (
     Log,
     Outage,
     PhaseLoss,
+    Push,
     Relay,
     Restore,
     Sql,
