@@ -260,10 +260,11 @@ class Fleet:
         except UserError:
             await self._close()  # its meters do not run
             raise
-        self.clock.start(self.options.speed)
-        await self._remember_clock()
+        self.clock.start(0.0)  # it stands until all that belongs to this instant is on it
         self.captures.start(self.cohorts)
         await self.pushes.start(self.cohorts)
+        self.clock.start(self.options.speed)
+        await self._remember_clock()
         return opened
 
     def place(self, index: int) -> tuple[Cohort, int]:
