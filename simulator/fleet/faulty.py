@@ -21,6 +21,7 @@ from simulator.fleet.delays import Delays
 from simulator.ports import LogicalDevice
 from simulator.wire import hdlc
 
+_FLAG = bytes((hdlc.FLAG,))
 Turns = Callable[[int], Sequence[Turn]]  # what a meter has now, by its number
 MeterOf = Callable[[int], int]  # server's number in its framing -> meter's number
 
@@ -160,9 +161,6 @@ class FaultyFraming:
         if frame[:1] == _FLAG and (address := hdlc.sender(frame)) is not None:
             return server_number(address.upper, address.lower)
         return self._asked
-
-
-_FLAG = bytes((hdlc.FLAG,))
 
 
 def _frames(octets: bytes) -> Iterator[bytes]:
