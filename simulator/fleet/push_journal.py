@@ -68,6 +68,7 @@ class Journal:
         self._attempts: deque[Attempt] = deque()
         self._dropped = 0
         self._is_away = False
+        self._writing = asyncio.Lock()
 
     # -- what is told -------------------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class Journal:
         """Until cancelled."""
         while True:
             await asyncio.sleep(_AWAY_S if self._is_away else _PAUSE_S)
-            await self.flush()
+            await asyncio.shield(self.flush())  # a batch is written whole, and then forgotten
 
     async def close(self) -> None:
         await self.flush()
@@ -122,6 +123,10 @@ class Journal:
 
     async def flush(self) -> None:
         """All that is there, unless the store is away."""
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while self._attempts:
             count = min(len(self._attempts), _AT_ONCE)
             attempts = [self._attempts[place] for place in range(count)]
@@ -159,7 +164,7 @@ class Journal:
         def make(ids: Ids) -> Batch:
             history = ids["push_history"]
             rows = [history_rows(attempts, history), *object_rows(attempts, history)]
-            return Batch(rows, alarm_edits(attempts, history))
+            return Batch(rows, after=alarm_edits(attempts, history))
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)
