@@ -178,8 +178,9 @@ class Pushes:
 
     async def _begin(self, due: Due) -> None:
         due = due.part(np.flatnonzero(powered(due.cohort, due.rows)), due.instant_ms)
-        collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
-        await self._post(due, collected, {})
+        if len(due.rows):  # not all of them have lost their power while they waited
+            collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
+            await self._post(due, collected, {})
 
     async def _post(self, due: Due, collected: Collected, alarms: dict[int, tuple[int, ...]]) -> None:
         try:
