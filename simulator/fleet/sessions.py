@@ -136,7 +136,7 @@ def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
 
 
 def meters_at(residents: Residents, listen: Listen, host: str, port: int) -> range:
-    """Whom a connection to a place may lead to; the port of a serial line is its number, of a caller the meter's."""
+    """Whom a connection to a place may lead to; a line's port is its number, a caller's that of the meter."""
     if listen.framing == "dial":
         return range(port, port + 1)
     if listen.framing == "serial":
