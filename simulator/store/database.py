@@ -55,6 +55,8 @@ CHECKED_BY_STATEMENT = frozenset(
         "energy_measurements",
         "voltage_measurements",
         "current_measurements",
+        "push_objects",
+        "push_history_objects",
     }
 )
 _CHUNK = 1 << 18  # octets of COPY between two looks at the loop
