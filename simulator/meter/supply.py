@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-from simulator.meter.behaviour import power, story
+from simulator.meter.behaviour import lookout, power, story
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import Alongside, happen
@@ -76,5 +76,8 @@ def _per_phase(name: str, factors: Sequence[float], phases: int, count: int) -> 
 async def _befall(cohort: Cohort, rows: Ints, instant_ms: int, act: _Act) -> None:
     async with cohort.lock:
         at_ms = await story.bring_locked(cohort, instant_ms)
-        await act(cohort, np.unique(np.asarray(rows, np.int64)), at_ms)
+        rows = np.unique(np.asarray(rows, np.int64))
+        await lookout.notice(cohort, rows, at_ms)  # while the supply is as it was
+        await act(cohort, rows, at_ms)
+        lookout.look_ahead(cohort, at_ms)
         story.call_again(cohort)
