@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, obis
+from simulator.commands import alarms, db, events, obis, power
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
@@ -39,6 +39,8 @@ changing.register(app, credentials=known_credentials, names=obis_names)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)
+app.add_typer(power.app, name="power")
+app.command(epilog=power.SUPPLY_EPILOG)(power.supply)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(db.app, name="db")

@@ -33,6 +33,7 @@ from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
@@ -265,7 +266,8 @@ class Fleet:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
-        known = {"clock": self._set_clock, "event": injection(self.spec, self.cohorts)}
+        supplies = Supplies(self.spec, self.cohorts, self.clock)
+        known = {"clock": self._set_clock, "event": injection(self.spec, self.cohorts), **supplies.orders}
         orders = obey(self.store, known, listening)
         drivers = (self.clock.run(), self._keep_house(), orders, self._announce(listening, announce))
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
