@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
 from simulator.values import MS_PER_DAY, MS_PER_SECOND
 from simulator.world import electric
+from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
 from simulator.world.population import Population
 from simulator.world.shapes import World
@@ -106,6 +108,11 @@ class Cohort:
     def columns(self) -> Columns:
         assert self._columns is not None, "begin() or resume() comes first"
         return self._columns
+
+    @cached_property
+    def peak(self) -> Peak:
+        """What the natural loads never exceed."""
+        return peak(self.around.world, self.population)
 
     @property
     def settled_ms(self) -> int:

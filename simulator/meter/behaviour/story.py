@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from simulator.meter.behaviour import lookout, power, profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
-from simulator.meter.columns import Ints
+from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.wire.axdr import Data
 
@@ -82,7 +84,8 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
     """Those of some rows that a timer may look out for."""
     if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
         return set(rows)  # the model itself has something to look out for
-    return {row for row, _ in cohort.overrides}.intersection(rows)
+    heavy = np.flatnonzero((cohort.columns.load_milli > NATURAL) | (cohort.columns.reactive_milli > NATURAL))
+    return {row for row, _ in cohort.overrides}.union(heavy.tolist()).intersection(rows)
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
