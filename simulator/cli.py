@@ -19,6 +19,8 @@ from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.listen import EPILOG as LISTEN_EPILOG
+from simulator.commands.listen import listen
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.cosem.registry import obis_names
@@ -36,6 +38,7 @@ app.command(epilog=SPAWN_EPILOG)(spawn)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
+app.command(epilog=LISTEN_EPILOG)(listen)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)

@@ -63,6 +63,18 @@ def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Se
         return None
     if listen.framing == "udp":  # no connection that could die with the meter's power
         return Session(lambda server: residents.meter(index) if server == MANAGEMENT else None, limits=limits)
+    return _own_session(owner, limits)
+
+
+def session_of_caller(residents: Residents, listen: Listen, index: int) -> Session:
+    """What a meter speaks that has called the head-end; it stays on the line for as long as the head-end does."""
+    owner = residents.device(index)
+    if listen.dials_hdlc:
+        return _hdlc_session(residents, listen, range(index, index + 1), _ON_A_LINE, owner)
+    return _own_session(owner, _ON_A_LINE)
+
+
+def _own_session(owner: LogicalDevice, limits: Limits) -> Session:
     return Session(lambda server: owner if server == MANAGEMENT else None, limits=limits, owner=owner)
 
 
@@ -88,15 +100,21 @@ def _behind_gateway(residents: Residents) -> Session:
 
 
 def _over_hdlc(residents: Residents, listen: Listen, host: str, port: int) -> Session | None:
-    owner, meters = None, range(residents.count)
-    if listen.spread is not Spread.SHARED:
-        index = listen.meter_at(host, port)
-        owner, meters = residents.meter(index), range(index, index + 1)
-        if owner is None:
-            return None
+    if listen.spread is Spread.SHARED:
+        return _hdlc_session(residents, listen, range(residents.count), DEFAULT_LIMITS)
+    index = listen.meter_at(host, port)
+    owner = residents.meter(index)
+    if owner is None:
+        return None
+    return _hdlc_session(residents, listen, range(index, index + 1), DEFAULT_LIMITS, owner)
+
+
+def _hdlc_session(
+    residents: Residents, listen: Listen, meters: range, limits: Limits, owner: LogicalDevice | None = None
+) -> Session:
     devices = _neighbours(residents, listen, meters)
-    settings, limits = _hdlc(listen, len(meters), DEFAULT_LIMITS)
-    return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=limits, owner=owner)
+    settings, wide = _hdlc(listen, len(meters), limits)
+    return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=wide, owner=owner)
 
 
 def _hdlc(listen: Listen, meters: int, limits: Limits) -> tuple[HdlcSettings, Limits]:

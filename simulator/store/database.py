@@ -242,6 +242,10 @@ class Store:
         async with self._transaction() as connection:
             await _put_keys(connection, rows, ())
 
+    async def push_lists(self) -> list[tuple[str, str, str]]:
+        """Serial number, push setup, and its objects as ``class/logical name/attribute …``."""
+        return [(serial, setup, text) for serial, setup, text in await self._read("push_lists")]
+
     async def keys(self) -> list[SecurityKey]:
         return [SecurityKey(*row) for row in await self._read("keys")]
 

@@ -194,6 +194,16 @@ INSERT INTO sim.meters SELECT * FROM staged_meters
 ON CONFLICT (id) DO UPDATE SET host = excluded.host, port = excluded.port, serial_device = excluded.serial_device,
                                config = excluded.config, status = excluded.status
 
+-- name: push_lists
+-- What each push setup of each meter sends, in order; most meters have the same lists, so they come as text.
+SELECT m.meter_number, c.logical_name,
+       string_agg(format('%s/%s/%s', o.class_id, o.logical_name, o.attribute_index), ' ' ORDER BY o.position, o.id)
+FROM sim.push_objects o
+JOIN sim.push_setups s ON s.id = o.push_setup_id
+JOIN sim.meters m ON m.id = s.meter_id
+JOIN sim.obis_codes c ON c.id = s.obis_code_id
+GROUP BY m.meter_number, c.logical_name
+
 -- name: tables
 SELECT table_name::text FROM information_schema.tables
 WHERE table_schema = 'sim' AND table_type = 'BASE TABLE' ORDER BY table_name
