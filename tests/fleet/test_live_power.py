@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import select
 import signal
@@ -14,8 +13,6 @@ import pytest
 from live import BLOCK, ENERGY, PUBLIC, Judge, Spawned, eventually, framed, free_port, get_hex, run, spawned, start
 from ways_bench import WayJudge
 
-from simulator.fleet.control import order
-from simulator.store.database import Store
 from simulator.values import MS_PER_HOUR, MS_PER_MINUTE
 
 AT = "2025-06-10T10:20:30+05:30"
@@ -32,19 +29,8 @@ def is_silent(judge: Judge) -> bool:
     return not select.select([sock], [], [], 0.3)[0]
 
 
-def power(fleet: Spawned, word: str, meters: str, **values: object) -> None:
-    give(fleet, "power", meters=meters, on=word == "on", **values)
-
-
-def give(fleet: Spawned, name: str, **values: object) -> None:
-    async def given() -> None:
-        store = await Store.open(fleet.dsn)
-        try:
-            await order(store, name, **values)
-        finally:
-            await store.close()
-
-    asyncio.run(given())
+def power(fleet: Spawned, word: str, meters: str) -> None:
+    fleet.order("power", meters=meters, on=word == "on")
 
 
 def status_word(judge: Judge) -> int:
