@@ -38,6 +38,7 @@ from simulator.fleet.push_options import PushOptions
 from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
@@ -300,6 +301,7 @@ class Fleet:
             "clock": self._set_clock,
             "event": injection(self.spec, self.cohorts),
             "link": self.links.follow,
+            **Supplies(self.spec, self.cohorts, self.clock).orders,
         }
         orders = obey(self.store, known, listening)
         announcing = self._announce(listening, announce)
