@@ -35,6 +35,14 @@ class FaultyDevice:
     def __init__(self, inner: LogicalDevice, turns: Turns, spoil: Spoil) -> None:
         self._inner, self._turns, self._spoil = inner, turns, spoil
 
+    @property
+    def is_dark(self) -> bool:
+        return self._inner.is_dark
+
+    @property
+    def is_gone(self) -> bool:
+        return self._inner.is_gone
+
     def rules(self, client: int) -> AssociationRules | None:
         return self._inner.rules(client)
 

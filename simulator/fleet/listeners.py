@@ -54,9 +54,7 @@ class Listeners:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
             if listen.framing == "dial":
-                self._diallers.append(
-                    Dialler(listen, self._links.residents.count, self._caller(listen), self._own_address)
-                )
+                self._diallers.append(Dialler(listen, self._links.residents, self._caller(listen), self._own_address))
             elif listen.framing != "serial":
                 await self._open_sockets(listen)
         self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]

@@ -39,6 +39,7 @@ class Purpose(IntEnum):
     BIRTH_PV = 24
     PUSH_START = 40  # 40 and up: choices made outside this room
     SHARE = 41
+    BOOT = 50
     LINK_FAULT = 60
 
 

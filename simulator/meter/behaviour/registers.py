@@ -14,9 +14,9 @@ import numpy as np
 from simulator.cosem.model import Measured, Model
 from simulator.cosem.quantities import DEMANDS, TARIFF_DEMANDS
 from simulator.cosem.stamps import stamp
-from simulator.meter.advance import supply_of
 from simulator.meter.change import Answer, Change, Meter, settings, sibling
 from simulator.meter.columns import MILLI, Ints
+from simulator.meter.supplied import supply_of
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult
 from simulator.world import electric
