@@ -96,8 +96,9 @@ def model_text(model: str, *, bits: bool) -> str:
     for client in (112, 120):
         clients[client]["association"] = base["clients"][48]["association"]
     access = {name: dict.fromkeys(clients, granted) for name, granted in rights.items()}
-    versions = {"class_versions": {64: 1}} if bits else {}
-    return yaml.safe_dump({"extends": MODELS[model], "title": "t", "clients": clients, "access": access, **versions})
+    own = {"class_versions": {64: 1}} if bits else {}
+    own |= {"values": {setup_of(64): {"security_policy": 0}}}  # else that of a client that pushes
+    return yaml.safe_dump({"extends": MODELS[model], "title": "t", "clients": clients, "access": access, **own})
 
 
 def setup_of(client: int) -> str:

@@ -43,6 +43,8 @@ clients:
   96: {mechanism: 3, contexts: [1, 3], conformance: [get, action, block-transfer-with-get]}
 access:
   current-association: {64: "r1-6,8-9 x1", 96: "r1-6,8-9 x1"}
+values:
+  0.0.43.0.4.255: {security_policy: 0}
 """
 
 
