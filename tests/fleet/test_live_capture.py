@@ -8,27 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from capture_bench import frames, packets, streams
-from gurux_dlms import GXByteBuffer
-from gurux_dlms.enums import Security
-from gurux_dlms.GXDLMSTranslator import GXDLMSTranslator
+from capture_bench import Keys, conversations, frames, packets, streams, told
 from live import BLOCK, Judge, free_port, run, spawned
 
 from simulator.fleet.capture import open_capture
 
 AT = "2025-06-10T10:00:00+05:30"
-
-
-def words(frame: bytes, keys: dict[str, str], *, hdlc: bool) -> str:
-    translator = GXDLMSTranslator()
-    translator.comments = True
-    translator.security = Security.AUTHENTICATION_ENCRYPTION
-    translator.blockCipherKey = bytearray.fromhex(keys["ek"])
-    translator.authenticationKey = bytearray.fromhex(keys["ak"])
-    translator.systemTitle, translator.serverSystemTitle = b"MFLHES01", bytes.fromhex(keys["system_title"])
-    if hdlc:
-        return str(translator.messageToXml(GXByteBuffer(frame)))
-    return str(translator.pduToXml(GXByteBuffer(frame[8:])))
 
 
 @pytest.mark.parametrize("hdlc", [False, True])
@@ -48,11 +33,11 @@ def test_each_frame_is_kept_and_can_be_read(home: Path, tmp_path: Path, *, hdlc:
     rows = list(csv.DictReader((tmp_path / "one.pcapng.keys").open()))
     keys = next(row for row in rows if row["client"] == "48")
     assert (keys["ek"], keys["secret"]) == (login["ek"], login["secret"])
-    kept = streams(path)
-    assert len(kept) == 4  # the public client for the counter, then the utility; both ways
-    told = [words(frame, keys, hdlc=hdlc) for octets in kept.values() for frame in frames(octets, hdlc=hdlc)]
-    whole = "\n".join(told)
-    assert all(told)
+    kept = list(conversations(path))
+    assert len(kept) == 2  # the public client for the counter, then the utility
+    texts = [one for talk in kept for one in told(talk, Keys(path))]
+    assert not [one.complaint for one in texts if one.complaint]
+    whole = "\n".join(one.text for one in texts)
     for word in ("AssociationRequest", "AssociationResponse", "GetRequest", "GetResponse", "ActionRequest"):
         assert word in whole
     assert "07E9060A" in whole  # the clock, deciphered
