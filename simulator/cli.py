@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, obis
+from simulator.commands import alarms, db, events, obis, push
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
@@ -44,6 +44,7 @@ app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(push.app, name="push")
 app.add_typer(db.app, name="db")
 app.add_typer(obis.app, name="obis")
 

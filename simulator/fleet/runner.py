@@ -32,6 +32,7 @@ from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_options import PushOptions
+from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
@@ -287,7 +288,11 @@ class Fleet:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
-        known = {"clock": self._set_clock, "event": injection(self.spec, self.cohorts)}
+        known = {
+            "clock": self._set_clock,
+            "event": injection(self.spec, self.cohorts),
+            "push": pushing(self.spec, self.cohorts, self.pushes),
+        }
         orders = obey(self.store, known, listening)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.journal.run(), orders, announcing)
