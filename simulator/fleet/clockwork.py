@@ -143,7 +143,9 @@ class Clockwork:
                     await asyncio.wait_for(self._changed.wait(), wait_s)
                 self._changed.clear()
                 continue
-            await self.quiet()  # simulated time waits for the store, never the other way round
+            if self._busy is not None:  # simulated time waits for the store, never the other way round
+                await self.quiet()
+                continue  # what has happened may hold the clock
             self._kernel.step()
             self._look()
 
