@@ -137,6 +137,22 @@ CREATE TABLE sim.image_blocks (
     PRIMARY KEY (meter_id, block_number)
 );
 
+-- What a scenario has done, one row per step, so that a run that goes on does not do it again. Expectations are among
+-- them: BEGUN with the mark from which they count, then MET or MISSED.
+CREATE TABLE sim.scenario_steps (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scenario    text NOT NULL,                        -- hash of the scenario with its parameters
+    step        text NOT NULL,                        -- its place there, for example timeline.3#2/undo
+    kind        text NOT NULL,
+    at          timestamp NOT NULL,                   -- what meters' clocks show that are right
+    instant_ms  bigint NOT NULL,
+    meters      integer NOT NULL CHECK (meters >= 0),
+    outcome     varchar(10) NOT NULL CHECK (outcome IN ('DONE', 'PARTLY', 'REFUSED', 'FAILED', 'BEGUN', 'MET', 'MISSED')),
+    detail      jsonb NOT NULL DEFAULT '{}',
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (scenario, step)
+);
+
 -- --------------------------------------------------------------------------------------------- push (class 40, 22)
 
 CREATE TABLE sim.push_setups (

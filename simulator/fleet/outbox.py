@@ -94,6 +94,13 @@ class Outbox:
         self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
         self._again: dict[int, list[Push]] = {}  # by instant
         self._is_closed = False
+        self._landed = asyncio.Event()
+
+    async def landed(self) -> None:
+        """Until no attempt is under way; what waits to be sent again is not waited for."""
+        while self.under_way:
+            self._landed.clear()
+            await self._landed.wait()
 
     async def close(self) -> list[int]:
         """What waits is cancelled; alarms stay open and go out at the next start. Returns those that nobody can have
@@ -186,6 +193,8 @@ class Outbox:
             self._over(push)
             self._journal.failed(push, why, is_last=True)
         self.under_way -= 1
+        if not self.under_way:
+            self._landed.set()
         batch.under_way -= 1
         if not batch.under_way:
             self._clock.release(batch.hold)

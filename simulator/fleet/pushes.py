@@ -96,6 +96,11 @@ class Pushes:
         with contextlib.suppress(StoreError):
             await self._store.pushes.release(unsent)
 
+    async def settled(self) -> None:
+        """Until what is under way has ended and stands in the history."""
+        await self.outbox.landed()
+        await self.journal.flush()
+
     def make_up(self) -> None:
         """The store may be back: alerts that waited for it go out."""
         waiting, self._unclaimed = self._unclaimed, []
@@ -183,8 +188,9 @@ class Pushes:
 
     async def _begin(self, due: Due) -> None:
         due = due.part(np.flatnonzero(powered(due.cohort, due.rows)), due.instant_ms)
-        collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
-        await self._post(due, collected, {})
+        if len(due.rows):  # not all of them have lost their power while they waited
+            collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
+            await self._post(due, collected, {})
 
     async def _post(self, due: Due, collected: Collected, alarms: dict[int, tuple[int, ...]]) -> None:
         try:

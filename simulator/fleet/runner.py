@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import __version__
+from simulator.cosem.compiler import compile_model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, UserError
+from simulator.faults.parse import quirks_of
 from simulator.fleet.capture import Capture
 from simulator.fleet.captures import Captures
 from simulator.fleet.clockwork import Clockwork
@@ -27,6 +29,7 @@ from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.incidents import injection
 from simulator.fleet.keyfile import KeyFile
+from simulator.fleet.links import Links
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
@@ -36,6 +39,7 @@ from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
@@ -49,9 +53,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
-_BLOCKS_AT_ONCE = 48
 _LISTEN_LIMIT_S = 5.0
-_STEP_POLL_S = 0.01
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
 
 
@@ -72,9 +74,10 @@ class Fleet:
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
         residents = Residents(spec.count, self.device, self.identity)
-        self.listeners = Listeners(options.listens, residents, self.connections, options.capture)
         self.clock = Clockwork()
         self.captures = Captures(self.clock)
+        self.links = Links(residents, self.connections, self.clock, seed=spec.seed)
+        self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self.pushes = Pushes(self.clock, store, self._address, is_confirmed=options.push.is_confirmed)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
@@ -109,7 +112,13 @@ class Fleet:
         self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self.clock.begin(start_ms)
+        self._give_quirks()
         await self._catch_up(start_ms, progress)
+
+    def _give_quirks(self) -> None:
+        for first, group in self.spec.numbered():
+            quirks = quirks_of(compile_model(group.model).spec.quirks)
+            self.links.set(range(first, first + group.count), quirks, of_model=True)
 
     async def _register_codes(self) -> dict[str, int]:
         rows: dict[str, ObisRow] = {}
@@ -253,10 +262,11 @@ class Fleet:
         except UserError:
             await self._close()  # its meters do not run
             raise
-        self.clock.start(self.options.speed)
-        await self._remember_clock()
+        self.clock.start(0.0)  # it stands until all that belongs to this instant is on it
         self.captures.start(self.cohorts)
         await self.pushes.start(self.cohorts)
+        self.clock.start(self.options.speed)
+        await self._remember_clock()
         return opened
 
     def place(self, index: int) -> tuple[Cohort, int]:
@@ -292,6 +302,8 @@ class Fleet:
             "clock": self._set_clock,
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
+            "link": self.links.follow,
+            **Supplies(self.spec, self.cohorts, self.clock).orders,
         }
         orders = obey(self.store, known, listening)
         announcing = self._announce(listening, announce)

@@ -267,6 +267,56 @@ SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
 -- name: create_database
 CREATE DATABASE {database}
 
+-- name: scenario_steps
+SELECT scenario, step, kind, instant_ms, (extract(epoch FROM at) * 1000)::bigint, meters, outcome, detail
+FROM sim.scenario_steps WHERE scenario = %(scenario)s ORDER BY id
+
+-- name: put_scenario_step
+INSERT INTO sim.scenario_steps (scenario, step, kind, at, instant_ms, meters, outcome, detail)
+VALUES (%(scenario)s, %(step)s, %(kind)s, timestamp 'epoch' + %(local_ms)s * interval '1 millisecond', %(instant_ms)s,
+        %(meters)s, %(outcome)s, %(detail)s)
+ON CONFLICT (scenario, step) DO NOTHING
+
+-- name: newest_id
+SELECT coalesce(max(id), 0) FROM {table}
+
+-- name: only_read
+SET TRANSACTION READ ONLY
+
+-- name: events_told
+SELECT count(*), count(DISTINCT meter_id) FROM sim.event_logs
+WHERE id > %(after)s AND meter_id = ANY (%(meters)s) AND event_code = ANY (%(codes)s)
+
+-- name: alarms_told
+SELECT count(*), count(DISTINCT s.meter_id)
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id
+WHERE a.id > %(after)s AND s.meter_id = ANY (%(meters)s)
+  AND (%(bits)s::int[] IS NULL OR (15 - a.byte_position) * 8 + 7 - a.bit_position = ANY (%(bits)s))
+  AND (%(status)s::text IS NULL OR a.status = %(status)s)
+
+-- name: pushes_told
+SELECT count(*), count(DISTINCT s.meter_id)
+FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
+WHERE h.id > %(after)s AND s.meter_id = ANY (%(meters)s) AND h.status = %(status)s
+  AND o.logical_name = %(setup)s
+
+-- name: curves
+WITH span AS (SELECT timestamp 'epoch' + %(from_ms)s * interval '1 millisecond' AS first,
+                     timestamp 'epoch' + %(to_ms)s * interval '1 millisecond' AS last),
+     told AS (
+        SELECT 'load' AS name, capture_time AS at, sum(kwh_import * 60 / block_interval_minutes) AS value
+        FROM sim.block_load_profile, span WHERE capture_time BETWEEN first AND last GROUP BY capture_time
+        UNION ALL
+        SELECT 'events', event_timestamp, count(*) FROM sim.event_logs, span
+        WHERE event_timestamp BETWEEN first AND last GROUP BY event_timestamp
+        UNION ALL
+        SELECT 'alarms', alarm_timestamp, count(*) FROM sim.eswf_push_alarms, span
+        WHERE alarm_timestamp BETWEEN first AND last GROUP BY alarm_timestamp
+        UNION ALL
+        SELECT 'pushes', timestamp, count(*) FROM sim.push_history, span
+        WHERE timestamp BETWEEN first AND last GROUP BY timestamp)
+SELECT name, (extract(epoch FROM at) * 1000)::bigint, value FROM told WHERE value IS NOT NULL ORDER BY name, at
+
 -- name: row_of_wanted
 meter_id = wanted_id
 
