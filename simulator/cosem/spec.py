@@ -13,12 +13,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from simulator.documents import Document, Location, check, did_you_mean, read_yaml
+from simulator.documents import Document, Location, MergedDocument, Origins, check, did_you_mean, read_yaml
 from simulator.errors import Mistake, UserError
+from simulator.faults.packs import pack_names
 from simulator.resources import data_root
 from simulator.wire.codes import Conformance
-
-Origins = dict[Location, tuple[Document, Location]]
 
 _CONFORMANCE_NAMES = {bit.name.lower().replace("_", "-"): bit for bit in Conformance}
 
@@ -82,6 +81,23 @@ class TariffStep(_Strict):
         return int(hour) * 4 + int(minute) // 15
 
 
+class PushSpec(_Strict):
+    """What the meter sends by itself; all but the client are logical names of Push setups (class 40)."""
+
+    client: int  # whose security setup protects pushes: the push association's
+    schedule: str  # the Single action schedule that an option may set: that of the instant push
+    profiles: dict[str, str] = {}  # setup -> the Profile generic whose latest row it pushes
+    alert: str | None = None  # when the event status word has changed
+    tamper: str | None = None  # when a tamper was counted
+    billing: str | None = None  # when a billing period has closed
+    registration: str | None = None  # at the first start
+
+    def setups(self) -> dict[str, str]:
+        """The setups by the key that names them."""
+        occasions = {name: getattr(self, name) for name in ("alert", "tamper", "billing", "registration")}
+        return {name: setup for name, setup in occasions.items() if setup is not None}
+
+
 class Threshold(_Strict):
     """When a condition of the supply begins and ends; shares of nominal voltage, maximum current, or of the whole."""
 
@@ -124,6 +140,16 @@ class ModelSpec(_Strict):
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}
     profiles: dict[str, ProfileSpec] = {}
+    pushes: PushSpec | None = None
+    quirks: list[str] = []  # how its meters misbehave: names of quirk packs
+
+    @field_validator("quirks")
+    @classmethod
+    def _known_quirks(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in pack_names("quirks"):
+                raise ValueError(f"there is no quirk pack {name!r}; {did_you_mean(name, pack_names('quirks'))}")
+        return names
 
     @field_validator("boot_s")
     @classmethod
@@ -140,21 +166,6 @@ class ModelSpec(_Strict):
             if low > high:
                 raise ValueError(f"{name}: it restores at {one.restores} before it occurs, at {one.occurs}")
         return thresholds
-
-
-class _MergedDocument(Document):
-    """A document whose parts stand in several files; a mistake is reported in the one that wrote the part."""
-
-    def __init__(self, path: Path, data: Any, origins: Origins) -> None:
-        super().__init__(path, data, {(): (1, 1)})
-        self._origins = origins
-
-    def mistake(self, location: Location, message: str) -> Mistake:
-        for n in range(len(location), 0, -1):
-            if location[:n] in self._origins:
-                document, place = self._origins[location[:n]]
-                return document.mistake((*place, *location[n:]), message)
-        return super().mistake(location, message)
 
 
 class MergedModel(NamedTuple):
@@ -189,7 +200,7 @@ def load_spec(name: str) -> MergedModel:
     path = model_path(name)
     data, origins = _merged(path, ())
     data.pop("abstract", None)
-    document = _MergedDocument(path, data, origins)
+    document = MergedDocument(path, data, origins)
     return MergedModel(path.stem, check(document, ModelSpec), document)
 
 

@@ -77,6 +77,25 @@ class Session:
         self._fed_ms: int | None = None
         self._half_since_ms: int | None = None
 
+    def interpose(
+        self, framing: Callable[[Framing], Framing], device: Callable[[int, LogicalDevice], LogicalDevice]
+    ) -> None:
+        """Others stand before the framing and the devices, by their server's number, from the next message on."""
+        self._framing, devices = framing(self._framing), self._devices
+
+        def behind(server: int) -> LogicalDevice | None:
+            found = devices(server)
+            return None if found is None else device(server, found)
+
+        self._devices = behind
+        for server, association in self._associations.items():
+            association.rest_on(device(server, association.device))
+
+    def limit(self, server: int, another: Callable[[int], int]) -> None:
+        """Answers to a server's client keep another limit than was agreed, which is told."""
+        if (association := self._associations.get(server)) is not None:
+            association.limit(another)
+
     @property
     def closing(self) -> bool:
         """The peer broke the framing beyond repair: send what `next` gave, then close."""

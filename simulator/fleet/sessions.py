@@ -135,6 +135,35 @@ def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
     return device
 
 
+def meters_at(residents: Residents, listen: Listen, host: str, port: int) -> range:
+    """Whom a connection to a place may lead to; a line's port is its number, a caller's that of the meter."""
+    if listen.framing == "dial":
+        return range(port, port + 1)
+    if listen.framing == "serial":
+        return meters_on(residents, listen, port)
+    if listen.framing == "gateway" or listen.spread is Spread.SHARED:
+        return range(residents.count)
+    index = listen.meter_at(host, port)
+    return range(index, index + 1)
+
+
+def meters_on(residents: Residents, listen: Listen, line: int) -> range:
+    first = line * listen.meters_per_line
+    return range(first, min(first + listen.meters_per_line, residents.count))
+
+
+def meter_behind(listen: Listen, meters: range, server: int) -> int:
+    """The meter among those of a connection that a server's number means; -1 if none."""
+    if len(meters) == 1:
+        return meters[0]
+    if listen.framing == "gateway":
+        return meter_of(server)
+    if listen.framing in ("hdlc", "serial"):
+        row = (server_parts(server)[1] or 0) - listen.physical
+        return meters[row] if 0 <= row < len(meters) else -1
+    return server - 1
+
+
 def _awake(devices: Devices) -> Callable[[int], bool]:
     """Who of a line's stations hears anything."""
 
@@ -147,8 +176,7 @@ def _awake(devices: Devices) -> Callable[[int], bool]:
 
 def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Session, ModeELink | None]:
     """A session on a serial line, and its sign-on where the line begins with one."""
-    first = line * listen.meters_per_line
-    meters = range(first, min(first + listen.meters_per_line, residents.count))
+    meters = meters_on(residents, listen, line)
     devices = _neighbours(residents, listen, meters)
     settings, limits = _hdlc(listen, len(meters), _ON_A_LINE)
     if not listen.mode_e:

@@ -22,8 +22,9 @@ from simulator.errors import StoreError
 from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
-from simulator.meter.happening import COUNTED, Happening, Told, tell
+from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
 from simulator.meter.identity import Identity
+from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
@@ -56,6 +57,9 @@ class Surroundings:
     now_ms: Callable[[], int]  # the simulated clock
     wake: Callable[[int], None] = lambda instant_ms: None  # asks to be brought forward to an instant when it comes
     alert: Alert = lambda cohort, rows, instant_ms: None
+    occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
+    push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
+    look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
 
 
 class Group(NamedTuple):
@@ -93,6 +97,7 @@ class Cohort:
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
+        self.kept_pushes = KeptPushes(self)
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
@@ -230,8 +235,7 @@ class Cohort:
                 told = self._tell(group, brought)
                 await self._write(group, _worded(brought, group, told), told)
                 for one in told:
-                    if len(one.alerted):
-                        self.around.alert(self, one.alerted, one.instant_ms)
+                    hear(self, one)
                 start_ms = end_ms
                 if report:
                     report(len(group.population) * len(brought.blocks.end_local_s))
@@ -274,6 +278,9 @@ class Cohort:
             events = [batch for one in told for batch in one.batches]
             await self.around.store.write([*rows, *events], checkpoint=checkpoint)
         self._take(columns)
+        if brought.billings:
+            concerned = np.arange(len(self.identities))[group.rows]
+            self.around.occur(self, concerned, "billing", brought.settled_ms)
 
     async def change(self, columns: Columns, kept: RowsChange) -> None:
         """New columns of some meters, and all else that changes, when the store has them; the caller has the lock."""

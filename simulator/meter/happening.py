@@ -24,6 +24,7 @@ from simulator.store.rows import (
     Acknowledgement,
     AttributeValue,
     CounterRow,
+    Edit,
     Forget,
     Numbered,
     RowsChange,
@@ -59,6 +60,7 @@ class Alongside:
     keys: tuple[SecurityKey, ...] = ()
     counters: tuple[CounterRow, ...] = ()
     acknowledged: tuple[Acknowledgement, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 NOTHING = Alongside()
@@ -86,11 +88,11 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
         keys=also.keys,
         counters=also.counters,
         acknowledged=also.acknowledged,
+        edits=also.edits,
     )
     await cohort.change(told.columns, kept)
     cohort.overrides.update({place: value.encoded for place, value in also.attributes.items()})
-    if len(told.alerted):
-        cohort.around.alert(cohort, told.alerted, instant_ms)
+    hear(cohort, told)
 
 
 class Told(NamedTuple):
@@ -101,6 +103,15 @@ class Told(NamedTuple):
     rows: Ints
     batches: tuple[Rows | Numbered, ...]
     alerted: Ints
+    tampered: Ints
+
+
+def hear(cohort: Cohort, told: Told) -> None:
+    """The store has them: those who push hear of it."""
+    if len(told.alerted):
+        cohort.around.alert(cohort, told.alerted, told.instant_ms)
+    if len(told.tampered):
+        cohort.around.occur(cohort, told.tampered, "tamper", told.instant_ms)
 
 
 def tell(cohort: Cohort, columns: Columns, happenings: Sequence[Happening], instant_ms: int) -> Told:
@@ -116,7 +127,7 @@ def _tell(cohort: Cohort, columns: Columns, rows: Ints, noticed: Sequence[Happen
         meters.notice(cohort.model.events[one.code], np.searchsorted(rows, np.unique(one.rows)))
     alarms, alerted = meters.alarms()
     after = columns.with_rows(rows, **meters.state)
-    return Told(instant_ms, after, rows, (*meters.entries, *alarms), alerted)
+    return Told(instant_ms, after, rows, (*meters.entries, *alarms), alerted, rows[meters.is_tampered])
 
 
 class _Noticing:
@@ -126,6 +137,7 @@ class _Noticing:
         self._cohort, self._rows, self._catalogue = cohort, rows, cohort.model.events
         self.state = {name: getattr(columns, name)[..., rows] for name in COUNTED}
         self._word_before = self.state["status_word"].copy()
+        self.is_tampered = np.zeros(len(rows), np.bool_)
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
         self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
         self._snapshots = Snapshots(cohort, rows, instant_ms)
@@ -134,6 +146,7 @@ class _Noticing:
     def notice(self, event: Event, places: Ints) -> None:
         self._move_bits(event, places)
         self.state["tamper_count"][places] += event.tamper
+        self.is_tampered[places] |= event.tamper
         self.state["programming_count"][places] += is_programming(event.code)
         places = self._with_room(event.log, places)
         self.state["last_event"][event.log, places] = event.code

@@ -23,8 +23,10 @@ from simulator.resources import data_root
 from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
+from simulator.store.history import History
 from simulator.store.incidents import Incidents
 from simulator.store.notices import Notices
+from simulator.store.pushing import PushTables, draw_ids
 from simulator.store.queries import query, template
 from simulator.store.rows import (
     AttributeValue,
@@ -53,6 +55,8 @@ CHECKED_BY_STATEMENT = frozenset(
         "energy_measurements",
         "voltage_measurements",
         "current_measurements",
+        "push_objects",
+        "push_history_objects",
     }
 )
 _CHUNK = 1 << 18  # octets of COPY between two looks at the loop
@@ -67,6 +71,8 @@ class Store:
         self._writer = Writer(connections)
         self._epochs: dict[str, int] = {}  # of the last write of each cohort
         self.notices = Notices(connections)
+        self.history = History(connections)
+        self.pushes = PushTables(self._writer, self._copy, self._read)
         self.incidents = Incidents(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
@@ -191,6 +197,8 @@ class Store:
             for acknowledgement in change.acknowledged:
                 left = {"meter_id": acknowledgement.meter_id, "left": list(acknowledgement.left)}
                 await connection.execute(query("acknowledge_cleared"), left)
+            for edit in change.edits:
+                await connection.execute(query(edit.name), edit.values)
             await self._copy_all(connection, change.batches)
         self._epochs[change.cohort] = self._writer.epoch
 
@@ -261,6 +269,15 @@ class Store:
         statement = profiles.rows_statement(wanted, await self._column_types(wanted.table))
         async with self._connections.connection() as connection:
             cursor = await connection.cursor(binary=True).execute(statement, profiles.parameters(wanted))
+            ((answer,),) = await cursor.fetchall()
+        return profiles.decoded(answer, wanted)
+
+    async def latest_rows(self, wanted: ProfileQuery, meter_ids: Sequence[UUID]) -> NDArray[np.int64]:
+        """The newest row of each meter, in their order: [meters, 1 + columns] as `profile_rows` has it."""
+        statement = profiles.latest_statement(wanted, await self._column_types(wanted.table))
+        async with self._connections.connection() as connection:
+            parameters = {"meter_ids": list(meter_ids), "obis_code_id": wanted.obis_code_id}
+            cursor = await connection.cursor(binary=True).execute(statement, parameters)
             ((answer,),) = await cursor.fetchall()
         return profiles.decoded(answer, wanted)
 
@@ -352,9 +369,7 @@ async def _put_keys(connection: Connection, keys: Sequence[SecurityKey], counter
 
 
 async def _numbered(connection: Connection, batch: Numbered) -> Sequence[Rows]:
-    wanted = {"table": f"sim.{batch.table}", "count": batch.count}
-    ids = await (await connection.execute(query("next_ids"), wanted)).fetchall()
-    return batch.rows(np.array(ids, np.int64)[:, 0])
+    return batch.rows(await draw_ids(connection, batch.table, batch.count))
 
 
 def _counter_arrays(rows: Sequence[CounterRow]) -> dict[str, list[Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults_bench import faulty
 from live import CLOCK, DEADLINE_S, ENERGY, Judge, Meter, Spawned, free_port, run, spawned
 from ways_bench import WayJudge
 
@@ -91,6 +92,13 @@ def test_a_call_that_was_closed_is_made_again(fleet: Spawned, exchanges: tuple[E
 def test_hdlc_on_a_call(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
     opened, number = exchanges[1].accept()
     assert read(fleet, number, opened, framing="hdlc", physical=16) == at_home(fleet.meters[number])
+
+
+def test_faults_of_a_meter_strike_on_its_call(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
+    opened, number = exchanges[1].accept()
+    there = {"framing": "hdlc", "server": 1, "physical": 16, "opened": opened}
+    with WayJudge(there, fleet.meters[number].password) as judge, faulty(fleet, number + 1, {"temporary_failure": 1}):
+        assert judge.get(8, CLOCK).result == 2
 
 
 def test_a_meter_that_was_without_power_calls_anew(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import NATURAL, Columns, Ints
 from simulator.meter.detectors import Watched, detectors_of, watch
-from simulator.meter.happening import Happening, Told, tell
+from simulator.meter.happening import Happening, Told, hear, tell
 from simulator.meter.supplied import supply_of
 from simulator.store.rows import RowsChange
 from simulator.world import electric
@@ -55,8 +55,7 @@ async def notice(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
     batches = [batch for one in told for batch in one.batches]
     await cohort.change(columns, RowsChange(cohort.name, rows.tolist(), columns.pack_rows(rows), batches=batches))
     for one in told:
-        if len(one.alerted):
-            cohort.around.alert(cohort, one.alerted, one.instant_ms)
+        hear(cohort, one)
 
 
 def _look(cohort: Cohort, rows: Ints, to_ms: int) -> Watched:

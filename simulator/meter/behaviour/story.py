@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from simulator.meter.behaviour import lookout, power, profile
+from simulator.meter.behaviour import clock, lookout, power, profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
@@ -57,6 +57,19 @@ async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
     return max(instant_ms, int(cohort.columns.settled_ms.max()))
 
 
+async def step_clocks(cohort: Cohort, rows: Ints, by_s: int) -> None:
+    """Clocks go wrong: no meter notices it, so nothing is logged."""
+    async with cohort.lock:
+        now_ms = await bring_locked(cohort, cohort.around.now_ms())
+        offsets = cohort.columns.clock_offset_s[rows] + by_s
+        meters = zip((_meter(cohort, int(row), now_ms) for row in rows), offsets.tolist(), strict=True)
+        forgets = tuple(forget for meter, offset_s in meters for forget in clock.overtaken(meter, offset_s))
+        await happen(cohort, [], now_ms, Alongside(rows, {"clock_offset_s": offsets}, forgets=forgets))
+        for row in rows.tolist():
+            _look_ahead(cohort, row, now_ms)
+        call_again(cohort)
+
+
 def restore(cohort: Cohort) -> None:
     """Calendars and timers of all meters, after columns and settings came from the store."""
     cohort.calendars.clear()
@@ -84,8 +97,9 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
     """Those of some rows that a timer may look out for."""
     if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
         return set(rows)  # the model itself has something to look out for
-    heavy = np.flatnonzero((cohort.columns.load_milli > NATURAL) | (cohort.columns.reactive_milli > NATURAL))
-    return {row for row, _ in cohort.overrides}.union(heavy.tolist()).intersection(rows)
+    columns = cohort.columns
+    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.clock_offset_s != 0)
+    return {row for row, _ in cohort.overrides}.union(np.flatnonzero(unusual).tolist()).intersection(rows)
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
@@ -142,6 +156,7 @@ async def _fire(cohort: Cohort, row: int, instant_ms: int) -> None:
 def _look_ahead(cohort: Cohort, row: int, instant_ms: int) -> None:
     """Calendar and timers of a meter; without power no timer runs."""
     meter = _meter(cohort, row, instant_ms)
+    cohort.around.look(cohort, row)
     calendar = calendar_for(meter)
     if calendar == cohort.calendar:
         cohort.calendars.pop(row, None)
