@@ -7,7 +7,7 @@ What a test got wrong is a UserError, what did not come is an AssertionError, wh
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -19,7 +19,7 @@ from simulator.faults.parse import Setting, faults_of
 from simulator.fleet.links import understood
 from simulator.fleet.selection import parse_meters
 from simulator.scenario.player import missed
-from simulator.scenario.step import Lasting, Step
+from simulator.scenario.step import Lasting, Outcome, Step
 from simulator.scenario.steps import STEPS
 from simulator.scenario.values import SETUPS
 from simulator.store.connections import store_errors
@@ -95,18 +95,17 @@ class LiveFleet:
 
     def play(self, meters: Meters, do: str, **settings: Any) -> None:
         """Any step of scenarios, now: `fleet.play(meters, "theft", how="bypass")`. UserError if a meter refuses."""
-        self._play(meters, do, settings, undo=False)
+        self._agree(do, self._running.play(_step(do, settings), self._indices(meters)))
 
     def undo(self, meters: Meters, do: str, **settings: Any) -> None:
         """The end of a step that lasts, with the same settings as its beginning."""
-        self._play(meters, do, settings, undo=True)
-
-    def _play(self, meters: Meters, do: str, settings: Mapping[str, Any], *, undo: bool) -> None:
         step = _step(do, settings)
-        if undo and not isinstance(step, Lasting):
+        if not isinstance(step, Lasting):
             raise UserError(f"{do} is over at once: there is nothing to undo")
-        indices = self._indices(meters)
-        outcome = self._thread.call(self._running.play(step, indices, undo=undo), _SHORT_S, do)
+        self._agree(do, self._running.undo(step, self._indices(meters)))
+
+    def _agree(self, do: str, doing: Coroutine[Any, Any, Outcome]) -> None:
+        outcome = self._thread.call(doing, _SHORT_S, do)
         if outcome.refused:
             raise UserError(f"{do}: {outcome.words}")
 

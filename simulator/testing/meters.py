@@ -69,7 +69,7 @@ class Meter:
 
 def meter_of(number: int, entry: Mapping[str, Any]) -> Meter:
     """From the entry of the inventory."""
-    first = {key: entry.get(key) for key in ("host", "port", "framing", "server", "physical", "device")}
+    first: dict[str, Any] = {key: entry.get(key) for key in ("host", "port", "framing", "server", "physical", "device")}
     return Meter(
         number,
         entry["serial"],

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a test's arguments ask for: a fleet from a few words or from a scenario. Mistakes are UserErrors; it starts nothing."""
+"""What a test's arguments ask for: a fleet in a few words, or that of a scenario. It starts nothing.
+
+Mistakes are UserErrors.
+"""
 
 from __future__ import annotations
 

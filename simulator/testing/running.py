@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -22,7 +23,7 @@ from simulator.scenario.player import Player
 from simulator.scenario.selecting import Residents
 from simulator.scenario.sink import pushing, sink
 from simulator.scenario.stage import Stage
-from simulator.scenario.step import Outcome, Step
+from simulator.scenario.step import Lasting, Outcome, Step
 from simulator.store.database import Store
 from simulator.testing.journal import Entry, Journal
 from simulator.testing.meters import Meter, meter_of
@@ -115,13 +116,14 @@ class Running:
 
     # -- what happens to meters ---------------------------------------------------------------------------------
 
-    async def play(self, step: Step, indices: Sequence[int], *, undo: bool = False) -> Outcome:
+    async def play(self, step: Step, indices: Sequence[int]) -> Outcome:
         """A step of a scenario, now."""
         self.check()
-        numbers = np.array(sorted(indices), np.int64)
-        if undo:
-            return await step.end(self.stage, numbers)  # type: ignore[attr-defined]
-        return await step.begin(self.stage, numbers, _FULL)
+        return await step.begin(self.stage, np.array(indices, np.int64), _FULL)
+
+    async def undo(self, step: Lasting, indices: Sequence[int]) -> Outcome:
+        self.check()
+        return await step.end(self.stage, np.array(indices, np.int64))
 
     async def told(self, name: str, table: str) -> list[dict[str, Any]]:
         """Rows that came since the fleet was ready, by the named query."""
@@ -155,7 +157,7 @@ class Running:
         meter = self.meters[index]
         self.journal.add(lambda number: Entry(number, at, meter, client, kind, what, result, octets, value, selection))
 
-    def moment(self, instant_ms: int) -> Any:
+    def moment(self, instant_ms: int) -> dt.datetime:
         return moment_of(instant_ms, self.fleet.cohorts[0].calendar.utc_offset_minutes)
 
 

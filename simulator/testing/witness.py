@@ -7,7 +7,7 @@ It stands before all faults, so that the journal has what a client got, whoever 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TypeVar
 
 from simulator.meter.change import plain
 from simulator.ports import (
@@ -23,6 +23,7 @@ from simulator.ports import (
 from simulator.values import format_obis
 from simulator.wire.codes import ActionResult, DataAccessResult
 
+A = TypeVar("A")
 Tell = Callable[..., None]  # client, kind, what, result, octets, and value or selection
 Overridden = Callable[[bytes], GetAnswer | None]  # attribute -> the answer in place of a value
 
@@ -81,15 +82,13 @@ class WitnessedDevice:
         return _after(self._inner.act(client, item), told)
 
 
-def _after(answer: Any, told: Callable[[Any], Any]) -> Any:
+def _after(answer: A | Awaitable[A], told: Callable[[A], A]) -> A | Awaitable[A]:
     """Told when it is there."""
-    if not isinstance(answer, Awaitable):
-        return told(answer)
+    return _later(answer, told) if isinstance(answer, Awaitable) else told(answer)
 
-    async def later() -> Any:
-        return told(await answer)
 
-    return later()
+async def _later(answer: Awaitable[A], told: Callable[[A], A]) -> A:
+    return told(await answer)
 
 
 def words(key: bytes) -> str:
