@@ -151,7 +151,7 @@ def _show(result: Result, console: Console, junit: Path | None, report: Path | N
 
 def _tell(row: StepRow) -> None:
     if row.outcome != "BEGUN":
-        log.info("%s: %s, %d meters: %s %s", row.step, row.kind, row.meters, row.outcome, words(row))
+        log.info("%s: %s %s", row.detail.get("expected", f"{row.step}, {row.kind}"), row.outcome, words(row))
 
 
 def _settings(pairs: list[str] | None) -> dict[str, str]:

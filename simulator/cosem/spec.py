@@ -98,6 +98,23 @@ class PushSpec(_Strict):
         return {name: setup for name, setup in occasions.items() if setup is not None}
 
 
+class Threshold(_Strict):
+    """When a condition of the supply begins and ends; shares of nominal voltage, maximum current, or of the whole."""
+
+    occurs: float = Field(default=0.0, ge=0.0)
+    restores: float = Field(default=0.0, ge=0.0)
+    persistence_s: int = Field(ge=0, le=86_400)  # it must last so long to be noticed
+    restoration_s: int = Field(ge=0, le=86_400)  # and must have been gone for so long to be over
+    least_current: float = Field(default=0.0, ge=0.0)  # share of the maximum current below which it is not looked for
+
+
+Detected = Literal[
+    "voltage-missing", "over-voltage", "low-voltage", "voltage-unbalance", "current-reverse", "current-unbalance",
+    "over-current", "earth-loading", "low-power-factor",
+]  # fmt: skip
+_BELOW: frozenset[Detected] = frozenset({"voltage-missing", "low-voltage", "low-power-factor"})
+
+
 class ModelSpec(_Strict):
     """A whole model after merging."""
 
@@ -110,6 +127,8 @@ class ModelSpec(_Strict):
     block_minutes: Literal[15, 30, 60]
     flag: str = Field(pattern=r"^[A-Z]{3}$")
     events: str = ""  # catalogue obis/<events>-events.csv; empty: the meter notices nothing
+    max_current_a: float = Field(default=100.0, gt=0)
+    thresholds: dict[Detected, Threshold] = {}  # what the meter notices of its supply
     boot_s: tuple[int, int] = (0, 0)  # what a start takes after an outage: the shortest and the longest
     registers: str  # one of register_types
     register_types: dict[str, dict[int, tuple[str, int]]]  # name -> unit -> wire type and scaler
@@ -138,6 +157,15 @@ class ModelSpec(_Strict):
         if not 0 <= span[0] <= span[1]:
             raise ValueError(f"{list(span)} is not a shortest and a longest time; write for example [5, 60]")
         return span
+
+    @field_validator("thresholds")
+    @classmethod
+    def _end_short_of_begin(cls, thresholds: dict[Detected, Threshold]) -> dict[Detected, Threshold]:
+        for name, one in thresholds.items():
+            low, high = (one.occurs, one.restores) if name in _BELOW else (one.restores, one.occurs)
+            if low > high:
+                raise ValueError(f"{name}: it restores at {one.restores} before it occurs, at {one.occurs}")
+        return thresholds
 
 
 class MergedModel(NamedTuple):

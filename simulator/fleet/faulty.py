@@ -21,6 +21,8 @@ from simulator.fleet.delays import Delays
 from simulator.ports import LogicalDevice
 from simulator.wire import hdlc
 
+_FLAG = bytes((hdlc.FLAG,))
+_NO_INFORMATION = 0x01  # in the control field of all frames but I frames (IEC 62056-46 6.4.3)
 Turns = Callable[[int], Sequence[Turn]]  # what a meter has now, by its number
 MeterOf = Callable[[int], int]  # server's number in its framing -> meter's number
 
@@ -79,7 +81,10 @@ class FaultyLink:
 
     def ends(self, frame: bytes) -> bool:
         """Whether an answer ends with this frame of it."""
-        return self._is_last and (frame[:1] != _FLAG or hdlc.ends_lpdu(frame))
+        if frame[:1] != _FLAG:
+            return self._is_last
+        taken = hdlc.decode_from_server(frame[1:-1])
+        return self._is_last and taken is not None and not taken.segmented and not taken.control & _NO_INFORMATION
 
     def begin_answer(self) -> None:
         self._is_last = True
@@ -157,12 +162,8 @@ class FaultyFraming:
         return b"".join([link.send(server, frame, last=link.ends(frame)) for frame in _frames(octets)])
 
     def _sender(self, frame: bytes) -> int:
-        if frame[:1] == _FLAG and (address := hdlc.sender(frame)) is not None:
-            return server_number(address.upper, address.lower)
-        return self._asked
-
-
-_FLAG = bytes((hdlc.FLAG,))
+        taken = hdlc.decode_from_server(frame[1:-1]) if frame[:1] == _FLAG else None
+        return self._asked if taken is None else server_number(taken.server.upper, taken.server.lower)
 
 
 def _frames(octets: bytes) -> Iterator[bytes]:

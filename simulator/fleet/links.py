@@ -24,7 +24,6 @@ from simulator.fleet.sessions import Residents, meter_behind, meters_at, session
 from simulator.ports import LogicalDevice
 
 _MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
-_FRAMES_OF_THEIR_OWN = ("hdlc", "serial")  # that carry no APDU, so a link can lose them too
 Signed = tuple[Session, ModeELink | None]
 Witness = Callable[[int, LogicalDevice], LogicalDevice]
 """Who stands between a meter, by its number from 0, and its clients, before all faults."""
@@ -70,7 +69,6 @@ class Links:
         return session, sign_on
 
     def session_of_caller(self, listen: Listen, connection: Connection, index: int) -> Session:
-        """Of a meter that has called the head-end."""
         session = session_of_caller(self.residents, listen, index)
         connection.way, connection.called = listen, ("", index)
         if self._is_concerned(connection):
@@ -151,13 +149,18 @@ class Links:
             lambda meter: self.book.turns(meter, of_way),
             lambda server: meter_behind(way, meters, server),
             Delays(connection, lambda: self._clock.speed),
-            alone=meters[0] if len(meters) == 1 and way.framing in _FRAMES_OF_THEIR_OWN else None,
+            alone=meters[0] if len(meters) == 1 and _is_hdlc(way) else None,
             reliable=_is_reliable(connection),
         ).stand_in(session)
         if (witness := self._witness) is not None:
             session.interpose(
                 lambda framing: framing, lambda server, device: witness(meter_behind(way, meters, server), device)
             )
+
+
+def _is_hdlc(way: Listen) -> bool:
+    """It has frames that carry no APDU, and a link can lose those too."""
+    return way.framing in ("hdlc", "serial") or way.dials_hdlc
 
 
 def _is_reliable(connection: Connection) -> bool:

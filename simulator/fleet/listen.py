@@ -134,14 +134,10 @@ def parse_listen(text: str, count: int) -> Listen:
         raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {known}")
     said = _Said(text, options)
     if framing == "dial":
-        listen = _dial(said)
-    else:
-        listen = _line(said, count) if framing == "serial" else _net(said, framing)
-        _check_room(listen, count)
-    try:
-        return listen.with_link(options[_LINK]) if _LINK in options else listen
-    except UserError as error:
-        raise UserError(f"--listen {text}: {error}") from None
+        return _with_link(said, _dial(said))
+    listen = _line(said, count) if framing == "serial" else _net(said, framing)
+    _check_room(listen, count)
+    return _with_link(said, listen)
 
 
 class _Said:
@@ -181,6 +177,13 @@ def _net(said: _Said, framing: str) -> Listen:
         raise said.mistake(f"{text!r} is not an IPv4 address") from None
     port = said.number("ports" if per_port else "port", _DEFAULT_PORTS[framing], 1, 65_535, "a port")
     return Listen(said.text, framing, spread, address, port, _physical(said), _hdlc(said, DEFAULT_SETTINGS))
+
+
+def _with_link(said: _Said, listen: Listen) -> Listen:
+    try:
+        return listen.with_link(said.options[_LINK]) if _LINK in said.options else listen
+    except UserError as error:
+        raise said.mistake(str(error)) from None
 
 
 def _dial(said: _Said) -> Listen:

@@ -53,19 +53,17 @@ class Listeners:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
             if listen.framing == "dial":
-                self._diallers.append(
-                    Dialler(listen, self._links.residents.count, self._caller(listen), self._own_address)
-                )
+                self._diallers.append(Dialler(listen, self._links.residents, self._caller(listen), self._own_address))
             elif listen.framing != "serial":
                 await self._open_sockets(listen)
         self._lines = [Line(self._links, *opened, self._connections) for opened in self._opened]
-        opened = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
-        if not opened:
+        count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
+        if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
         for dialler in self._diallers:
             dialler.tick(monotonic_ms())
-        return opened
+        return count
 
     async def _open_sockets(self, listen: Listen) -> None:
         session = partial(self._links.session, listen)
@@ -106,7 +104,7 @@ class Listeners:
 
     def _caller(self, listen: Listen) -> Callable[[int], Connection]:
         def connection(index: int) -> Connection:
-            return self._over_tcp(lambda calling, _host, _port: self._links.session_of_caller(listen, calling, index))()
+            return self._over_tcp(lambda connection, *_: self._links.session_of_caller(listen, connection, index))()
 
         return connection
 

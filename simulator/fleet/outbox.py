@@ -88,15 +88,15 @@ class Outbox:
         self._is_confirmed, self._room = is_confirmed, room
         self._sender = Sender()
         self._held = 0
+        self.under_way = 0  # attempts that have not come to their end
         self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
         self._again: dict[int, list[Push]] = {}  # by instant
         self._is_closed = False
-        self._flying = 0  # attempts under way
         self._landed = asyncio.Event()
 
     async def landed(self) -> None:
         """Until no attempt is under way; what waits to be sent again is not waited for."""
-        while self._flying:
+        while self.under_way:
             self._landed.clear()
             await self._landed.wait()
 
@@ -134,7 +134,7 @@ class Outbox:
             return
         limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push, _ in orders)
         batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms), len(orders))
-        self._flying += len(orders)
+        self.under_way += len(orders)
         for push, order in orders:
             self._sender.send(order._replace(done=partial(self._ended, push, batch)))
 
@@ -183,8 +183,8 @@ class Outbox:
         else:
             self._over(push)
             self._journal.failed(push, why, is_last=True)
-        self._flying -= 1
-        if not self._flying:
+        self.under_way -= 1
+        if not self.under_way:
             self._landed.set()
         batch.under_way -= 1
         if not batch.under_way:

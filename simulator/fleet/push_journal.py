@@ -114,7 +114,7 @@ class Journal:
         """Until cancelled."""
         while True:
             await asyncio.sleep(_AWAY_S if self._is_away else _PAUSE_S)
-            await self.flush()
+            await asyncio.shield(self.flush())  # a batch is written whole, and then forgotten
 
     async def close(self) -> None:
         await self.flush()
@@ -122,24 +122,23 @@ class Journal:
             log.warning("%d attempts to push could not be written to the history", len(self._attempts))
 
     async def flush(self) -> None:
-        """All that is there, unless the store is away; one at a time."""
+        """All that is there, unless the store is away."""
         async with self._writing:
-            while self._attempts and await self._flushed():
-                pass
+            await self._flush()
 
-    async def _flushed(self) -> bool:
-        count = min(len(self._attempts), _AT_ONCE)
-        attempts = [self._attempts[place] for place in range(count)]
-        try:
-            await self._write(attempts)
-        except StoreUnavailable as error:
-            self._tell_away(error)
-            return False
-        except StoreError:
-            log.exception("%d attempts to push could not be written to the history", count)
-        self._forget(attempts)
-        self._is_away = False
-        return True
+    async def _flush(self) -> None:
+        while self._attempts:
+            count = min(len(self._attempts), _AT_ONCE)
+            attempts = [self._attempts[place] for place in range(count)]
+            try:
+                await self._write(attempts)
+            except StoreUnavailable as error:
+                self._tell_away(error)
+                return
+            except StoreError:
+                log.exception("%d attempts to push could not be written to the history", count)
+            self._forget(attempts)
+            self._is_away = False
 
     def _forget(self, attempts: Sequence[Attempt]) -> None:
         """They are written; some may have been dropped meanwhile."""
@@ -165,7 +164,7 @@ class Journal:
         def make(ids: Ids) -> Batch:
             history = ids["push_history"]
             rows = [history_rows(attempts, history), *object_rows(attempts, history)]
-            return Batch(rows, alarm_edits(attempts, history))
+            return Batch(rows, after=alarm_edits(attempts, history))
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)

@@ -18,6 +18,7 @@ from simulator.errors import StoreUnavailable
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.outbox import Outbox, Push
 from simulator.fleet.push_journal import Journal
+from simulator.fleet.push_start import open_alarms, recall, unregistered
 from simulator.fleet.timetable import Timetable
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
@@ -79,12 +80,13 @@ class Pushes:
 
     async def start(self, cohorts: Sequence[Cohort]) -> None:
         """The clock runs: schedules, open alarms of before, and meters that have not registered yet."""
-        await self._learn(cohorts)
+        await recall(self._store, cohorts)
         self._is_running = True
         self._timetable.start(cohorts)
-        await self._resume_alarms(cohorts)
-        for cohort in cohorts:
-            self._register(cohort)
+        for cohort, rows, repeats in await open_alarms(self._store, cohorts):
+            self._alert_all(cohort, rows[powered(cohort, rows)], self._clock.now_ms(), repeats)
+        for cohort, rows in await unregistered(self._store, cohorts):
+            self.occur(cohort, rows, "registration", self._clock.now_ms())
 
     async def close(self) -> None:
         self._is_running = False
@@ -106,9 +108,8 @@ class Pushes:
 
     def alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
         """The status words of these meters have changed: their values are taken now, while they have power."""
-        pushes = cohort.model.spec.pushes
-        if self._is_running and pushes is not None and pushes.alert is not None:
-            self._alert_all(cohort, rows, instant_ms, parse_obis(pushes.alert), None)
+        if self._is_running:
+            self._alert_all(cohort, rows, instant_ms)
 
     def occur(self, cohort: Cohort, rows: Ints, occasion: str, instant_ms: int) -> None:
         """`tamper`, `billing` or `registration`: if the model has a setup for it."""
@@ -126,15 +127,6 @@ class Pushes:
 
     def look(self, cohort: Cohort, row: int) -> None:
         self._timetable.look(cohort, row)
-
-    def _register(self, cohort: Cohort) -> None:
-        """Self registration: a meter that never did has no row of that setup."""
-        pushes = cohort.model.spec.pushes
-        if pushes is None or pushes.registration is None:
-            return
-        setup, rows = parse_obis(pushes.registration), np.arange(len(cohort.identities))
-        new = rows[cohort.kept_pushes.setup_ids(setup, rows) == 0]
-        self.occur(cohort, new, "registration", self._clock.now_ms())
 
     async def _fire(self, cohort: Cohort, plan: Plan, rows: Ints, instant_ms: int) -> None:
         for setup in plan.setups:
@@ -186,8 +178,9 @@ class Pushes:
 
     async def _begin(self, due: Due) -> None:
         due = due.part(np.flatnonzero(powered(due.cohort, due.rows)), due.instant_ms)
-        collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
-        await self._post(due, collected, {})
+        if len(due.rows):  # not all of them have lost their power while they waited
+            collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
+            await self._post(due, collected, {})
 
     async def _post(self, due: Due, collected: Collected, alarms: dict[int, tuple[int, ...]]) -> None:
         try:
@@ -209,11 +202,12 @@ class Pushes:
 
     # -- alerts -------------------------------------------------------------------------------------------------
 
-    def _alert_all(
-        self, cohort: Cohort, rows: Ints, instant_ms: int, logical_name: bytes, repeats: Ints | None
-    ) -> None:
+    def _alert_all(self, cohort: Cohort, rows: Ints, instant_ms: int, repeats: Ints | None = None) -> None:
         at_ms = max(instant_ms, self._clock.instant_ms)
-        for setup, own in setups_of(cohort, logical_name, rows):
+        pushes = cohort.model.spec.pushes
+        if pushes is None or pushes.alert is None:
+            return
+        for setup, own in setups_of(cohort, parse_obis(pushes.alert), rows):
             if setup.destination is not None:
                 whole = Due(cohort, setup, own, at_ms, ALARM, repeats=repeats)
                 for due in self._parts(whole):
@@ -234,42 +228,6 @@ class Pushes:
         alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(due.rows.tolist(), ids, strict=True)}
         late = due.part(np.arange(len(due.rows)), max(due.instant_ms, self._clock.instant_ms))
         await self._post(late, collected, alarms)
-
-    # -- a start ------------------------------------------------------------------------------------------------
-
-    async def _learn(self, cohorts: Sequence[Cohort]) -> None:
-        """The rows that the push tables have already."""
-        places = {one.id: (cohort, row) for cohort in cohorts for row, one in enumerate(cohort.identities)}
-        names = {code: parse_obis(name) for cohort in cohorts[:1] for name, code in cohort.around.codes.items()}
-        for meter, code, setup, objects in await self._store.pushes.setups():
-            if meter in places:
-                cohort, row = places[meter]
-                cohort.kept_pushes.learn_setup(names[code], np.array([row]), np.array([setup]), np.array([objects]))
-        for meter, code, schedule in await self._store.pushes.schedules():
-            if meter in places:
-                cohort, row = places[meter]
-                cohort.kept_pushes.learn_schedule(names[code], np.array([row]), np.array([schedule]))
-
-    async def _resume_alarms(self, cohorts: Sequence[Cohort]) -> None:
-        """Alarms that were open when the fleet stopped go out now; those of a push under way perhaps once more."""
-        opened = await self._store.pushes.open_alarms()
-        await self._store.pushes.release([alarm for _, alarm, claimed in opened if claimed])
-        places = {one.id: (cohort, row) for cohort in cohorts for row, one in enumerate(cohort.identities)}
-        rows: dict[Cohort, set[int]] = {}
-        again: dict[Cohort, set[int]] = {}
-        for meter, _, claimed in opened:
-            if meter in places:
-                cohort, row = places[meter]
-                rows.setdefault(cohort, set()).add(row)
-                if claimed:
-                    again.setdefault(cohort, set()).add(row)
-        for cohort, own in rows.items():
-            pushes = cohort.model.spec.pushes
-            concerned = np.array(sorted(own))
-            concerned = concerned[powered(cohort, concerned)]
-            repeats = np.array(sorted(again.get(cohort, ())), np.int64)
-            if pushes is not None and pushes.alert is not None:
-                self._alert_all(cohort, concerned, self._clock.now_ms(), parse_obis(pushes.alert), repeats)
 
 
 def powered(cohort: Cohort, rows: Ints) -> Bools:

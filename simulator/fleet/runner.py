@@ -38,6 +38,7 @@ from simulator.fleet.push_options import PushOptions
 from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
@@ -261,10 +262,11 @@ class Fleet:
         except UserError:
             await self._close()  # its meters do not run
             raise
-        self.clock.start(self.options.speed)
-        await self._remember_clock()
+        self.clock.start(0.0)  # it stands until all that belongs to this instant is on it
         self.captures.start(self.cohorts)
         await self.pushes.start(self.cohorts)
+        self.clock.start(self.options.speed)
+        await self._remember_clock()
         return opened
 
     def place(self, index: int) -> tuple[Cohort, int]:
@@ -300,6 +302,7 @@ class Fleet:
             "clock": self._set_clock,
             "event": injection(self.spec, self.cohorts),
             "link": self.links.follow,
+            **Supplies(self.spec, self.cohorts, self.clock).orders,
         }
         orders = obey(self.store, known, listening)
         announcing = self._announce(listening, announce)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
@@ -82,7 +83,7 @@ async def _deliver(order: Order) -> None:
     except TimeoutError:
         why = _UNCONFIRMED if order.confirmation else f"no connection within {_TIMEOUT_S:g} s"
     except OSError as error:
-        why = error.strerror or str(error)
+        why = _words(error)
     except asyncio.CancelledError:
         order.done(STOPPED)
         raise
@@ -132,7 +133,7 @@ class _Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ended.done():
-            self.ended.set_result(str(exc) if exc is not None else self._why)
+            self.ended.set_result(_words(exc) if exc is not None else self._why)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -152,7 +153,13 @@ class _Datagram(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         if not self.ended.done():
-            self.ended.set_result(str(exc))
+            self.ended.set_result(_words(exc))
+
+
+def _words(error: Exception) -> str:
+    """What the system says, whichever library tells it."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number is not None else str(error)
 
 
 def _local(order: Order) -> tuple[str, int] | None:

@@ -63,7 +63,7 @@ def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Se
         return None
     if listen.framing == "udp":  # no connection that could die with the meter's power
         return Session(lambda server: residents.meter(index) if server == MANAGEMENT else None, limits=limits)
-    return Session(_only(owner), limits=limits, owner=owner)
+    return _own_session(owner, limits)
 
 
 def session_of_caller(residents: Residents, listen: Listen, index: int) -> Session:
@@ -71,11 +71,11 @@ def session_of_caller(residents: Residents, listen: Listen, index: int) -> Sessi
     owner = residents.device(index)
     if listen.dials_hdlc:
         return _hdlc_session(residents, listen, range(index, index + 1), _ON_A_LINE, owner)
-    return Session(_only(owner), limits=_ON_A_LINE, owner=owner)
+    return _own_session(owner, _ON_A_LINE)
 
 
-def _only(device: LogicalDevice) -> Devices:
-    return lambda server: device if server == MANAGEMENT else None
+def _own_session(owner: LogicalDevice, limits: Limits) -> Session:
+    return Session(lambda server: owner if server == MANAGEMENT else None, limits=limits, owner=owner)
 
 
 def _wide(limits: Limits, meters: int) -> Limits:
@@ -136,7 +136,7 @@ def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
 
 
 def meters_at(residents: Residents, listen: Listen, host: str, port: int) -> range:
-    """Whom a connection to a place may lead to; the port of a serial line is its number, of a caller the meter's."""
+    """Whom a connection to a place may lead to; a line's port is its number, a caller's that of the meter."""
     if listen.framing == "dial":
         return range(port, port + 1)
     if listen.framing == "serial":

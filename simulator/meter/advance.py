@@ -7,13 +7,16 @@ It changes nothing in place and touches no store; the caller writes the records,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator.cosem.model import Model
 from simulator.meter.calendar import DAY_S, Calendar
 from simulator.meter.columns import DAILY_CHANNELS, MILLI, RECENT_BLOCKS, Columns, Ints
+from simulator.meter.detectors import Sight, watch
 from simulator.meter.supplied import supply_of
 from simulator.values import MS_PER_MINUTE
 from simulator.world.daytime import SLOT_MS
@@ -67,16 +70,26 @@ class Advance:
     powered: Mask | None  # [n] which these are; None: all
     days: list[DayRecord]
     billings: list[BillingRecord]
+    sights: Sequence[Sight]  # what the meters notice of their supply
+    words: Ints | None = None  # [4, n, b] status words at the blocks' ends, where events moved them within the window
 
 
 def advance(
-    world: World, population: Population, columns: Columns, calendar: Calendar, *, from_ms: int, to_ms: int
+    world: World,
+    population: Population,
+    columns: Columns,
+    calendar: Calendar,
+    *,
+    from_ms: int,
+    to_ms: int,
+    model: Model | None = None,
 ) -> Advance:
     """All blocks that end after `from_ms`, a quarter of an hour, up to `to_ms`, a block mark.
 
     The first block may have begun before `from_ms`: its energy is then what came since, its averages those of the
     whole block. A meter without power captures no block: what it had counted when the power failed is in the first
-    block that it captures again. Its midnights and billing dates are made up with registers that stood still.
+    block that it captures again. Its midnights and billing dates are made up with registers that stood still. What
+    meters notice is looked for where a model says what to look for.
     """
     first_ms = calendar.block_start(from_ms)
     slots = np.arange(first_ms // SLOT_MS, to_ms // SLOT_MS)
@@ -105,18 +118,25 @@ def advance(
         dark_ms=np.zeros_like(columns.dark_ms),
         recent_wh=_recent(columns.recent_wh, counted),
     )
+    sights: Sequence[Sight] = ()
+    if model is not None:
+        edges_ms = np.arange(first_ms, to_ms + 1, SLOT_MS)
+        sights, noticed = watch(model, columns, brought, edges_ms)
+        final = replace(final, **noticed)
+    blocks.energy_wh[:, :, 0] += columns.gap_wh
     powered = columns.powered.astype(np.bool_)
-    if powered.all():
-        blocks.energy_wh[:, :, 0] += columns.gap_wh
-        after = replace(final, gap_wh=np.zeros_like(columns.gap_wh))
-        return Advance(after, to_ms, blocks, None, walk.days, walk.billings)
-    return _with_outage(Advance(final, to_ms, blocks, powered, walk.days, walk.billings), columns, counted)
+    advanced = Advance(final, to_ms, blocks, powered, walk.days, walk.billings, sights)
+    return _without_outage(advanced) if powered.all() else _with_outage(advanced, columns, counted)
+
+
+def _without_outage(brought: Advance) -> Advance:
+    columns = replace(brought.columns, gap_wh=np.zeros_like(brought.columns.gap_wh))
+    return replace(brought, columns=columns, powered=None)
 
 
 def _with_outage(brought: Advance, before: Columns, counted: Ints) -> Advance:
     """The meters without power keep what they counted for a later block, and the averages that they had."""
-    dark, blocks = ~brought.powered, brought.blocks  # type: ignore[operator]
-    blocks.energy_wh[:, :, 0] += before.gap_wh
+    dark, blocks = before.powered == 0, brought.blocks
     columns = replace(
         brought.columns,
         gap_wh=np.where(dark, before.gap_wh + counted.sum(axis=2), 0),

@@ -8,9 +8,11 @@ checkpoint. New columns are taken only when the rows that belong to them are in 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ from simulator.errors import StoreError
 from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
+from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
 from simulator.meter.identity import Identity
 from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
@@ -31,6 +34,7 @@ from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
 from simulator.values import MS_PER_DAY, MS_PER_SECOND
 from simulator.world import electric
+from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
 from simulator.world.population import Population
 from simulator.world.shapes import World
@@ -97,6 +101,7 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
+        self.lookout_ms = 1 << 62  # when the next event is foreseen that detectors will notice
         self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
         self._installed_ms = 0
@@ -108,6 +113,11 @@ class Cohort:
     def columns(self) -> Columns:
         assert self._columns is not None, "begin() or resume() comes first"
         return self._columns
+
+    @cached_property
+    def peak(self) -> Peak:
+        """What the natural loads never exceed."""
+        return peak(self.around.world, self.population)
 
     @property
     def settled_ms(self) -> int:
@@ -222,16 +232,36 @@ class Cohort:
             start_ms = group.settled_ms
             for end_ms in _windows(group, to_ms):
                 brought = await asyncio.to_thread(self._pass, group, start_ms, end_ms)
-                await self._write(group, brought)
+                told = self._tell(group, brought)
+                await self._write(group, _worded(brought, group, told), told)
+                for one in told:
+                    hear(self, one)
                 start_ms = end_ms
                 if report:
                     report(len(group.population) * len(brought.blocks.end_local_s))
 
     def _pass(self, group: Group, start_ms: int, end_ms: int) -> Advance:
         columns = self.columns.take(group.rows)
-        return advance(self.around.world, group.population, columns, group.calendar, from_ms=start_ms, to_ms=end_ms)
+        return advance(
+            self.around.world,
+            group.population,
+            columns,
+            group.calendar,
+            from_ms=start_ms,
+            to_ms=end_ms,
+            model=self.model,
+        )
 
-    async def _write(self, group: Group, brought: Advance) -> None:
+    def _tell(self, group: Group, brought: Advance) -> list[Told]:
+        """What the meters noticed within a window, instant by instant, on top of what the columns had before it."""
+        numbers, columns, told = np.arange(len(self.identities))[group.rows], self.columns, list[Told]()
+        for instant_ms, sights in itertools.groupby(brought.sights, lambda sight: sight.at_ms):
+            happenings = [Happening(numbers[sight.rows], sight.code) for sight in sights]
+            told.append(tell(self, columns, happenings, instant_ms))
+            columns = told[-1].columns
+        return told
+
+    async def _write(self, group: Group, brought: Advance, told: Sequence[Told]) -> None:
         rows = rows_of(
             brought,
             self.ids[group.rows],
@@ -241,9 +271,12 @@ class Cohort:
         )
         whole = len(group.population) == len(self.identities)
         columns = brought.columns if whole else self.columns.put(group.rows, brought.columns)
+        if told:
+            columns = replace(columns, **{name: getattr(told[-1].columns, name) for name in COUNTED})
         checkpoint = Checkpoint(self.name, int(columns.settled_ms.min()), columns.dump())
         with self._doubt():
-            await self.around.store.write(rows, checkpoint=checkpoint)
+            events = [batch for one in told for batch in one.batches]
+            await self.around.store.write([*rows, *events], checkpoint=checkpoint)
         self._take(columns)
         if brought.billings:
             concerned = np.arange(len(self.identities))[group.rows]
@@ -254,6 +287,10 @@ class Cohort:
         with self._doubt():
             await self.around.store.write_rows(kept)
         self._take(columns)
+
+    def remember(self, columns: Columns) -> None:
+        """New columns that differ in nothing but what can be computed anew from those that the store has."""
+        self._columns = columns
 
     @contextmanager
     def _doubt(self) -> Iterator[None]:
@@ -281,6 +318,17 @@ def _merged(parts: Sequence[tuple[Rows, Shown]], count: int) -> Shown:
         for rows, shown in parts:
             merged[name][rows] = shown[name]
     return merged
+
+
+def _worded(brought: Advance, group: Group, told: Sequence[Told]) -> Advance:
+    """Each block's row tells the status word at the block's end."""
+    if not told:
+        return brought
+    ends_ms = group.calendar.instant_ms(0) + brought.blocks.end_local_s * MS_PER_SECOND
+    words = np.repeat(brought.columns.status_word[:, :, None], len(ends_ms), axis=2)
+    for one in told:
+        words[:, :, ends_ms >= one.instant_ms] = one.columns.status_word[:, group.rows][:, :, None]
+    return replace(brought, words=words)
 
 
 def _windows(group: Group, to_ms: int) -> Iterator[int]:

@@ -24,6 +24,7 @@ MILLI = 1000
 ZONES = 8
 RECENT_BLOCKS = 3
 EVENT_LOGS = 7
+DETECTORS = 13  # meter/detectors.py
 NATURAL = 1000  # thousandths: nothing befell the supply
 STATUS_WORDS = 4  # of 32 bits, the first bit of the string is the highest of the first
 
@@ -65,6 +66,9 @@ class Columns:
     load_milli: Ints  # [n] thousandths of the natural consumption
     reactive_milli: Ints  # [n] thousandths of its natural reactive part
     earth_milli: Ints  # [n] thousandths of the current that return by the earth
+    detected: Ints  # [detector, n] 1: it has begun and has not ended
+    noticed_since_ms: Ints  # [detector, n] since when its begin, or its end, has lasted; 0: it does not
+    watched_ms: Ints  # [n] up to when the detectors have looked
     recent_wh: Ints  # [2, 3, n] import Wh and VAh of the last blocks, the latest last
     zone_demand_w: Ints  # [2, zone, n] maximum demands per tariff zone: W import, VA import
     zone_demand_local_s: Ints  # [2, zone, n]
@@ -173,6 +177,9 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         load_milli=np.full(n, NATURAL, np.int64),
         reactive_milli=np.full(n, NATURAL, np.int64),
         earth_milli=zeros,
+        detected=np.zeros((DETECTORS, n), np.int64),
+        noticed_since_ms=np.zeros((DETECTORS, n), np.int64),
+        watched_ms=np.full(n, installed_ms, np.int64),
         recent_wh=np.zeros((2, RECENT_BLOCKS, n), np.int64),
         zone_demand_w=np.zeros((2, ZONES, n), np.int64),
         zone_demand_local_s=np.full((2, ZONES, n), local_s, np.int64),

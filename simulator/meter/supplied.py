@@ -46,7 +46,7 @@ def changed_supply(
     remember of the time before. The meters' blocks are captured up to the instant."""
     before = cohort.columns.take(rows)
     after = before.with_rows(np.arange(len(rows)), **columns)
-    change: dict[str, Ints | int] = dict(columns)
+    change: dict[str, Ints | int] = {**columns, "watched_ms": np.maximum(before.watched_ms, instant_ms)}
     for name in ("carry_mwh", "carry_ma", "carry_cv"):
         change[name] = getattr(before, name).copy()
     for mark_ms in np.unique(before.settled_ms).tolist():  # nearly always one

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-from simulator.meter.behaviour import power, story
+from simulator.meter.behaviour import lookout, power, story
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import Alongside, happen
@@ -35,46 +35,53 @@ async def disturb(
     rows: Ints,
     instant_ms: int,
     *,
-    voltage: Sequence[float] | None = None,
-    current: Sequence[float] | None = None,
+    voltage: Sequence[float | None] | None = None,
+    current: Sequence[float | None] | None = None,
     load: float | None = None,
     reactive: float | None = None,
     earth: float | None = None,
 ) -> None:
-    """Factors that hold from now on; what is None stays as it is, and 1.0 undoes (0.0 for earth).
+    """Factors that hold from now on; what is None, also of a single phase, stays as it is; 1.0 undoes (0.0 for earth).
 
     voltage: per phase, of the natural one: 0.8 a sag, 1.15 a swell, 0.0 a missing phase.
     current: per phase, what the meter sees of it: 0.1 a bypass, 0.0 an open CT, -1.0 one that is turned round.
     load, reactive: of the consumption and of its reactive part; 0.4 hides three fifths of it from the meter.
     earth: share of the current that returns by the earth instead of the neutral.
     """
-    phases = cohort.model.spec.phases
-    told = {"voltage": voltage, "current": current}
-    change: dict[str, Ints | int] = {
-        f"{name}_milli": _per_phase(name, factors, phases, len(rows))
-        for name, factors in told.items()
-        if factors is not None
-    }
-    single = {"load": load, "reactive": reactive, "earth": earth}
-    change |= {f"{name}_milli": round(factor * NATURAL) for name, factor in single.items() if factor is not None}
+    per_phase = {"voltage_milli": voltage, "current_milli": current}
+    told = {name: factors for name, factors in per_phase.items() if factors is not None}
+    for name, factors in told.items():
+        if len(factors) != cohort.model.spec.phases:
+            raise ValueError(f"{name}: {len(factors)} factors for meters of {cohort.model.spec.phases} phases")
+    single = {"load_milli": load, "reactive_milli": reactive, "earth_milli": earth}
+    all_alike = {name: _milli(factor) for name, factor in single.items() if factor is not None}
 
     async def disturbed(cohort: Cohort, rows: Ints, at_ms: int) -> None:
-        also = changed_supply(cohort, rows, at_ms, change) | {"relay_ms": at_ms}  # limiters count anew
+        phases = {name: _replaced(getattr(cohort.columns, name)[:, rows], factors) for name, factors in told.items()}
+        also = changed_supply(cohort, rows, at_ms, {**phases, **all_alike}) | {"relay_ms": at_ms}  # limiters count anew
         await happen(cohort, [], at_ms, Alongside(rows, also))
         story.look_ahead(cohort, rows, at_ms)
 
     await _befall(cohort, rows, instant_ms, disturbed)
 
 
-def _per_phase(name: str, factors: Sequence[float], phases: int, count: int) -> Ints:
-    if len(factors) != phases:
-        raise ValueError(f"{name}: {len(factors)} factors for meters of {phases} phases")
-    milli = np.rint(np.array(factors) * NATURAL).astype(np.int64)
-    return np.repeat(milli[:, None], count, axis=1)
+def _milli(factor: float) -> int:
+    return round(factor * NATURAL)
+
+
+def _replaced(milli: Ints, factors: Sequence[float | None]) -> Ints:
+    """[phase, rows]."""
+    for phase, factor in enumerate(factors):
+        if factor is not None:
+            milli[phase] = _milli(factor)
+    return milli
 
 
 async def _befall(cohort: Cohort, rows: Ints, instant_ms: int, act: _Act) -> None:
     async with cohort.lock:
         at_ms = await story.bring_locked(cohort, instant_ms)
-        await act(cohort, np.unique(np.asarray(rows, np.int64)), at_ms)
+        rows = np.unique(np.asarray(rows, np.int64))
+        await lookout.notice(cohort, rows, at_ms)  # while the supply is as it was
+        await act(cohort, rows, at_ms)
+        lookout.look_ahead(cohort, at_ms)
         story.call_again(cohort)

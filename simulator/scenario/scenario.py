@@ -28,6 +28,8 @@ from simulator.scenario.timing import Times, is_endless
 from simulator.values import instant_of
 from simulator.world.shapes import load_world
 
+_UNKNOWN = "no model of the fleet knows event {code}; `meterfleet events codes` lists what there is"
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:

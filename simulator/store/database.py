@@ -55,6 +55,8 @@ CHECKED_BY_STATEMENT = frozenset(
         "energy_measurements",
         "voltage_measurements",
         "current_measurements",
+        "push_objects",
+        "push_history_objects",
     }
 )
 _CHUNK = 1 << 18  # octets of COPY between two looks at the loop
@@ -159,7 +161,7 @@ class Store:
         return dict(await self._read("obis_ids"))
 
     async def write(
-        self, batches: Sequence[Rows], *, checkpoint: Checkpoint | None = None, durable: bool = False
+        self, batches: Sequence[Rows | Numbered], *, checkpoint: Checkpoint | None = None, durable: bool = False
     ) -> None:
         """All of it or nothing, in one transaction; calls take turns.
 
@@ -174,8 +176,7 @@ class Store:
                 if not durable:
                     await connection.execute(query("telemetry"))
                 await connection.execute(query("put_checkpoint"), asdict(checkpoint))
-            for rows in batches:
-                await self._copy(connection, rows)
+            await self._copy_all(connection, batches)
         if checkpoint is not None:
             self._epochs[checkpoint.cohort] = self._writer.epoch
 
@@ -198,9 +199,7 @@ class Store:
                 await connection.execute(query("acknowledge_cleared"), left)
             for edit in change.edits:
                 await connection.execute(query(edit.name), edit.values)
-            for batch in change.batches:
-                for rows in await _numbered(connection, batch) if isinstance(batch, Numbered) else (batch,):
-                    await self._copy(connection, rows)
+            await self._copy_all(connection, change.batches)
         self._epochs[change.cohort] = self._writer.epoch
 
     async def row_checkpoints(self, cohort: str | None = None) -> dict[str, dict[int, bytes]]:
@@ -311,6 +310,11 @@ class Store:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""
         if self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch:
             raise StoreUnavailable("the database was away since the last write; its checkpoint tells what it has kept")
+
+    async def _copy_all(self, connection: Connection, batches: Sequence[Rows | Numbered]) -> None:
+        for batch in batches:
+            for rows in await _numbered(connection, batch) if isinstance(batch, Numbered) else (batch,):
+                await self._copy(connection, rows)
 
     async def _copy(self, connection: Connection, rows: Rows) -> None:
         by_statement = self._may_check_by_statement and rows.table in CHECKED_BY_STATEMENT

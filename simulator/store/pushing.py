@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -24,7 +24,23 @@ Ids = Mapping[str, NDArray[np.int64]]
 @dataclass(frozen=True, slots=True)
 class Batch:
     rows: Sequence[Rows] = ()
-    edits: Sequence[Edit] = ()
+    before: Sequence[Edit] = ()
+    after: Sequence[Edit] = ()
+
+
+class StoredSetup(NamedTuple):
+    meter_id: UUID
+    obis_code_id: int
+    id: int
+    objects: list[int]  # ids in the order of their positions
+    digest: str  # of the objects
+
+
+class StoredSchedule(NamedTuple):
+    meter_id: UUID
+    obis_code_id: int
+    id: int
+    digest: str  # of the entries
 
 
 class PushTables:
@@ -36,16 +52,19 @@ class PushTables:
     ) -> None:
         self._writer, self._copy, self._read = writer, copy, read
 
-    async def setups(self) -> list[tuple[UUID, int, int, list[int]]]:
-        """Meter, logical name's id, setup's id, its objects' ids in their order."""
-        return [(meter, code, setup, objects) for meter, code, setup, objects in await self._read("push_setups")]
+    async def setups(self) -> list[StoredSetup]:
+        return [StoredSetup(*row) for row in await self._read("push_setups")]
 
     async def objects(self, setup: int) -> list[int]:
         """The ids of one setup's objects in their order."""
         return [number for (number,) in await self._read("push_objects", id=setup)]
 
-    async def schedules(self) -> list[tuple[UUID, int, int]]:
-        return [(meter, code, schedule) for meter, code, schedule in await self._read("push_schedules")]
+    async def schedules(self) -> list[StoredSchedule]:
+        return [StoredSchedule(*row) for row in await self._read("push_schedules")]
+
+    async def successful(self, obis_code_id: int) -> set[UUID]:
+        """The meters that have ever delivered a push of a setup."""
+        return {meter for (meter,) in await self._read("pushed_successfully", obis_code_id=obis_code_id)}
 
     async def open_alarms(self) -> list[tuple[UUID, int, bool]]:
         """Meter, id, and whether a push may have carried it."""
@@ -57,12 +76,20 @@ class PushTables:
             if not durable:
                 await connection.execute(query("telemetry"))
             ids = {table: await draw_ids(connection, table, count) for table, count in counts.items()}
-            batch = make(ids)
-            for rows in batch.rows:
-                await self._copy(connection, rows)
-            for edit in batch.edits:
-                await connection.execute(query(edit.name), edit.values)
+            await self._do(connection, make(ids))
         return ids
+
+    async def _do(self, connection: Connection, batch: Batch) -> None:
+        for edit in batch.before:
+            await connection.execute(query(edit.name), edit.values)
+        for rows in batch.rows:
+            await self._copy(connection, rows)
+        for edit in batch.after:
+            await connection.execute(query(edit.name), edit.values)
+
+    async def change(self, batch: Batch) -> None:
+        async with self._writer.transaction() as connection:
+            await self._do(connection, batch)
 
     async def claim(self, meter_ids: Sequence[UUID], setup_ids: Sequence[int]) -> dict[UUID, list[int]]:
         """The alarms that these meters' next push carries; durable, so that after a kill it is known that it may

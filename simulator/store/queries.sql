@@ -356,32 +356,44 @@ SELECT name, (extract(epoch FROM at) * 1000)::bigint, value FROM told WHERE valu
 meter_id = wanted_id
 
 -- name: push_setups
--- With the first of their objects, which have ids in the order of their positions.
-SELECT s.meter_id, s.obis_code_id, s.id,
-       array(SELECT o.id FROM sim.push_objects o WHERE o.push_setup_id = s.id ORDER BY o.position)
-FROM sim.push_setups s
+-- With the ids of their objects in the order of their positions, and what tells whether these are other ones by now.
+SELECT s.meter_id, s.obis_code_id, s.id, coalesce(o.ids, '{}'), coalesce(o.digest, '')
+FROM sim.push_setups s LEFT JOIN LATERAL (
+    SELECT array_agg(id ORDER BY position) ids,
+           md5(string_agg(concat_ws(' ', class_id, logical_name, attribute_index, data_index), ',' ORDER BY position))
+               digest
+    FROM sim.push_objects WHERE push_setup_id = s.id) o ON true
 
 -- name: push_objects
 SELECT id FROM sim.push_objects WHERE push_setup_id = %(id)s ORDER BY position
 
 -- name: push_schedules
-SELECT meter_id, obis_code_id, id FROM sim.push_schedules
+SELECT p.meter_id, p.obis_code_id, p.id,
+       coalesce((SELECT md5(string_agg(date_pattern || ' ' || time_pattern, ',' ORDER BY id))
+                 FROM sim.schedule_entries WHERE schedule_id = p.id), '')
+FROM sim.push_schedules p
 
--- name: change_push_setup
+-- name: change_push_setups
 UPDATE sim.push_setups SET (destination_and_method, communication_window, randomisation_start_interval,
                             number_of_retries, repetition_delay) =
-    (%(destination)s, %(windows)s, %(interval)s, %(retries)s, %(delay)s)
-WHERE id = %(id)s
+    (%(destination)s, %(windows)s::jsonb, %(interval)s, %(retries)s, %(delay)s)
+WHERE id = ANY (%(ids)s) AND (destination_and_method, communication_window, randomisation_start_interval,
+                              number_of_retries, repetition_delay) IS DISTINCT FROM
+    (%(destination)s, %(windows)s::jsonb, %(interval)s::int, %(retries)s::int, %(delay)s::int)
 
 -- name: release_push_objects
 -- What was pushed of them stays in the history; they belong to no setup any more.
-UPDATE sim.push_objects SET push_setup_id = NULL WHERE push_setup_id = %(id)s
+UPDATE sim.push_objects SET push_setup_id = NULL WHERE push_setup_id = ANY (%(ids)s)
 
--- name: change_push_schedule
-WITH emptied AS (DELETE FROM sim.schedule_entries WHERE schedule_id = %(id)s)
-UPDATE sim.push_schedules SET (schedule_type, is_enabled, push_setup_id) =
-    (%(schedule_type)s, %(is_enabled)s, %(push_setup_id)s)
-WHERE id = %(id)s
+-- name: change_push_schedules
+WITH emptied AS (DELETE FROM sim.schedule_entries WHERE schedule_id = ANY (%(ids)s))
+UPDATE sim.push_schedules p SET (schedule_type, is_enabled, push_setup_id) =
+    (%(schedule_type)s, %(is_enabled)s, wanted.setup_id)
+FROM unnest(%(ids)s::int[], %(setup_ids)s::int[]) AS wanted (id, setup_id) WHERE p.id = wanted.id
+
+-- name: pushed_successfully
+SELECT DISTINCT s.meter_id FROM sim.push_setups s JOIN sim.push_history h ON h.push_setup_id = s.id
+WHERE s.obis_code_id = %(obis_code_id)s AND h.status = 'SUCCESS'
 
 -- name: claim_alarms
 -- Each meter's alarms go out with one push of one setup.

@@ -145,17 +145,6 @@ def _decoded(octets: bytes, server_field: tuple[int, int], client_field: tuple[i
     return Frame(server, octets[client_field[0]] >> 1, octets[control_at], information, bool(octets[0] & 0x08))
 
 
-def sender(response: bytes) -> Address | None:
-    """Which server a response is from, one frame with its flags."""
-    return _address(response[4 : _end_of_address(response, 4)])
-
-
-def ends_lpdu(response: bytes) -> bool:
-    """Whether it is an I frame, and no further one belongs to its LPDU."""
-    segmented = int.from_bytes(response[1:3], "big") & _SEGMENTED
-    return not segmented and not response[_end_of_address(response, 4)] & 1
-
-
 def _end_of_address(octets: bytes, start: int) -> int:
     """Where the address that begins at `start` ends: behind its first odd octet."""
     for at in range(start, len(octets) - 2):

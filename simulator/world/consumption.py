@@ -6,6 +6,7 @@ Only exactly rounded operations on whole columns (see noise.py), so that a meter
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -123,6 +124,29 @@ def _consumption(setting: Setting, part: slice) -> tuple[Floats, Floats]:
     tangent *= (_TANGENT_WOBBLE * tangent_spread)[:, None]
     tangent += population.tangent[part, None]
     return energy, tangent
+
+
+class Peak(NamedTuple):
+    """What no quarter of a meter's natural load ever exceeds, [n] each."""
+
+    consumption_w: Floats
+    tangent: Floats  # of its phase angle, without sign
+    roof_w: Floats
+
+
+def peak(world: World, population: Population) -> Peak:
+    shape, names = population.shape, ("rows", "season")
+    curve = np.array([math.prod(float(getattr(one, name).max()) for name in names) for one in world.shapes])[shape]
+    slot_noise, day_noise, tangent_spread = world.noises[:, shape]
+    burst = 1.0 + slot_noise / _EIGHTH_POWER_DEVIATION * (1.0 - _EIGHTH_POWER_MEAN)
+    highest_w = population.mean_w * curve * burst * (1.0 + day_noise)
+    limit_w = _SLOT_LIMIT_W * population.phases
+    sun = np.array([0.0 if one.sun is None else float(one.sun.max()) for one in world.shapes])[shape]
+    return Peak(
+        highest_w * limit_w / np.sqrt(highest_w * highest_w + limit_w * limit_w),
+        np.abs(population.tangent) + 0.5 * _TANGENT_WOBBLE * tangent_spread,
+        population.kwp * sun * 1000.0,
+    )
 
 
 def _burst(noise: Words, deviation: Floats) -> Floats:

@@ -11,7 +11,7 @@ import pytest
 from meter_bench import BLOCK, ENERGY, LIMITER, RELAY, Install, Meters, data
 
 from simulator.meter.device import Device
-from simulator.meter.supply import power_fails, power_returns
+from simulator.meter.supply import disturb, power_fails, power_returns
 
 D1, D2 = "is15959-1ph", "is15959-3ph"
 FIRST, ALL = np.array([0]), np.arange(3)
@@ -234,3 +234,14 @@ async def test_the_profile_over_dlms_shows_the_gap(install: Install) -> None:
     await meters.until("2025-05-20T13:00:00")
     stamps = [row[0][5:7].hex() for row in await meters.read(BLOCK)]
     assert stamps[-4:] == ["0a00", "0a1e", "0c1e", "0d00"]
+
+
+async def test_a_heavier_load_than_nature_ever_brings_trips_the_limiter(install: Install) -> None:
+    meters = await install(D1)
+    await meters.until("2025-05-20T19:00:00")
+    await disturb(meters.cohort, np.array([1]), meters.now_ms, load=1000.0)
+    await meters.until("2025-05-20T19:00:59")
+    assert await meters.read(RELAY, 3, row=1) == 1
+    await meters.until("2025-05-20T19:01:00")
+    assert await meters.read(RELAY, 3, row=1) == 2
+    assert await meters.read(RELAY, 3) == 1

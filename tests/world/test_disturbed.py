@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.world.consumption import Supply
+from simulator.world.consumption import Supply, peak
 from simulator.world.daytime import SLOT_MS
 from simulator.world.electric import Reading, energies, partial, reading, running
 from simulator.world.population import Channel, Population, build_population
@@ -133,3 +133,17 @@ def test_a_meter_without_power_beside_one_with() -> None:
     for mine, whole in zip(brought, plain, strict=True):
         assert np.array_equal(mine[..., powered, :], whole[..., powered, :])
         assert not mine[..., ~powered, :].any()
+
+
+@pytest.mark.parametrize("load", ["mixed", "solar", "streetlight", "farm", "workshop", "business-eu"])
+@pytest.mark.parametrize("phases", [1, 3])
+def test_no_load_comes_up_to_its_peak(load: str, phases: int) -> None:
+    population = fleet(phases, load)
+    highest = peak(WORLD, population)
+    bound_va = highest.consumption_w * np.sqrt(1.0 + highest.tangent * highest.tangent) + highest.roof_w
+    for season in (0, 120, 240):
+        slots = np.arange(EVENING + season * 96, EVENING + (season + 7) * 96)
+        energy = energies(WORLD, population, slots).energy_mwh
+        apparent_va = (energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]).max(axis=1) / 250
+        assert (apparent_va <= bound_va).all()
+        assert apparent_va.max() > 0.2 * bound_va.max()

@@ -12,10 +12,9 @@ import numpy as np
 
 from simulator.cosem.stamps import encode_date_time
 from simulator.meter.change import Answer, Change, Meter, sibling
-from simulator.meter.push.kept import destination_words, entry_rows, object_rows, windows_json
 from simulator.meter.push.schedule import Plan, own_of, plans_with
 from simulator.meter.push.setup import LAST_CONFIRMATION, OBJECTS, PushSetup, attributes_of, setup_with
-from simulator.meter.push.times import schedule_type
+from simulator.meter.push.tables import entry_rows, object_rows, schedule_edit, setup_edit
 from simulator.store.rows import Edit
 from simulator.values import attribute_key
 from simulator.wire.axdr import Data, encode
@@ -31,12 +30,12 @@ async def set_setup(meter: Meter, key: bytes, value: Data) -> Answer:
     row = np.array([meter.row])
     await cohort.kept_pushes.ensure(name, row)
     number = int(cohort.kept_pushes.setup_ids(name, row)[0])
-    change = Change(attributes={key: encoded}, edits=(_setup_edit(number, setup),))
+    change = Change(attributes={key: encoded}, edits=(setup_edit(setup, [number]),))
     if key[8] != OBJECTS:
         return change
     cohort.kept_pushes.forget_objects(name, meter.row)
     objects = object_rows(setup, row * 0 + number, None)
-    return replace(change, edits=(*change.edits, Edit("release_push_objects", {"id": number})), batches=(objects,))
+    return replace(change, edits=(*change.edits, Edit("release_push_objects", {"ids": [number]})), batches=(objects,))
 
 
 async def push(meter: Meter, key: bytes, parameter: Data) -> Answer:
@@ -65,7 +64,7 @@ async def schedule_change(meter: Meter, key: bytes, value: Data) -> Change:
     change = Change(attributes={key: encoded})
     if not number:
         return change
-    edit = Edit("change_push_schedule", _schedule_values(meter, number, before, after))
+    edit = _schedule_edit(meter, number, before, after)
     return replace(change, edits=(edit,), batches=tuple(entry_rows([number], after.moments if after else ())))
 
 
@@ -74,28 +73,11 @@ def _plan(meter: Meter, own: dict[bytes, bytes], key: bytes) -> Plan | None:
     return next((plan for plan in plans if plan.schedule == key[2:8]), None)
 
 
-def _schedule_values(meter: Meter, number: int, before: Plan | None, after: Plan | None) -> dict[str, object]:
+def _schedule_edit(meter: Meter, number: int, before: Plan | None, after: Plan | None) -> Edit:
     shown = after or before
     assert shown is not None  # there is a row
     setup = meter.cohort.kept_pushes.setup_ids(shown.setups[0], np.array([meter.row]))
-    return {
-        "id": number,
-        "schedule_type": schedule_type(shown.moments),
-        "is_enabled": after is not None and bool(after.moments),
-        "push_setup_id": int(setup[0]) or None,
-    }
-
-
-def _setup_edit(number: int, setup: PushSetup) -> Edit:
-    values = {
-        "id": number,
-        "destination": destination_words(setup),
-        "windows": windows_json(setup),
-        "interval": setup.start_interval_s,
-        "retries": setup.retries,
-        "delay": setup.repetition.minimum_s,
-    }
-    return Edit("change_push_setup", values)
+    return schedule_edit(shown.moments, [number], setup.tolist(), is_enabled=after is not None and bool(after.moments))
 
 
 def _are_known(meter: Meter, setup: PushSetup) -> bool:

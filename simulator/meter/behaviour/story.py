@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from simulator.meter.behaviour import clock, power, profile
+from simulator.meter.behaviour import clock, lookout, power, profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
-from simulator.meter.columns import Ints
+from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.wire.axdr import Data
 
@@ -75,6 +75,7 @@ def restore(cohort: Cohort) -> None:
     cohort.calendars.clear()
     cohort.profiles.clear()
     cohort.alarms.clear()
+    cohort.lookout_ms = power.NEVER_MS
     for row in sorted(_watchful(cohort, range(len(cohort.identities)))):
         _look_ahead(cohort, row, int(max(cohort.columns.settled_ms[row], cohort.columns.lived_ms[row])))
     call_again(cohort)
@@ -87,8 +88,8 @@ def look_ahead(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
 
 
 def call_again(cohort: Cohort) -> None:
-    """Asks to be brought to the next instant at which meters start again after an outage."""
-    if (due_ms := power.due(cohort)) < power.NEVER_MS:
+    """Asks to be brought to the next instant at which supply or detectors have something to tell."""
+    if (due_ms := _next(cohort)) < power.NEVER_MS:
         cohort.around.wake(due_ms)
 
 
@@ -96,8 +97,9 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
     """Those of some rows that a timer may look out for."""
     if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
         return set(rows)  # the model itself has something to look out for
-    wrong = np.flatnonzero(cohort.columns.clock_offset_s).tolist()  # their marks are not the others'
-    return {*wrong, *(row for row, _ in cohort.overrides)}.intersection(rows)
+    columns = cohort.columns
+    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.clock_offset_s != 0)
+    return {row for row, _ in cohort.overrides}.union(np.flatnonzero(unusual).tolist()).intersection(rows)
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
@@ -113,13 +115,28 @@ async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bo
 async def _bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
     if await cohort.believe_the_store():
         restore(cohort)
-    while (due_ms := min((power.due(cohort), *cohort.alarms.values()))) <= to_ms:
-        await cohort.settle(due_ms, report)
-        for row in [row for row, at_ms in cohort.alarms.items() if at_ms <= due_ms]:
-            await _fire(cohort, row, due_ms)
-        look_ahead(cohort, await power.start_due(cohort, due_ms), due_ms)
-    await cohort.settle(to_ms, report)
+    while True:
+        while (due_ms := min((_next(cohort), *cohort.alarms.values()))) <= to_ms:
+            await _live_through(cohort, due_ms, report)
+        await cohort.settle(to_ms, report)
+        lookout.look_ahead(cohort, to_ms)
+        if cohort.lookout_ms > to_ms:
+            break
     call_again(cohort)
+
+
+async def _live_through(cohort: Cohort, due_ms: int, report: Report | None) -> None:
+    await cohort.settle(due_ms, report)
+    await lookout.notice_due(cohort, due_ms)
+    for row in [row for row, at_ms in cohort.alarms.items() if at_ms <= due_ms]:
+        await _fire(cohort, row, due_ms)
+    look_ahead(cohort, await power.start_due(cohort, due_ms), due_ms)
+    lookout.look_ahead(cohort, due_ms)
+
+
+def _next(cohort: Cohort) -> int:
+    """When meters start again after an outage, or notice something of their supply."""
+    return min(power.due(cohort), cohort.lookout_ms)
 
 
 async def _fire(cohort: Cohort, row: int, instant_ms: int) -> None:

@@ -18,6 +18,7 @@ from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.meter.push.setup import PushObject, PushSetup, attributes_of
 from simulator.meter.readers import compile_all
+from simulator.meter.shown import Shown
 from simulator.meter.status import encoded_word
 from simulator.store.rows import MISSING
 from simulator.values import attribute_key, format_obis, parse_obis
@@ -67,7 +68,8 @@ def collect(cohort: Cohort, setup: PushSetup, rows: Ints, instant_ms: int) -> Co
 class _Gathering:
     def __init__(self, cohort: Cohort, rows: Ints, instant_ms: int, latest: _Latest | None) -> None:
         self._cohort, self._rows, self._latest = cohort, rows, latest
-        self._shown = cohort.shown_at(rows, instant_ms)
+        self._instant_ms = instant_ms
+        self._shown: Shown = {}
 
     def column(self, wanted: PushObject) -> Cells | Later:
         column = self._whole(wanted)
@@ -95,7 +97,7 @@ class _Gathering:
     def _live(self, attribute: Attribute) -> Cells:
         source = attribute.source
         if isinstance(source, Measured):
-            return list(map(source.encoding.encoder(), self._shown[source.quantity.name].tolist()))
+            return list(map(source.encoding.encoder(), self._measured(source.quantity.name).tolist()))
         if isinstance(source, StatusWord):
             words = self._cohort.columns.status_word[:, self._rows]
             return [encoded_word(word) for word in words.T]
@@ -104,6 +106,14 @@ class _Gathering:
             return [reader] * len(self._rows)
         read = (reader(Device(self._cohort, row), None) for row in self._rows.tolist())
         return [cell if isinstance(cell, bytes) else _NULL for cell in read]
+
+    def _measured(self, name: str) -> Ints:
+        """Clocks need no look at anything else; the rest is computed once for all objects."""
+        if name == "clock":
+            true_s = self._cohort.calendar.local_s(self._instant_ms)
+            return true_s + self._cohort.columns.clock_offset_s[self._rows]
+        self._shown = self._shown or self._cohort.shown_at(self._rows, self._instant_ms)
+        return self._shown[name]
 
     async def _from_devices(self, wanted: PushObject) -> Cells:
         return [await _read(Device(self._cohort, row), wanted) for row in self._rows.tolist()]

@@ -7,7 +7,6 @@ A million meters that never push have none. It knows the ids, so that history an
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,16 +16,15 @@ import numpy.typing as npt
 
 from simulator.meter.columns import Ints
 from simulator.meter.push.schedule import Plan, model_plans, own_settings, plans_with
-from simulator.meter.push.setup import PushSetup, Service, setups_of
-from simulator.meter.push.times import Moments, schedule_type
-from simulator.store.copy import Bool, Column, Int2, Int4, Jsonb, Rows, Text, Uuid, encode_rows
+from simulator.meter.push.setup import PushSetup, setups_of
+from simulator.meter.push.tables import destination_words, entry_rows, object_rows, windows_json
+from simulator.meter.push.times import schedule_type
+from simulator.store.copy import Bool, Int4, Jsonb, Rows, Text, Uuid, encode_rows
 from simulator.store.pushing import Batch, Ids
 from simulator.values import format_obis
 
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
-
-_MESSAGES = {0: "A-XDR", 1: "XML"}
 
 
 @dataclass(slots=True)
@@ -187,64 +185,3 @@ def _shared_out(planned: Sequence[tuple[Plan, Ints]], ids: Ints) -> Iterator[tup
     for plan, rows in planned:
         yield plan, rows, ids[at : at + len(rows)]
         at += len(rows)
-
-
-def object_rows(setup: PushSetup, setups: Ints, ids: Ints | None) -> Rows:
-    """The objects of so many equal setups; `ids` [setups, objects] where they were drawn."""
-    count, objects = len(setups), setup.objects
-    numbers = [(one.class_id, one.attribute_index, one.data_index) for one in objects]
-    classes, attributes, elements = np.tile(np.array(numbers, np.int64).reshape(-1, 3), (count, 1)).T
-    columns: dict[str, Column] = {
-        "push_setup_id": Int4(np.repeat(setups, len(objects))),
-        "class_id": Int4(classes),
-        "logical_name": Text([format_obis(one.logical_name) for one in objects] * count),
-        "attribute_index": Int4(attributes),
-        "data_index": Int4(elements),
-        "position": Int2(np.tile(np.arange(len(objects)), count)),
-    }
-    return encode_rows("push_objects", columns if ids is None else {"id": Int4(ids.ravel()), **columns})
-
-
-def entry_rows(schedules: Ints | Sequence[int], moments: Moments) -> list[Rows]:
-    """The same entries for each schedule."""
-    ids = np.asarray(schedules, np.int64)
-    if not moments or not len(ids):
-        return []
-    entries = encode_rows(
-        "schedule_entries",
-        {
-            "schedule_id": Int4(np.repeat(ids, len(moments))),
-            "date_pattern": Text([_hex(moment.date) for moment in moments] * len(ids)),
-            "time_pattern": Text([_hex(moment.time) for moment in moments] * len(ids)),
-            "comment": Text([entry_words(moment.time) for moment in moments] * len(ids)),
-        },
-    )
-    return [entries]
-
-
-def _hex(octets: bytes) -> str:
-    return octets.hex(":").upper()
-
-
-def entry_words(time: bytes) -> str:
-    hour, minute = time[:2]
-    if hour == 0xFF:
-        return "every minute" if minute == 0xFF else f"every hour at :{minute:02d}"
-    return f"every minute from {hour:02d}:00 to {hour:02d}:59" if minute == 0xFF else f"at {hour:02d}:{minute:02d}"
-
-
-def destination_words(setup: PushSetup) -> str:
-    """`TCP 10.0.0.1:4059 A-XDR`; what no text is, in hexadecimal; a method without a name by its number."""
-    known = {int(service): service.name for service in Service}
-    try:
-        text = setup.octets.decode("ascii")
-    except UnicodeDecodeError:
-        text = ""
-    told = text if text.isprintable() and (text or not setup.octets) else f"hex:{setup.octets.hex()}"
-    message = _MESSAGES.get(setup.message, str(setup.message))
-    return " ".join(filter(None, (known.get(setup.service, str(setup.service)), told, message)))
-
-
-def windows_json(setup: PushSetup) -> str:
-    """From and to of each window, date-times in hexadecimal."""
-    return json.dumps([[window.start.hex(), window.end.hex()] for window in setup.windows])
