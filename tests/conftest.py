@@ -8,6 +8,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,12 @@ from psycopg import sql
 
 from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres
+from simulator.store.spare import SpareDatabases
+from simulator.testing.servers import Server
+
+PLUGIN = "simulator.testing.plugin"
+IS_INSTALLED = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
+pytest_plugins = ["pytester", *([] if IS_INSTALLED else [PLUGIN])]  # a checkout may be newer than what was installed
 
 _TEMPLATE = "template_meterfleet"
 _numbers = itertools.count(1)
@@ -44,6 +51,12 @@ def postgres(postgres_home: Path) -> EmbeddedPostgres:
     server.ensure_database(_TEMPLATE)
     asyncio.run(_prepare(server.dsn(_TEMPLATE)))
     return server
+
+
+@pytest.fixture(scope="session")
+def meterfleet_server(postgres: EmbeddedPostgres) -> Server:
+    """That of the plug-in, on the server of these tests."""
+    return Server(SpareDatabases(postgres.dsn("postgres")))
 
 
 @pytest.fixture

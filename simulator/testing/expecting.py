@@ -42,7 +42,8 @@ class Takings:
 
 def disappointed(wish: str, within: object, seen: Sequence[object], *, hint: str = "") -> AssertionError:
     """What was expected, and the newest of what came instead."""
-    lines = [f"expected {wish} within {within}", *([hint] if hint else [])]
+    span = within if isinstance(within, str) else f"{within} s"
+    lines = [f"expected {wish} within {span}", *([hint] if hint else [])]
     if seen:
         newest = ", the newest" if len(seen) > _SHOWN else ""
         lines.append(f"came so far, with what other expectations have taken ({len(seen)}{newest}):")

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from simulator.testing.fleet import LiveFleet
@@ -15,6 +15,13 @@ from simulator.testing.servers import Server
 from simulator.testing.thread import LoopThread
 
 _OPENING_S, _CLOSING_S = 300.0, 30.0
+
+
+@contextmanager
+def fleets(server: Server, folder: Path = Path()) -> Iterator[Meterfleet]:
+    """What the fixture `meterfleet` gives, for a fixture of another scope: the fleets close with the context."""
+    with ExitStack() as around:
+        yield Meterfleet(server, folder, around)
 
 
 class Meterfleet:

@@ -95,14 +95,14 @@ class LiveFleet:
 
     def play(self, meters: Meters, do: str, **settings: Any) -> None:
         """Any step of scenarios, now: `fleet.play(meters, "theft", how="bypass")`. UserError if a meter refuses."""
-        self._agree(do, self._running.play(_step(do, settings), self._indices(meters)))
+        self._agree(_told(do, settings), self._running.play(_step(do, settings), self._indices(meters)))
 
     def undo(self, meters: Meters, do: str, **settings: Any) -> None:
         """The end of a step that lasts, with the same settings as its beginning."""
         step = _step(do, settings)
         if not isinstance(step, Lasting):
             raise UserError(f"{do} is over at once: there is nothing to undo")
-        self._agree(do, self._running.undo(step, self._indices(meters)))
+        self._agree(_told(do, settings), self._running.undo(step, self._indices(meters)))
 
     def _agree(self, do: str, doing: Coroutine[Any, Any, Outcome]) -> None:
         outcome = self._thread.call(doing, _SHORT_S, do)
@@ -193,7 +193,8 @@ class LiveFleet:
         found = self._running.journal.take(fits, _seconds(within))
         if found is None:
             by = "" if client is None else f" by client {client}"
-            raise disappointed(f"a read of {what} of {meter}{by}, {result}", within, self.journal(meter))
+            wish = f"a read of {what} of {meter}{by}" + (f" with the result {result}" if result else "")
+            raise disappointed(wish, within, self.journal(meter))
         return found
 
     def expect_push(
@@ -213,7 +214,7 @@ class LiveFleet:
 
         found, seen = self._takings.take(self.pushes, fits, _seconds(within))
         if found is None:
-            wish = f"a push of {setup}" + (f" by {meter}" if meter else "") + f", {status}"
+            wish = f"a push of {setup}" + (f" by {meter}" if meter else "") + f" with the status {status}"
             raise disappointed(wish, within, seen, hint=self._standstill())
         return found
 
@@ -264,6 +265,10 @@ class LiveFleet:
 
 def _seconds(within: Duration) -> float:
     return duration_ms(within, "within") / MS_PER_SECOND
+
+
+def _told(do: str, settings: Mapping[str, Any]) -> str:
+    return " ".join([do, *(f"{name}={value!r}" for name, value in settings.items())])
 
 
 def _step(do: str, settings: Mapping[str, Any]) -> Step:

@@ -41,7 +41,7 @@ class Meter:
     physical: int | None  # lower HDLC address
     device: str | None  # of a serial line
     clients: tuple[Client, ...]
-    places: tuple[Mapping[str, Any], ...]  # all ways to it, as `meterfleet inventory --json` has them
+    places: tuple[Mapping[str, Any], ...] = field(compare=False)  # all ways, as `meterfleet inventory --json` has them
 
     def __str__(self) -> str:
         return f"meter {self.number} ({self.serial})"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +33,7 @@ def meterfleet_server(pytestconfig: pytest.Config) -> Iterator[Server]:
 @pytest.fixture
 def meterfleet(meterfleet_server: Server, request: pytest.FixtureRequest) -> Iterator[Meterfleet]:
     """A factory of fleets that live as long as the test: `fleet = meterfleet(count=3, history="7d")`."""
-    from simulator.testing.factory import Meterfleet
+    from simulator.testing.factory import fleets
 
-    with ExitStack() as around:
-        yield Meterfleet(meterfleet_server, request.path.parent, around)
+    with fleets(meterfleet_server, request.path.parent) as factory:
+        yield factory
