@@ -8,11 +8,11 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import psycopg
 import pytest
+from plugged import MISSING
 from psycopg import sql
 
 from simulator.store.database import Store
@@ -20,9 +20,7 @@ from simulator.store.embedded import EmbeddedPostgres
 from simulator.store.spare import SpareDatabases
 from simulator.testing.servers import Server
 
-PLUGIN = "simulator.testing.plugin"
-IS_INSTALLED = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
-pytest_plugins = ["pytester", *([] if IS_INSTALLED else [PLUGIN])]  # a checkout may be newer than what was installed
+pytest_plugins = ["pytester", *MISSING]
 
 _TEMPLATE = "template_meterfleet"
 _numbers = itertools.count(1)

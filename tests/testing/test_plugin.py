@@ -6,12 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import IS_INSTALLED, PLUGIN
+from plugged import OPTIONS
 
 from simulator.resources import data_root
 from simulator.store.embedded import EmbeddedPostgres
 
-OURS = ["-p", "no:cacheprovider", *([] if IS_INSTALLED else ["-p", PLUGIN])]
 READ = """
 import socket, struct
 
@@ -38,21 +37,22 @@ def tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 def run(tests: pytest.Pytester, postgres: EmbeddedPostgres, *options: str) -> pytest.RunResult:
     dsn = f"--meterfleet-database={postgres.dsn('postgres')}"
-    return tests.runpytest_subprocess(*OURS, dsn, *options, timeout=100)
+    return tests.runpytest_subprocess(*OPTIONS, dsn, *options, timeout=100)
 
 
-def test_three_lines(tests: pytest.Pytester, postgres: EmbeddedPostgres) -> None:
+def test_three_lines_and_a_scenario(tests: pytest.Pytester, postgres: EmbeddedPostgres) -> None:
+    """And no gurux: GPL code comes into a test's process only if the test brings it."""
     tests.makepyfile("""
+        import sys
         from client import read
 
         def test_it(meterfleet):
-            fleet = meterfleet(count=3)
+            fleet = meterfleet(count=3, push=True)
             assert all(read(meter).startswith(b"\\xc4\\x01\\xc1\\x00") for meter in fleet.meters)
+            fleet.push("all")
+            assert fleet.expect_push().values
+            assert not [name for name in sys.modules if name.startswith(("gurux", "simulator.headend"))]
     """)
-    run(tests, postgres).assert_outcomes(passed=1)
-
-
-def test_a_scenario_beside_the_test(tests: pytest.Pytester, postgres: EmbeddedPostgres) -> None:
     tests.mkdir("story").joinpath("magnet.yaml").write_text(
         "name: a magnet\nparameters: {count: 2}\nclock: {start: '2025-06-01T10:00:00'}\nfleet: [{count: '${count}'}]\n"
         "timeline: [{at: 5m, do: event, code: 201}]\nexpect: [{event: 201, within: 10m, count: 3}]\n"
@@ -65,7 +65,7 @@ def test_a_scenario_beside_the_test(tests: pytest.Pytester, postgres: EmbeddedPo
         "    assert fleet.expect_event(201).at.minute == 5\n"
         "    fleet.finish()\n"
     )
-    run(tests, postgres).assert_outcomes(passed=1)
+    run(tests, postgres).assert_outcomes(passed=2)
 
 
 def test_workers_do_not_collide(tests: pytest.Pytester, postgres: EmbeddedPostgres) -> None:
@@ -100,7 +100,7 @@ def test_mistakes_are_told_without_our_insides(tests: pytest.Pytester, postgres:
 def test_a_server_that_is_not_there(tests: pytest.Pytester) -> None:
     tests.makepyfile("def test_it(meterfleet):\n    meterfleet()\n")
     tests.makeini("[pytest]\nmeterfleet_database = postgresql://nobody@127.0.0.1:1/none\n")
-    result = tests.runpytest_subprocess(*OURS, timeout=60)
+    result = tests.runpytest_subprocess(*OPTIONS, timeout=60)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*the database cannot be used now: *127.0.0.1*"])
 
@@ -119,7 +119,7 @@ def test_the_embedded_server_is_kept_and_stopped(
     server = EmbeddedPostgres(home / "testing")
     made = []
     for _ in range(2):
-        tests.runpytest_subprocess(*OURS, timeout=100).assert_outcomes(passed=1)
+        tests.runpytest_subprocess(*OPTIONS, timeout=100).assert_outcomes(passed=1)
         made.append((server.data / "PG_VERSION").stat().st_mtime_ns)
         assert not server.is_running()
     assert made[0] == made[1]
@@ -133,20 +133,4 @@ def test_it_is_not_felt_where_it_is_not_used(tests: pytest.Pytester) -> None:
             assert "simulator.testing.plugin" in sys.modules
             assert not {"numpy", "psycopg", "pydantic", "gurux_dlms"} & set(sys.modules)
     """)
-    tests.runpytest_subprocess(*OURS, "-p", "no:hypothesispytest", timeout=60).assert_outcomes(passed=1)
-
-
-def test_it_needs_no_gurux(tests: pytest.Pytester, postgres: EmbeddedPostgres) -> None:
-    """GPL code comes into a test's process only if the test brings it."""
-    tests.makepyfile("""
-        import sys
-        from client import read
-
-        def test_it(meterfleet):
-            fleet = meterfleet(push=True)
-            read(fleet.meters[0])
-            fleet.push("all")
-            assert fleet.expect_push().values
-            assert not [name for name in sys.modules if name.startswith(("gurux", "simulator.headend"))]
-    """)
-    run(tests, postgres).assert_outcomes(passed=1)
+    tests.runpytest_subprocess(*OPTIONS, "-p", "no:hypothesispytest", timeout=60).assert_outcomes(passed=1)
