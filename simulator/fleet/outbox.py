@@ -100,13 +100,19 @@ class Outbox:
             self._landed.clear()
             await self._landed.wait()
 
-    async def close(self) -> None:
-        """What waits is cancelled; alarms stay open and go out at the next start."""
+    async def close(self) -> list[int]:
+        """What waits is cancelled; alarms stay open and go out at the next start. Returns those that nobody can have
+        heard of yet."""
         self._is_closed = True
         await self._sender.close()
-        for push in [push for pushes in self._again.values() for push in pushes]:
+        waiting = [push for pushes in self._again.values() for push in pushes if not push.is_superseded]
+        for push in waiting:
             self._journal.cancelled(push, STOPPED)
         self._again.clear()
+        return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
+
+    def _wants_confirmation(self, push: Push) -> bool:
+        return self._is_confirmed or push.setup.is_confirmed
 
     async def post(self, pushes: Sequence[Push]) -> None:
         """New pushes, all of one instant, in whose kernel event this happens."""
@@ -158,7 +164,7 @@ class Outbox:
         """The push sealed and framed; None if its frame cannot be made."""
         setup, guard = push.setup, _guard(push)
         assert setup.destination is not None
-        is_confirmed = setup.is_confirmed or self._is_confirmed
+        is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
         control = required(guard.policy)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, control)
@@ -173,7 +179,7 @@ class Outbox:
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         if why is None:
             self._over(push)
-            self._journal.delivered(push, is_confirmed=push.setup.is_confirmed or self._is_confirmed)
+            self._journal.delivered(push, is_confirmed=self._wants_confirmation(push))
         elif self._is_closed:
             self._over(push)
             self._journal.cancelled(push, STOPPED)

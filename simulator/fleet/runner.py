@@ -35,6 +35,7 @@ from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_options import PushOptions
+from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
@@ -301,6 +302,7 @@ class Fleet:
         known = {
             "clock": self._set_clock,
             "event": injection(self.spec, self.cohorts),
+            "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
             **Supplies(self.spec, self.cohorts, self.clock).orders,
         }

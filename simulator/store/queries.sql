@@ -418,3 +418,13 @@ SET status = CASE WHEN a.status = 'PENDING' THEN told.status ELSE a.status END,
 FROM unnest(%(ids)s::int[], %(statuses)s::text[], %(retry_counts)s::int[], %(retried)s::timestamp[],
             %(history_ids)s::bigint[]) AS told (id, status, retry_count, retried, history_id)
 WHERE a.id = told.id
+
+-- name: pushes
+SELECT to_char(h.timestamp, 'YYYY-MM-DD HH24:MI:SS') AS time, m.meter_number AS meter, o.logical_name AS setup,
+       h.trigger, h.status, h.retry_count AS retries, h.destination, octet_length(h.payload) AS octets,
+       h.error_message AS error
+FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id
+JOIN sim.meters m ON m.id = s.meter_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
+WHERE (%(status)s::text IS NULL OR h.status = %(status)s)
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s))
+ORDER BY h.id DESC LIMIT %(limit)s
