@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ROOM = 100_000  # pushes being sent or waiting to be sent again
 _HELD_MS = 10 * MS_PER_SECOND
+_PATIENCE_S = 30.0  # by the wall clock: a head-end that is out of reach does not stop the fleet's time for longer
 _SETUPS = 16  # how many pushes of different setups within one second get invoke ids of their own
 
 
@@ -84,8 +85,9 @@ class Outbox:
         room: int = ROOM,
     ) -> None:
         """`is_confirmed`: every push asks for a confirmation, whatever its setup says."""
+        self.room = room  # for pushes that are being sent or wait to be sent again
         self._clock, self._journal, self._source_of = clock, journal, source_of
-        self._is_confirmed, self._room = is_confirmed, room
+        self._is_confirmed = is_confirmed
         self._sender = Sender()
         self._held = 0
         self.under_way = 0  # attempts that have not come to their end
@@ -116,7 +118,7 @@ class Outbox:
 
     async def post(self, pushes: Sequence[Push]) -> None:
         """New pushes, all of one instant, in whose kernel event this happens."""
-        room = max(self._room - self._held, 0)
+        room = max(self.room - self._held, 0)
         for push in pushes[room:]:
             self._journal.cancelled(push, "the outbox is full")
         self._held += len(pushes[:room])
@@ -139,7 +141,8 @@ class Outbox:
         if not orders:
             return
         limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push, _ in orders)
-        batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms), len(orders))
+        batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms - 1), len(orders))  # a retry comes before others
+        asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
         self.under_way += len(orders)
         for push, order in orders:
             self._sender.send(order._replace(done=partial(self._ended, push, batch)))
@@ -208,7 +211,7 @@ class Outbox:
     # -- retries ------------------------------------------------------------------------------------------------
 
     def _retry(self, push: Push) -> None:
-        push.at_ms += push.delay_ms
+        push.at_ms = max(push.at_ms + push.delay_ms, self._clock.instant_ms)
         push.attempt += 1
         if push.schedule:
             self._waiting[push.place] = push

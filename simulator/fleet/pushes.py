@@ -140,14 +140,14 @@ class Pushes:
 
     async def _fire(self, cohort: Cohort, plan: Plan, rows: Ints, instant_ms: int) -> None:
         for setup in plan.setups:
-            await self._start(cohort, setup, rows, instant_ms, SCHEDULE, plan.schedule)
+            await _guarded(self._start(cohort, setup, rows, instant_ms, SCHEDULE, plan.schedule))
 
     def _soon(self, cohort: Cohort, setup: bytes, rows: Ints, instant_ms: int, trigger: str) -> None:
         at_ms = max(instant_ms, self._clock.instant_ms)
         self._at(at_ms, lambda: self._start(cohort, setup, rows, at_ms, trigger))
 
     def _at(self, instant_ms: int, act: Callable[[], Awaitable[None]]) -> None:
-        self._clock.schedule(instant_ms, Priority.PUSH, act)
+        self._clock.schedule(instant_ms, Priority.PUSH, lambda: _guarded(act()))
 
     # -- starting -----------------------------------------------------------------------------------------------
 
@@ -238,6 +238,14 @@ class Pushes:
         alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(due.rows.tolist(), ids, strict=True)}
         late = due.part(np.arange(len(due.rows)), max(due.instant_ms, self._clock.instant_ms))
         await self._post(late, collected, alarms)
+
+
+async def _guarded(act: Awaitable[None]) -> None:
+    """A store that refuses something costs the pushes concerned, never the fleet."""
+    try:
+        await act
+    except StoreError:
+        log.exception("pushes could not be made")
 
 
 def powered(cohort: Cohort, rows: Ints) -> Bools:
