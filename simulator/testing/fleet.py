@@ -19,6 +19,7 @@ from simulator.faults.parse import Setting, faults_of
 from simulator.fleet.links import understood
 from simulator.fleet.selection import parse_meters
 from simulator.scenario.player import missed
+from simulator.scenario.replay import Result
 from simulator.scenario.step import Lasting, Outcome, Step
 from simulator.scenario.steps import STEPS
 from simulator.scenario.values import SETUPS
@@ -31,11 +32,12 @@ from simulator.testing.plan import Duration, duration_ms
 from simulator.testing.running import Running
 from simulator.testing.thread import LoopThread
 from simulator.testing.told import Logged, Pushed
-from simulator.values import MS_PER_SECOND
+from simulator.values import MS_PER_DAY, MS_PER_SECOND
 
 Meters = Meter | Iterable[Meter] | str
 """One meter, several, or words: `1-20,33`, a serial number, `all`."""
 Faults = Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str]
+_FOREVER_MS = 100 * 365 * MS_PER_DAY
 _SHORT_S = 30.0
 _LONG = "2m"
 _SHORTLY = "5s"
@@ -238,9 +240,13 @@ class LiveFleet:
         if player is None:
             raise UserError("finish: this fleet is of no scenario")
         left_ms = player.end_ms() - round(self.now.timestamp() * MS_PER_SECOND)
+        if left_ms > _FOREVER_MS:
+            raise UserError("finish: a step of this scenario repeats without end; give it an `end:`")
         self.step(dt.timedelta(milliseconds=max(left_ms, 0)), within=within)
-        if rows := missed(player.rows):
-            told = [f"  {row.step}: {row.detail.get('expected', row.kind)}: {row.detail}" for row in rows]
+        result = Result(player.scenario, player.rows, player.start_ms, player.end_ms())
+        told = [f"  {row.step}: {row.kind}: {row.detail}" for row in missed(result.rows)]
+        told += [f"  {name}: was not checked" for name, row in result.expectations if row is None]
+        if told:
             raise AssertionError("\n".join(["the scenario went otherwise than it should:", *told]))
 
     def _standstill(self) -> str:

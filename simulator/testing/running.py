@@ -126,9 +126,9 @@ class Running:
         return await step.end(self.stage, np.array(indices, np.int64))
 
     async def told(self, name: str, table: str) -> list[dict[str, Any]]:
-        """Rows that came since the fleet was ready, by the named query."""
+        """Rows that came since the fleet was ready, by the named query. What is still under way is not waited for."""
         self.check()
-        await self.fleet.pushes.settled()
+        await self.fleet.pushes.journal.flush()
         return await self.fleet.store.history.since(name, self.marks[table])
 
     # -- clients ------------------------------------------------------------------------------------------------

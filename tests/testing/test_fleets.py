@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import socket
 import threading
@@ -147,6 +148,12 @@ def test_a_read_is_awaited_from_another_thread(fleet: LiveFleet) -> None:
         assert waiting.result().what == VALUE
     with pytest.raises(AssertionError, match=r"expected a read of 1\.0\..* of meter 2 .*within 20ms\ncame so"):
         fleet.expect_read(meter, ENERGY, within="20ms")
+
+
+async def test_the_loop_of_an_async_test_goes_on(fleet: LiveFleet) -> None:
+    begun = asyncio.create_task(asyncio.to_thread(fleet.expect_read, fleet.meters[2], ENERGY, within="10s"))
+    assert (await asyncio.to_thread(energy, fleet.meters[2]))[0] == 0
+    assert (await begun).client == READER
 
 
 def test_outage_voltage_and_any_other_step(meterfleet: Meterfleet) -> None:

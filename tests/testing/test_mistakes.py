@@ -83,8 +83,15 @@ def test_a_scenario_that_goes_otherwise(meterfleet: Meterfleet, tmp_path: Path) 
     path = tmp_path / "magnet.yaml"
     path.write_text("name: no magnet\nfleet: [{count: 1}]\nexpect: [{name: a magnet, event: 201, within: 1m}]\n")
     fleet = meterfleet(scenario=path)
-    with pytest.raises(AssertionError, match=r"otherwise than it should:\n  expect\.0: a magnet"):
+    with pytest.raises(AssertionError, match=r"otherwise than it should:\n  expect\.0: event: .*a magnet"):
         fleet.finish()
+
+
+def test_a_scenario_without_end(meterfleet: Meterfleet, tmp_path: Path) -> None:
+    path = tmp_path / "endless.yaml"
+    path.write_text("name: endless\nfleet: [{count: 1}]\ntimeline: [{every: 1h, do: event, code: 201}]\n")
+    with pytest.raises(UserError, match="repeats without end; give it an `end:`"):
+        meterfleet(scenario=path).finish()
 
 
 def test_a_user_who_may_not_create_databases(postgres: EmbeddedPostgres) -> None:
