@@ -16,6 +16,7 @@ from bench.figures import Figure, as_json, table
 from bench.filling import filling
 from bench.fleets import home
 from bench.machine import facts
+from bench.pushing import pushes
 from bench.serving import gets, profiles
 from bench.standing import standing
 
@@ -26,6 +27,7 @@ def _figures(effort: Effort) -> Iterator[Figure]:
     with home() as place:
         yield from gets(effort, place)
         yield from profiles(effort, place)
+        yield from pushes(effort, place)
     yield from standing(effort)
     yield from filling(effort)
 

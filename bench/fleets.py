@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +49,20 @@ def home() -> Iterator[EmbeddedPostgres]:
 
 
 @contextmanager
-def fleet(place: EmbeddedPostgres, count: int, *, history: str | None = None) -> Iterator[Fleet]:
+def fleet(
+    place: EmbeddedPostgres,
+    count: int,
+    *,
+    history: str | None = None,
+    start: str = START,
+    options: Sequence[str] = (),
+) -> Iterator[Fleet]:
     """A running fleet that has said that it is ready."""
     port = _free_port()
     program = str(Path(sys.executable).with_name("meterfleet"))
     command = [program, "spawn", str(count), "--home", str(place.home), "--json"]
-    command += ["--start", START, "--listen", f"wrapper,address={_FIRST_ADDRESS},port={port}"]
-    command += ["--history", history] if history else []
+    command += ["--start", start, "--listen", f"wrapper,address={_FIRST_ADDRESS},port={port}"]
+    command += [*options, *(["--history", history] if history else [])]
     log = place.home / "spawn.log"
     began_s = time.perf_counter()
     with log.open("w") as words, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True) as process:
