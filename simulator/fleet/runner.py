@@ -29,7 +29,7 @@ from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.incidents import injection
 from simulator.fleet.keyfile import KeyFile
-from simulator.fleet.links import Links
+from simulator.fleet.links import Links, Witness
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
@@ -64,6 +64,7 @@ class RunOptions:
     keys: KeyFile | None = None
     capture: Capture | None = None
     push: PushOptions = field(default_factory=PushOptions)
+    witness: Witness | None = None
 
 
 class Fleet:
@@ -76,7 +77,7 @@ class Fleet:
         residents = Residents(spec.count, self.device, self.identity)
         self.clock = Clockwork()
         self.captures = Captures(self.clock)
-        self.links = Links(residents, self.connections, self.clock, seed=spec.seed)
+        self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self.pushes = Pushes(self.clock, store, self._address, is_confirmed=options.push.is_confirmed)
         self._firsts: list[int] = []  # number of each cohort's first meter
@@ -295,7 +296,7 @@ class Fleet:
         """Until stop() or a signal; then everything is closed in order. `announce` is called when all is up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, ValueError):
+            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # not in the main thread
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
         known = {
