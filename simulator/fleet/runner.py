@@ -22,6 +22,7 @@ from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, UserError
 from simulator.faults.parse import quirks_of
+from simulator.fleet import captured_keys
 from simulator.fleet.capture import Capture
 from simulator.fleet.captures import Captures
 from simulator.fleet.clockwork import Clockwork
@@ -258,6 +259,10 @@ class Fleet:
 
     async def listen(self) -> int:
         """Opens the listeners and starts the clock; returns how many places are open, UserError if none."""
+        if self.options.capture:
+            captured_keys.begin(self.options.capture)
+            for cohort in self.cohorts:
+                captured_keys.follow(self.options.capture, cohort, self.listeners.listens)
         try:
             opened = await self.listeners.open()
         except UserError:

@@ -50,6 +50,7 @@ class Guard:
         return _cipher(self._key("bk" if broadcast else "ek"), self._key("ak"))
 
     def dedicated(self, key: bytes) -> Key:
+        self._cohort.vault.tell(self._row, self._client, key)
         return Key(key, self._key("ak"))
 
     def lowest(self, *, broadcast: bool = False) -> int:

@@ -8,7 +8,7 @@ accepts one twice. Keys are never logged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -47,6 +47,7 @@ class Failures:
 
 
 SeriesKey = tuple[int, int, str]  # row, client, key
+KeyWatch = Callable[[int, int, bytes], None]  # row, client, dedicated key or nothing
 
 
 class Vault:
@@ -56,6 +57,7 @@ class Vault:
         self._series: dict[SeriesKey, Series] = {}
         self._ahead: set[SeriesKey] = set()  # clients' series whose safe counter is ahead of the next
         self._failures: dict[tuple[int, int], Failures] = {}
+        self.on_key: KeyWatch | None = None  # hears of keys that clients change or make
         self._writing = asyncio.Lock()  # so that a lower counter is never written over a higher one
 
     def given(self, row: int) -> Given:
@@ -63,6 +65,12 @@ class Vault:
 
     def put_key(self, row: int, client: int, name: str, key: bytes) -> None:
         self._given.setdefault(row, {})[client, name] = key
+        self.tell(row, client)
+
+    def tell(self, row: int, client: int, dedicated: bytes = b"") -> None:
+        """A client's keys are others now, or it has made a key for one association."""
+        if self.on_key is not None:
+            self.on_key(row, client, dedicated)
 
     def series(self, row: int, client: int, key: str = UNICAST) -> Series:
         found = self._series.get((row, client, key))
