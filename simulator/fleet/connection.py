@@ -66,14 +66,8 @@ class Connection(asyncio.Protocol):
         self._session = None
 
     def data_received(self, data: bytes) -> None:
-        if self._session is None:
-            return
-        try:
-            self._session.feed(data, monotonic_ms())
-            self._pump(self._session)
-        except Exception:  # our bug: it may cost this peer its connection, never the fleet its life
-            log.exception("a request failed; the connection is closed")
-            self.close()
+        if self._session is not None:
+            self._pump(self._session, data)
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: do not take more of its questions."""
@@ -83,7 +77,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._congested = False
-        self._go_on()
+        asyncio.get_running_loop().call_soon(self._go_on)  # a transport of asyncio must not be closed from in here
 
     def expire(self, now_ms: int) -> None:
         """Close if the peer has been silent, or stuck within a frame, for too long."""
@@ -94,7 +88,17 @@ class Connection(asyncio.Protocol):
         if self._transport:
             self._transport.close()
 
-    def _pump(self, session: Session) -> None:
+    def _pump(self, session: Session, data: bytes = b"") -> None:
+        """Whoever calls: a bug of ours may cost this peer its connection, never the fleet its life."""
+        try:
+            if data:
+                session.feed(data, monotonic_ms())
+            self._take_all(session)
+        except Exception:
+            log.exception("a request failed; the connection is closed")
+            self.close()
+
+    def _take_all(self, session: Session) -> None:
         out: list[bytes] = []
         while not self._congested and self._answering is None and (event := session.next()) is not None:
             if isinstance(event, bytes):
@@ -116,7 +120,7 @@ class Connection(asyncio.Protocol):
         """After an answer or a congestion: what has come in meanwhile, then more."""
         if self._session and self._transport and self._answering is None and not self._transport.is_closing():
             self._pump(self._session)
-            if not self._congested and self._answering is None:
+            if not self._congested and self._answering is None and not self._transport.is_closing():
                 self._transport.resume_reading()
 
     def _send(self, out: list[bytes]) -> None:
