@@ -44,7 +44,8 @@ def clock(
     if as_json:
         print(json.dumps(answer))
     else:
-        print(f"{moment_of(answer['now_ms']):%Y-%m-%d %H:%M:%S} UTC, speed {answer['speed']:g}")
+        there = moment_of(answer["now_ms"], answer["utc_offset_minutes"])
+        print(f"{there:%Y-%m-%d %H:%M:%S %z}, speed {answer['speed']:g}")
 
 
 async def _ask(place: Place, speed: float | None, step_ms: int) -> dict[str, Any]:

@@ -110,20 +110,31 @@ async def _delete(place: Place, serials: list[str]) -> list[str]:
         await store.close()
 
 
-@app.command(epilog="Example: meterfleet db shell")
-def shell(database: DatabaseOption = None, home: HomeOption = None, fleet: FleetOption = None) -> None:
-    """Open psql on the store (the psql of this system, or the embedded server's own)."""
+@app.command(
+    epilog="Example: meterfleet db shell -- -c 'SELECT count(*) FROM meters'",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def shell(
+    context: typer.Context, database: DatabaseOption = None, home: HomeOption = None, fleet: FleetOption = None
+) -> None:
+    """Open psql on the store (the psql of this system, or the embedded server's own); what follows -- is psql's."""
     place = existing_place(database, home, fleet)
     program = shutil.which("psql") or str(find_binaries().folder / "psql")
     if not Path(program).exists():
         raise UserError(f"there is no psql here; connect any PostgreSQL client to {place.dsn}")
-    os.execv(program, [program, place.dsn])
+    options = f"{os.environ.get('PGOPTIONS', '')} -c search_path=sim,public".strip()  # tables need no schema name
+    os.execve(program, [program, place.dsn, *context.args], {**os.environ, "PGOPTIONS": options})
 
 
 @app.command(epilog="Example: meterfleet db stop")
-def stop(home: HomeOption = None) -> None:
+def stop(
+    home: HomeOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Even while fleets are served from it.")] = False,
+) -> None:
     """Stop the embedded server; its data stays."""
     server = EmbeddedPostgres(home or default_home())
     was_running = server.is_running()
+    if was_running and not force and (served := server.served()):
+        raise UserError(f"{', '.join(served)} is being served from it; stop that first (Ctrl-C), or give --force")
     server.stop()
     print(f"the server of {server.home} {'is stopped' if was_running else 'was not running'}")

@@ -7,6 +7,7 @@ import asyncio
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,9 +17,12 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.inventory import CSV_COLUMNS, csv_row, meter_entry
+from simulator.fleet.listen import Listen
 from simulator.fleet.meters import stored_listens
-from simulator.meter.identity import Identity, index_of
+from simulator.fleet.spec import FleetSpec
+from simulator.meter.identity import Given, Identity, index_of
 from simulator.store.database import Store
+from simulator.store.rows import MeterRow
 
 EPILOG = """Examples:
 
@@ -57,17 +61,16 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
         await store.close()
     if fleet is None:
         raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
-    model = compile_model(str(fleet.spec["model"]))
+    spec = FleetSpec.stored(fleet.spec)
     given: dict[UUID, dict[tuple[int, str], bytes]] = {}
     for key in keys:
         given.setdefault(key.meter_id, {})[key.client, key.name] = key.key
-    listens = stored_listens(meters[0].config, int(fleet.spec["count"])) if meters else []
-    return [
-        meter_entry(
-            Identity(fleet.seed, model.spec.flag, meter.meter_number, meter.system_title or b""),
-            model,
-            [listen.place_of(index_of(meter.meter_number)) for listen in listens],
-            given=given.get(meter.id, {}),
-        )
-        for meter in meters
-    ]
+    listens = stored_listens(meters[0].config, spec.count) if meters else []
+    return [_stored_entry(spec, meter, listens, given.get(meter.id, {})) for meter in meters]
+
+
+def _stored_entry(spec: FleetSpec, meter: MeterRow, listens: Sequence[Listen], given: Given) -> dict[str, Any]:
+    number = index_of(meter.meter_number)
+    model = compile_model(spec.group_of(number).model)
+    identity = Identity(spec.seed, model.spec.flag, meter.meter_number, meter.system_title or b"")
+    return meter_entry(identity, model, [listen.place_of(number) for listen in listens], given=given)

@@ -88,10 +88,10 @@ def spawn(
     """Start N meters and serve them until Ctrl-C; the same command again goes on where this one stopped."""
     compiled = compile_model(model)
     key_file = read_keys(keys) if keys else None
-    spec = FleetSpec(
-        count=count,
-        model=model,
-        load=load,
+    spec = FleetSpec.single(
+        count,
+        model,
+        load,
         seed=seed,
         block_minutes=block_minutes or compiled.spec.block_minutes,
         history_ms=_duration(history) if history else 0,
@@ -142,7 +142,7 @@ async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Con
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:
     places = [listen.place_of(index) for listen in fleet.listeners.listens]
-    return meter_entry(fleet.identity(index), fleet.model, places, given=fleet.given_keys(index))
+    return meter_entry(fleet.identity(index), fleet.place(index)[0].model, places, given=fleet.given_keys(index))
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:

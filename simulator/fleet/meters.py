@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from simulator.cosem.model import Model
 from simulator.fleet.listen import Listen, Spread, parse_listen
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
@@ -19,11 +18,9 @@ from simulator.store.database import Store
 RUNNING = "RUNNING"
 
 
-async def add_meters(
-    store: Store, spec: FleetSpec, model: Model, cohorts: Sequence[Cohort], listens: Sequence[Listen]
-) -> None:
+async def add_meters(store: Store, spec: FleetSpec, cohorts: Sequence[Cohort], listens: Sequence[Listen]) -> None:
     """One COPY of all meters; those that are there already get their address and status anew."""
-    await store.put_meters([_rows(spec, model, cohort, listens, first) for first, cohort in _numbered(cohorts)])
+    await store.put_meters([_rows(spec, cohort, listens) for cohort in cohorts])
 
 
 def stored_listens(config: Mapping[str, Any], count: int) -> list[Listen]:
@@ -31,15 +28,11 @@ def stored_listens(config: Mapping[str, Any], count: int) -> list[Listen]:
     return [parse_listen(one["text"], count).on_devices(tuple(one["devices"])) for one in config["listen"]]
 
 
-def _numbered(cohorts: Sequence[Cohort]) -> list[tuple[int, Cohort]]:
-    firsts = np.cumsum([0, *(len(cohort.identities) for cohort in cohorts)]).tolist()
-    return list(zip(firsts, cohorts, strict=False))
-
-
-def _rows(spec: FleetSpec, model: Model, cohort: Cohort, listens: Sequence[Listen], first: int) -> Rows:
-    numbers = range(first, first + len(cohort.identities))
+def _rows(spec: FleetSpec, cohort: Cohort, listens: Sequence[Listen]) -> Rows:
+    model, group = cohort.model, spec.group_of(cohort.first)
+    numbers = range(cohort.first, cohort.first + len(cohort.identities))
     titles = b"".join(identity.system_title for identity in cohort.identities)
-    config = {"load": spec.load, "seed": spec.seed, "block_minutes": spec.block_minutes}
+    config = {"load": group.load, "seed": spec.seed, "block_minutes": group.block_minutes}
     config["listen"] = [{"text": listen.text, "devices": listen.devices} for listen in listens]
     net = next((listen for listen in listens if listen.spread is not Spread.LINES), None)
     line = next((listen for listen in listens if listen.spread is Spread.LINES), None)

@@ -7,6 +7,7 @@ Everything that happens by itself is a kernel event; this is the only place that
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import json
 import logging
@@ -16,30 +17,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator import __version__
-from simulator.cosem.compiler import compile_model
-from simulator.cosem.model import Model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
-from simulator.errors import StoreError, StoreUnavailable, UserError
+from simulator.errors import StoreError, UserError
 from simulator.fleet.capture import Capture
+from simulator.fleet.captures import Captures
+from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.keyfile import KeyFile
 from simulator.fleet.listen import Listen
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
-from simulator.fleet.pace import Pace, wall_now_ms
+from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.meter.behaviour import story
-from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
 from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
 from simulator.store.rows import FleetRow, ObisRow, SecurityKey
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
-from simulator.world.kernel import Kernel, Priority
 from simulator.world.shapes import load_world
 
 log = logging.getLogger(__name__)
@@ -65,23 +64,14 @@ class Fleet:
 
     def __init__(self, spec: FleetSpec, options: RunOptions, store: Store) -> None:
         self.spec, self.options, self.store = spec, options, store
-        self.model: Model = compile_model(spec.model)
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
         residents = Residents(spec.count, self.device, self.identity)
         self.listeners = Listeners(options.listens, residents, self.connections, options.capture)
+        self.clock = Clockwork()
+        self.captures = Captures(self.clock)
+        self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
-        self._clock_changed = asyncio.Event()
-        self._captures: asyncio.Task[None] | None = None
-        self._store_away = False
-        self._wakes: set[int] = set()  # instants at which a meter has something to do by itself
-        self._kernel = Kernel(0)
-        self._due_ms = 0
-        self._is_open = False  # the clock runs, or may be stepped
-        self._capturing_ms = 0  # the block end up to which a capture is under way
-        self._capture_ms = 0  # the next block end
-        self._held_back = 0  # block ends that the next capture brings along
-        self._pace = Pace(0, 0.0)
 
     # -- opening ------------------------------------------------------------------------------------------------
 
@@ -97,22 +87,23 @@ class Fleet:
         if stored is not None and (differences := self.spec.difference(stored.spec)):
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
             raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
-        around = Surroundings(world, self.store, codes, self.now_ms, self._wake)
+        around = Surroundings(world, self.store, codes, self.clock.now_ms, self.captures.wake)
         self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles())))
+        self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
-        self._kernel, self._due_ms = Kernel(start_ms), start_ms
-        self._pace = Pace(start_ms, 0.0)
+        self.clock.begin(start_ms)
         await self._catch_up(start_ms, progress)
 
     async def _register_codes(self) -> dict[str, int]:
-        entries = load_registry(self.model.spec.registry).values()
-        types = self.model.spec.register_types[self.model.spec.registers]
-        rows = []
-        for entry in entries:
-            is_register = entry.class_id in (3, 4, 5) and not entry.type
-            scaler = types[entry.unit][1] if is_register and entry.unit in types else None
-            rows.append(ObisRow(entry.logical_name, entry.class_id, entry.name, UNIT_NAMES.get(entry.unit), scaler))
-        return await self.store.put_obis_codes(rows)
+        rows: dict[str, ObisRow] = {}
+        for model in self.spec.models():
+            types = model.spec.register_types[model.spec.registers]
+            for entry in load_registry(model.spec.registry).values():
+                is_register = entry.class_id in (3, 4, 5) and not entry.type
+                scaler = types[entry.unit][1] if is_register and entry.unit in types else None
+                row = ObisRow(entry.logical_name, entry.class_id, entry.name, UNIT_NAMES.get(entry.unit), scaler)
+                rows.setdefault(entry.logical_name, row)
+        return await self.store.put_obis_codes(list(rows.values()))
 
     async def _begin(self) -> int:
         """A new fleet: its meters were installed `history` before the start, at a local midnight."""
@@ -124,7 +115,7 @@ class Fleet:
             installed_ms = calendar.midnight(start_ms) - days * MS_PER_DAY
         for cohort in self.cohorts:
             cohort.begin(installed_ms)
-        await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
+        await add_meters(self.store, self.spec, self.cohorts, self.listeners.listens)
         await self._take_keys()
         await self.store.save_fleet(self._row(installed_ms, start_ms))
         return start_ms
@@ -150,7 +141,7 @@ class Fleet:
         checkpoints, rows = await self.store.checkpoints(), await self.store.row_checkpoints()
         for cohort in self.cohorts:
             cohort.resume(checkpoints.get(cohort.name), rows.get(cohort.name, {}), stored.installed_ms)
-        await add_meters(self.store, self.spec, self.model, self.cohorts, self.listeners.listens)
+        await add_meters(self.store, self.spec, self.cohorts, self.listeners.listens)
         await self._restore_settings()
         latest = max(stored.clock_ms, *(cohort.settled_ms for cohort in self.cohorts))
         start_ms = latest if self.spec.start_ms is not None else max(latest, wall_now_ms())
@@ -204,92 +195,13 @@ class Fleet:
 
     # -- the clock ----------------------------------------------------------------------------------------------
 
-    def now_ms(self) -> int:
-        """The simulated instant; never past an event that has not happened yet."""
-        target_ms = self._pace.target_ms()
-        return target_ms if target_ms < self._due_ms else self._due_ms
-
-    async def _run_kernel(self) -> None:
-        while True:
-            wait_s = self._pace.wait_s(self._due_ms)
-            if wait_s != 0.0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._clock_changed.wait(), wait_s)
-                self._clock_changed.clear()
-                continue
-            if self._captures is not None and not self._captures.done():
-                await asyncio.wait({self._captures})  # simulated time waits for the store, never the other way round
-            self._kernel.step()
-            self._note_due()
-
-    def _note_due(self) -> None:
-        """Remembers when something happens next; every reading of the clock asks for it."""
-        due_ms = self._kernel.next_instant()
-        assert due_ms is not None  # a capture is always scheduled
-        self._due_ms = due_ms
-
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
-        if (speed := order.get("speed")) is not None:
-            self._pace.set_speed(float(speed), at_ms=self.now_ms())
-        if span_ms := int(order.get("step_ms") or 0):
-            self._pace.step(span_ms)
-        target_ms = self._pace.target_ms()
-        self._clock_changed.set()
-        while self._kernel_behind(target_ms):
-            await asyncio.sleep(_STEP_POLL_S)
+        speed = order.get("speed")
+        await self.clock.turn(speed=None if speed is None else float(speed), step_ms=int(order.get("step_ms") or 0))
         await self._remember_clock()
-        return {"now_ms": self.now_ms(), "speed": self._pace.speed}
-
-    def _kernel_behind(self, target_ms: int) -> bool:
-        busy = self._captures is not None and not self._captures.done()
-        return self._due_ms <= target_ms or (busy and self._capturing_ms <= target_ms)
-
-    def _schedule_capture(self) -> None:
-        block_ms = self.cohorts[0].calendar.block_ms
-        self._capture_ms = self.cohorts[0].calendar.block_start(self._kernel.now) + block_ms
-        self._kernel.schedule(self._capture_ms, Priority.CAPTURE, self._capture)
-
-    def _wake(self, instant_ms: int) -> None:
-        """A meter has something to do at an instant; before the clock runs, _catch_up sees to it."""
-        if self._is_open and instant_ms not in self._wakes:
-            self._wakes.add(instant_ms)
-            self._kernel.schedule(max(instant_ms, self._kernel.now), Priority.DEMAND, self._awake)
-            self._note_due()
-            self._clock_changed.set()
-
-    def _awake(self) -> None:
-        self._wakes = {instant for instant in self._wakes if instant > self._kernel.now}
-        self._held_back, self._capturing_ms = 0, self._kernel.now
-        self._captures = asyncio.ensure_future(self._capture_all(self._kernel.now))
-
-    def _capture(self) -> None:
-        """A block has ended. A clock that is behind takes a day of blocks in one pass, if nothing lies between."""
-        due_ms = self._kernel.now
-        self._schedule_capture()
-        next_ms = self._kernel.next_instant()
-        self._held_back += 1
-        if self._held_back < _BLOCKS_AT_ONCE and next_ms == self._capture_ms <= self._pace.target_ms():
-            return
-        self._held_back = 0
-        self._capturing_ms = due_ms
-        self._captures = asyncio.ensure_future(self._capture_all(due_ms))
-
-    async def _capture_all(self, due_ms: int) -> None:
-        """One block for every cohort; if the store is away, a later capture brings what is missing."""
-        try:
-            for cohort in self.cohorts:
-                await story.bring(cohort, due_ms)
-        except StoreUnavailable as error:
-            if not self._store_away:
-                log.warning("the store is away (%s); captures wait, live values are served", error)
-            self._store_away = True
-        except StoreError:
-            log.exception("a capture could not be written")
-        else:
-            if self._store_away:
-                log.warning("the store is back; the missing captures are written")
-            self._store_away = False
+        offset = self.cohorts[0].calendar.utc_offset_minutes
+        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
 
     async def _keep_house(self) -> None:
         """Closes dead connections, remembers the clock, and brings captures that the store missed."""
@@ -297,11 +209,11 @@ class Fleet:
         while True:
             await asyncio.sleep(_SWEEP_S)
             beat += 1
-            now_ms = monotonic_ms()
-            self.listeners.tick(now_ms)
+            self.listeners.tick(monotonic_ms())
             await self._settle_counters()
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
+                self.captures.make_up()
 
     async def _settle_counters(self, *, all_of_them: bool = False) -> None:
         with contextlib.suppress(StoreError):
@@ -310,12 +222,9 @@ class Fleet:
 
     async def _remember_clock(self) -> None:
         """Stored ahead by what may pass until the next time: no clock that a killed fleet has shown comes again."""
-        now_ms = self.now_ms()
-        ahead_ms = int(2 * _CLOCK_SAVE_S * MS_PER_SECOND * self._pace.speed)
+        ahead_ms = int(2 * _CLOCK_SAVE_S * MS_PER_SECOND * self.clock.speed)
         with contextlib.suppress(StoreError):
-            await self.store.save_clock(now_ms + ahead_ms)
-        if self._store_away and (self._captures is None or self._captures.done()):
-            self._captures = asyncio.ensure_future(self._capture_all(now_ms))
+            await self.store.save_clock(self.clock.now_ms() + ahead_ms)
 
     # -- serving ------------------------------------------------------------------------------------------------
 
@@ -326,26 +235,27 @@ class Fleet:
         except UserError:
             await self._close()  # its meters do not run
             raise
-        self._is_open = True
-        self._pace.set_speed(self.options.speed, at_ms=self._kernel.now)
+        self.clock.start(self.options.speed)
         await self._remember_clock()
-        self._schedule_capture()
-        for cohort in self.cohorts:
-            for instant_ms in cohort.alarms.values():
-                self._wake(instant_ms)
-        self._note_due()
+        self.captures.start(self.cohorts)
         return opened
 
+    def place(self, index: int) -> tuple[Cohort, int]:
+        """The cohort of the meter of that number, from 0, and its row there."""
+        at = bisect.bisect_right(self._firsts, index) - 1
+        return self.cohorts[at], index - self._firsts[at]
+
     def device(self, index: int) -> Device:
-        """The meter of that number, from 0."""
-        return Device(self.cohorts[index // COHORT_METERS], index % COHORT_METERS)
+        return Device(*self.place(index))
 
     def identity(self, index: int) -> Identity:
-        return self.cohorts[index // COHORT_METERS].identities[index % COHORT_METERS]
+        cohort, row = self.place(index)
+        return cohort.identities[row]
 
     def given_keys(self, index: int) -> Given:
         """The keys of a meter that do not follow from the seed."""
-        return self.cohorts[index // COHORT_METERS].vault.given(index % COHORT_METERS)
+        cohort, row = self.place(index)
+        return cohort.vault.given(row)
 
     async def serve(self, announce: Callable[[], None] = lambda: None) -> None:
         """Until stop() or a signal; then everything is closed in order. `announce` is called when all is up."""
@@ -355,7 +265,7 @@ class Fleet:
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
         orders = obey(self.store, {"clock": self._set_clock}, listening)
-        drivers = (self._run_kernel(), self._keep_house(), orders, self._announce(listening, announce))
+        drivers = (self.clock.run(), self._keep_house(), orders, self._announce(listening, announce))
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -378,13 +288,12 @@ class Fleet:
 
     async def _close(self) -> None:
         self.listeners.close()
-        if self._captures is not None:
-            await asyncio.wait({self._captures})
+        await self.clock.quiet()
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:
             await asyncio.wait(writing)
         await self._settle_counters(all_of_them=True)
         with contextlib.suppress(StoreError):
-            await self.store.save_clock(self.now_ms())
+            await self.store.save_clock(self.clock.now_ms())
             await self.store.set_status("STOPPED")
         await self.store.close()
 

@@ -18,10 +18,12 @@ from simulator.headend.failures import in_words
 from simulator.headend.objects import ObjectEntry
 from simulator.headend.profiles import Column, ProfileTable
 from simulator.headend.reader import MeterReader
+from simulator.headend.scales import scaler_unit
 from simulator.headend.values import Value, as_text
 from simulator.wire.codes import DataAccessResult
 
 _NUMBERS = (int, float, Decimal)
+_SCALES = frozenset({(3, 3), (4, 3), (5, 4)})  # class and attribute: scaler_unit of registers
 _WIDE = 12  # columns; what still fits a terminal side by side
 
 
@@ -52,7 +54,8 @@ def objects_table(readings: Iterable[ObjectReading], title: str = "") -> Table:
         head = (reading.entry.obis, str(reading.entry.class_id), reading.name)
         for index, answer in reading.attributes.items():
             obis = head[0] if index == 2 else f"{head[0]}:{index}"
-            table.add_row(obis, *head[1:], _answer_text(answer), style="" if isinstance(answer, Value) else "dim")
+            text = _answer_text(answer, is_scale=(reading.entry.class_id, index) in _SCALES)
+            table.add_row(obis, *head[1:], text, style="" if isinstance(answer, Value) else "dim")
     return table
 
 
@@ -78,7 +81,8 @@ def _natural_width(table: ProfileTable) -> int:
 
 
 def _rows_table(table: ProfileTable, title: str) -> Table:
-    shown = Table(title=title or None, title_justify="left", caption=f"{len(table.rows)} rows", caption_justify="left")
+    count = f"{len(table.rows)} row{'s' if len(table.rows) != 1 else ''}"
+    shown = Table(title=title or None, title_justify="left", caption=count, caption_justify="left")
     for at, column in enumerate(table.columns):
         numeric = any(isinstance(row[at], _NUMBERS) for row in table.rows[:1])
         shown.add_column(_heading(column), justify="right" if numeric else "left", overflow="fold", no_wrap=at == 0)
@@ -127,7 +131,10 @@ def _heading(column: Column) -> str:
     return f"{name}\n{column.unit}".rstrip()
 
 
-def _answer_text(answer: Value | DataAccessResult) -> str:
+def _answer_text(answer: Value | DataAccessResult, *, is_scale: bool) -> str:
+    if is_scale and isinstance(answer, Value):
+        scale = scaler_unit(answer.raw)
+        return f"× 10^{scale.scaler} {scale.unit}".rstrip()
     return answer.text if isinstance(answer, Value) else in_words(answer)
 
 

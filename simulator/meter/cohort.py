@@ -61,7 +61,7 @@ Report = Callable[[int], None]  # hears of each window's blocks, of all its mete
 
 
 class Cohort:
-    """Meters `first` to `first + len(identities)` of a fleet."""
+    """Meters `first` to `first + len(identities)` of a fleet, counted from 0."""
 
     def __init__(
         self,
@@ -69,11 +69,12 @@ class Cohort:
         model: Model,
         *,
         name: str,
+        first: int,
         identities: list[Identity],
         population: Population,
         calendar: Calendar,
     ) -> None:
-        self.around, self.model, self.name = around, model, name
+        self.around, self.model, self.name, self.first = around, model, name, first
         self.identities, self.population, self.calendar = identities, population, calendar
         self.ids: Ids = np.frombuffer(b"".join(one.id.bytes for one in identities), np.uint8).reshape(-1, 16)
         self.calendars: dict[int, Calendar] = {}  # of the meters whose calendar is their own

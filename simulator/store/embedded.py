@@ -92,6 +92,11 @@ class EmbeddedPostgres:
         with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             return [name for (name,) in connection.execute(query("databases"))]
 
+    def served(self) -> list[str]:
+        """The databases whose fleet is running now."""
+        with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            return [name for (name,) in connection.execute(query("served_databases"))]
+
     def ensure_database(self, name: str) -> None:
         with self._locked():  # two CREATE DATABASE at once disturb each other in the template
             if name not in self.databases():

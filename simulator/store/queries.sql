@@ -37,6 +37,10 @@ SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 -- name: lock_fleet
 SELECT pg_try_advisory_lock(1297368660, 2)
 
+-- name: served_databases
+SELECT datname::text FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE locktype = 'advisory' AND classid = 1297368660 AND objid = 2 AND granted ORDER BY datname
+
 -- name: unlock_fleet
 SELECT pg_advisory_unlock_all()
 

@@ -32,7 +32,9 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running(database: str) -> AsyncIterator[Fleet]:
-    spec = FleetSpec(2, "is15959-1ph", "household", 7, 30, 86_400_000, START_MS)
+    spec = FleetSpec.single(
+        2, "is15959-1ph", "household", seed=7, block_minutes=30, history_ms=86_400_000, start_ms=START_MS
+    )
     options = RunOptions([parse_listen(f"wrapper,address=127.0.0.1,ports={free_port()}", 2)], 0.0)
     fleet = Fleet(spec, options, await Store.open(database))
     await fleet.open()

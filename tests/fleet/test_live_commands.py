@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -299,3 +300,26 @@ def test_clock_shows_steps_and_changes_the_speed(home: Path) -> None:
             assert judge.get(7, BLOCK, 7).value == 12
             assert judge.get(8, CLOCK).octets[2:10] == bytes.fromhex("07e9060a02100000")
         assert "speed 60" in run("clock", "--speed", 60, "--database", fleet.dsn, home=home).stdout
+
+
+# ------------------------------------------------------------------------------------------------- the store's commands
+
+
+def test_the_server_is_not_stopped_under_a_running_fleet(three: Spawned, home_of_three: Path) -> None:
+    done = run("db", "stop", home=home_of_three)
+    assert done.returncode == 2
+    assert "fleet_3_" in done.stderr
+    assert "--force" in done.stderr
+    with Judge(three.meters[0]) as judge:
+        assert judge.get(3, ENERGY).result == 0
+
+
+def test_the_shell_takes_the_words_of_psql(three: Spawned, home_of_three: Path) -> None:
+    done = run("db", "shell", "--", "-Atc", "SELECT count(*) FROM meters", home=home_of_three)
+    assert (done.returncode, done.stdout.strip()) == (0, "3")
+
+
+def test_the_clock_is_told_in_the_meters_own_time(three: Spawned, home_of_three: Path) -> None:
+    done = run("clock", home=home_of_three)
+    assert done.returncode == 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0530, speed [\d.]+\n", done.stdout)

@@ -106,8 +106,8 @@ async def installed(store: Store, model: str, *, load: str = "mixed", block_minu
     """Three meters, new at START."""
     meters = await _cohort(store, model, load=load, block_minutes=block_minutes)
     meters.cohort.begin(meters.now_ms)
-    spec = FleetSpec(3, model, load, 7, block_minutes)
-    await add_meters(store, spec, meters.cohort.model, [meters.cohort], [parse_listen("wrapper", 3)])
+    spec = FleetSpec.single(3, model, load, seed=7, block_minutes=block_minutes)
+    await add_meters(store, spec, [meters.cohort], [parse_listen("wrapper", 3)])
     story.restore(meters.cohort)
     return meters
 
@@ -118,7 +118,7 @@ async def _cohort(store: Store, model: str, *, load: str, block_minutes: int) ->
     start_ms = instant_of(dt.datetime.fromisoformat(START))
     clock = [lambda: start_ms]
     around = Surroundings(load_world(7), store, codes, lambda: clock[0]())
-    (cohort,) = build_cohorts(FleetSpec(3, model, load, 7, block_minutes), around)
+    (cohort,) = build_cohorts(FleetSpec.single(3, model, load, seed=7, block_minutes=block_minutes), around)
     meters = Meters(store, cohort, start_ms)
     clock[0] = lambda: meters.now_ms
     return meters
