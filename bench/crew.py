@@ -129,9 +129,11 @@ class Client(asyncio.Protocol):
             self.opened.set_result(None)
 
     def prepare(self, count: int) -> None:
-        say = self._steps[self._first].say
-        if self._first == self._last and (not self._repeats or say.how == "sealed"):
-            self._again, self._repeats = self._voice.prepare(say, count), True
+        if self._first == self._last:
+            say = self._steps[self._first].say
+            if not self._repeats:
+                self._again, self._repeats = self._voice.again(say), True
+            self._voice.prepare(say, count)
 
     def begin(self) -> None:
         self._ask(self._first)

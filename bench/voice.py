@@ -8,6 +8,7 @@ needs.
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from bench.plan import Say, Secrets
@@ -35,7 +36,7 @@ class Voice:
         if secrets is not None:
             self._key = Key(secrets.ek, secrets.ak)
             self._counters = itertools.count(secrets.counter)
-        self._prepared: list[bytes] = []
+        self._ready: deque[bytes] = deque()
         self._ways: Mapping[str, Callable[[bytes, bytes], bytes]] = {
             "frame": lambda octets, heard: octets,
             "snrm": self._connect,
@@ -49,13 +50,18 @@ class Voice:
         """The frame to send; `heard` is the answer to the one before it."""
         return self._ways[say.how](say.octets, heard)
 
-    def prepare(self, say: Say, count: int) -> Callable[[], bytes]:
-        """Gives a frame that says the same once more, each time; so many are made at once, before the clock runs."""
-        if say.how != "sealed":
-            frames = [self.say(say, b"") for _ in range(_NUMBERS)]
-            return itertools.cycle(frames).__next__ if say.how == "numbered" else itertools.repeat(frames[0]).__next__
-        made = [self.say(say, b"") for _ in range(count)]
-        return itertools.chain(made, iter(lambda: self.say(say, b""), None)).__next__
+    def again(self, say: Say) -> Callable[[], bytes]:
+        """Gives a frame that says the same once more, each time."""
+        if say.how == "sealed":
+            ready = self._ready
+            return lambda: ready.popleft() if ready else self.say(say, b"")
+        frames = [self.say(say, b"") for _ in range(_NUMBERS if say.how == "numbered" else 1)]
+        return itertools.cycle(frames).__next__
+
+    def prepare(self, say: Say, count: int) -> None:
+        """So many of them are made at once, before the clock runs; what is left from before is used first."""
+        if say.how == "sealed":
+            self._ready.extend(self.say(say, b"") for _ in range(count - len(self._ready)))
 
     def _connect(self, octets: bytes, heard: bytes) -> bytes:
         self._number = 0

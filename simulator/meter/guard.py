@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from simulator.cosem.model import Model, Setting
 from simulator.meter.identity import key_of
-from simulator.meter.vault import BROADCAST, METER, UNICAST
+from simulator.meter.vault import BROADCAST, METER, Series
 from simulator.values import attribute_key, parse_obis
 from simulator.wire.axdr import Data, decode_whole, encode
 from simulator.wire.ciphering import TITLE_OCTETS, Key
@@ -27,10 +27,21 @@ POLICY, CLIENT_TITLE = 2, 4  # attributes (Blue Book 4.4.7)
 class Guard:
     """Keeps the promises of `ports.Protection`."""
 
-    __slots__ = ("_client", "_cohort", "_row")
+    __slots__ = ("_client", "_cohort", "_keys", "_policy", "_row", "_sent", "_used", "_version")
 
     def __init__(self, cohort: Cohort, row: int, client: int) -> None:
         self._cohort, self._row, self._client = cohort, row, client
+        self._policy = setup_key(cohort.model, client, POLICY)
+        self._version = -1
+        self._keep()
+
+    def _keep(self) -> None:
+        """What each request needs, at hand for as long as the vault holds the same keys and series."""
+        vault = self._cohort.vault
+        if self._version != vault.version:
+            self._version = vault.version
+            self._keys: dict[bool, Key] = {}
+            self._sent, self._used = vault.series(self._row, METER), vault.series(self._row, self._client)
 
     @property
     def title(self) -> bytes:
@@ -38,30 +49,33 @@ class Guard:
 
     @property
     def client_title(self) -> bytes | None:
-        title = self._setting(CLIENT_TITLE)
+        title = self._setting(setup_key(self._cohort.model, self._client, CLIENT_TITLE))
         return title if isinstance(title, bytes) and len(title) == TITLE_OCTETS else None
 
     @property
     def policy(self) -> int:
-        policy = self._setting(POLICY)
+        policy = self._setting(self._policy)
         return policy if isinstance(policy, int) else 0
 
     def key(self, *, broadcast: bool = False) -> Key:
-        return _cipher(self._key("bk" if broadcast else "ek"), self._key("ak"))
+        self._keep()
+        found = self._keys.get(broadcast)
+        if found is None:
+            found = self._keys[broadcast] = _cipher(self._key("bk" if broadcast else "ek"), self._key("ak"))
+        return found
 
     def dedicated(self, key: bytes) -> Key:
         return Key(key, self._key("ak"))
 
     def lowest(self, *, broadcast: bool = False) -> int:
-        return self._cohort.vault.series(self._row, self._client, BROADCAST if broadcast else UNICAST).next
+        return self._series(broadcast).next
 
     def accept(self, counter: int, *, broadcast: bool = False) -> None:
-        self._cohort.vault.series(self._row, self._client, BROADCAST if broadcast else UNICAST).take(counter)
+        self._series(broadcast).take(counter)
 
     def next_counter(self) -> int:
-        sent = self._cohort.vault.series(self._row, METER)
-        counter = sent.next
-        sent.take(counter)
+        counter = self._sent.next
+        self._sent.take(counter)
         return counter
 
     def is_reserved(self) -> bool:
@@ -72,21 +86,29 @@ class Guard:
         if key is not None:
             self._cohort.overrides[self._row, key] = encode(Data(Tag.OCTET_STRING, client_title))
 
+    def _series(self, broadcast: bool) -> Series:
+        self._keep()
+        return self._cohort.vault.series(self._row, self._client, BROADCAST) if broadcast else self._used
+
     def _key(self, name: str) -> bytes:
         cohort = self._cohort
         return key_of(cohort.identities[self._row], cohort.vault.given(self._row), self._client, name)
 
-    def _setting(self, index: int) -> object:
-        key = setup_key(self._cohort.model, self._client, index)
+    def _setting(self, key: bytes | None) -> object:
         if key is None:
             return None
         written = self._cohort.overrides.get((self._row, key))
-        return decode_whole(written).value if written is not None else _default(self._cohort.model, key)
+        return _decoded(written) if written is not None else _default(self._cohort.model, key)
 
 
 @lru_cache(maxsize=4096)
 def _cipher(encryption_key: bytes, authentication_key: bytes) -> Key:
     return Key(encryption_key, authentication_key)
+
+
+@lru_cache(maxsize=1024)
+def _decoded(written: bytes) -> object:
+    return decode_whole(written).value
 
 
 @lru_cache(maxsize=256)
