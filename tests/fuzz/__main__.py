@@ -8,6 +8,7 @@ there into the corpus that the tests replay.
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,9 @@ def _run(name: str, options: argparse.Namespace) -> int:
     command += [f"-rss_limit_mb={_MEMORY_MIB}", f"-artifact_prefix={gathered.parent}/{name}-"]
     if options.keep:
         with tempfile.TemporaryDirectory() as fresh:
-            done = subprocess.run([*command, "-merge=1", fresh, str(kept), str(gathered)], check=False).returncode
+            done = subprocess.run(
+                [*command, "-merge=1", "-use_counters=0", fresh, str(kept), str(gathered)], check=False
+            ).returncode
             return done or _replace(kept, Path(fresh))
     print(f"--- {name}, {options.seconds} s", flush=True)
     flags = [f"-max_total_time={options.seconds}", "-print_final_stats=1", "-verbosity=1"]
@@ -70,7 +73,8 @@ def _fuzz(name: str, flags: list[str]) -> None:
 
     with atheris.instrument_imports(include=["simulator.wire", "simulator.dlms", "simulator.fleet.listen"]):
         from fuzz_targets import TARGETS
-    atheris.Setup([name, *flags], TARGETS[name])
+    again = shlex.join([sys.executable, str(_HERE), name, "--inside"])  # a merge runs itself once more, by the shell
+    atheris.Setup([again, *flags], TARGETS[name])
     atheris.Fuzz()
 
 
