@@ -20,8 +20,9 @@ from simulator.wire.ciphering import MAX_COUNTER
 UNICAST, BROADCAST = "unicast", "broadcast"
 METER = 0  # in the place of a client: what the meter itself sends
 _LEAP, _LONGEST_LEAP = 256, 65_536
+_OWN_LEAP = 65_536  # of what the meter sends: nobody has to follow it after a restart
 _FARTHER = 4  # times, for as long as a client keeps asking: the more it asks, the less it waits for the store
-_MARGIN = 64  # counters of the meter that must be safe before an APDU is taken up: one for each connection, and room
+MARGIN = 64  # counters of the meter that must be safe before an APDU is taken up: one for each connection, and room
 _PATIENCE = 5  # failed logins in a row
 _LOCKED_MS = 30 * MS_PER_SECOND
 
@@ -31,9 +32,12 @@ class Series:
 
     __slots__ = ("busy", "leap", "next", "safe")
 
-    def __init__(self, lowest: int = 0) -> None:
-        self.next = self.safe = lowest
+    def __init__(self) -> None:
         self.busy = False  # used since the last look
+        self.begin(0)
+
+    def begin(self, lowest: int) -> None:
+        self.next = self.safe = lowest
         self.leap = _LEAP
 
     def take(self, counter: int) -> None:
@@ -61,7 +65,7 @@ SeriesKey = tuple[int, int, str]  # row, client, key
 class Vault:
     def __init__(self, store: Store, ids: list[UUID]) -> None:
         self._store, self._ids = store, ids
-        self.version = 0  # another number after each change of a key or a series
+        self.version = 0  # another number after each change of a key
         self._given: dict[int, dict[tuple[int, str], bytes]] = {}  # by row
         self._series: dict[SeriesKey, Series] = {}
         self._ahead: set[SeriesKey] = set()  # clients' series whose safe counter is ahead of the next
@@ -88,19 +92,17 @@ class Vault:
         return found.next if found else 0
 
     def restore(self, row: int, stored: CounterRow) -> None:
-        self._series[row, stored.client, stored.key] = Series(stored.lowest)
-        self.version += 1
+        self.series(row, stored.client, stored.key).begin(stored.lowest)
 
     def start_anew(self, row: int, client: int, key: str) -> None:
         """With a new key the counters under it begin at zero (Green Book 9.2.3.3)."""
-        self._series[row, client, key] = Series()
-        self.version += 1
+        self.series(row, client, key).begin(0)
 
     # -- counters -----------------------------------------------------------------------------------------------
 
     def is_reserved(self, row: int, client: int) -> bool:
         sent = self._series.get((row, METER, UNICAST))
-        if sent is None or sent.next + _MARGIN > sent.safe:
+        if sent is None or sent.next + MARGIN > sent.safe:
             return False
         for key in (UNICAST, BROADCAST):
             found = self._series.get((row, client, key))
@@ -130,7 +132,7 @@ class Vault:
         if self.is_reserved(row, client):
             return {}
         sent = self.series(row, METER)
-        due = {(row, METER, UNICAST): sent.next + sent.leap}
+        due = {(row, METER, UNICAST): sent.next + _OWN_LEAP}
         for key in (UNICAST, BROADCAST):
             found = self._series.get((row, client, key))
             if found is not None and found.next > found.safe:

@@ -54,7 +54,7 @@ async def test_the_more_is_used_the_farther_ahead_is_written(install: Install) -
         assert guard.is_reserved()
         ahead.append(stored(meters) - guard.lowest())
     assert ahead[0] == 256
-    assert ahead[-1] == 65_536
+    assert max(ahead) == 65_536
     await vault.settle(all_of_them=True)
     assert stored(meters) == guard.lowest()
     use(guard, 1)
