@@ -77,9 +77,8 @@ class Shield:
         """What is in an envelope, its counter taken; or the refusal, and nothing has changed. Raises PeerError."""
         envelope = decode(apdu)
         tag, _, control, counter, text = envelope
-        needed = required(self.protection.policy)
-        if control & needed != needed:
-            return UNDER_PROTECTED
+        if control & PROTECTED != PROTECTED and required(self.protection.policy) & ~control:
+            return UNDER_PROTECTED  # more than both there is none
         key, lowest = self._key_and_lowest(tag, control)
         title = self._title_of(envelope)
         if key is None or title is None or control & (SUITE_MASK | COMPRESSED) != _SUITE or not control & PROTECTED:
@@ -96,7 +95,9 @@ class Shield:
 
     def cover(self, apdu: bytes, form: Form) -> bytes:
         """An answer in the form of its request, with more protection if the policy wants more of answers."""
-        control = (form.control & PROTECTED) | required(self.protection.policy, True)
+        control = form.control & PROTECTED
+        if control != PROTECTED:
+            control |= required(self.protection.policy, True)
         title, counter = self._own_title, self.protection.next_counter()
         tag = form.tag
         if tag not in (GENERAL_GLO, GENERAL_DED):
@@ -128,5 +129,5 @@ class Shield:
 def _is_what_it_says(tag: int, control: int, plain: bytes) -> bool:
     """Encryption without a tag reveals something under any key; only its first octet can tell."""
     if tag in PLAIN_OF:
-        return plain[:1] == bytes((PLAIN_OF[tag],))
+        return bool(plain) and plain[0] == PLAIN_OF[tag]
     return bool(control & AUTHENTICATED) or (bool(plain) and plain[0] in _PLAIN_REQUESTS)
