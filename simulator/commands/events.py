@@ -20,11 +20,10 @@ from simulator.commands.place import (
     Place,
     existing_place,
 )
-from simulator.commands.stored import meter_numbers, opened
+from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.cosem.catalogue import EventType, load_catalogue
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
-from simulator.fleet.control import order
 from simulator.store.incidents import EventFilter
 
 app = typer.Typer(no_args_is_help=True, help="Events: make them happen, list them, look codes up.")
@@ -42,15 +41,8 @@ def inject(
     fleet: FleetOption = None,
 ) -> None:
     """Let meters of a running fleet notice events now."""
-    answer = asyncio.run(_inject(existing_place(database, home, fleet), meters, codes))
+    answer = give_order(existing_place(database, home, fleet), "event", meters=meters, codes=codes)
     print(f"{answer['meters']:,} meters noticed {answer['events']:,} events")
-
-
-async def _inject(place: Place, meters: str, codes: list[int]) -> dict[str, Any]:
-    async with opened(place) as store:
-        if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
-        return await order(store, "event", meters=meters, codes=codes)
 
 
 @app.command("list", epilog="Example: meterfleet events list --type CURRENT_RELATED --since 2025-06-01")

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
-from simulator.commands.stored import opened
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
+from simulator.commands.stored import give_order
 from simulator.errors import UserError
-from simulator.fleet.control import order
 from simulator.values import parse_duration_ms
 
 app = typer.Typer(no_args_is_help=True, help="Power failures: switch the supply of meters off and on.")
@@ -37,7 +35,7 @@ def off(
     fleet: FleetOption = None,
 ) -> None:
     """The supply fails: last gasp, silence, and no captures until it returns."""
-    answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=_span(for_))
+    answer = give_order(existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=_span(for_))
     print(f"power of {answer['meters']:,} meters is off")
 
 
@@ -49,7 +47,7 @@ def on(
     fleet: FleetOption = None,
 ) -> None:
     """The supply returns; each meter starts when it has needed its time."""
-    answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=True)
+    answer = give_order(existing_place(database, home, fleet), "power", meters=meters, on=True)
     print(f"power of {answer['meters']:,} meters is back")
 
 
@@ -71,7 +69,7 @@ def supply(
     if all(factor is None for factor in factors.values()):
         raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
     place = existing_place(database, home, fleet)
-    answer = _give(place, "supply", meters=meters, phase=phase, for_ms=_span(for_), **factors)
+    answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=_span(for_), **factors)
     print(f"the supply of {answer['meters']:,} meters has changed")
 
 
@@ -80,14 +78,3 @@ def _span(text: str | None) -> int:
         return parse_duration_ms(text) if text else 0
     except ValueError as error:
         raise UserError(f"--for: {error}") from None
-
-
-def _give(place: Place, name: str, **values: Any) -> dict[str, Any]:
-    return asyncio.run(_order(place, name, values))
-
-
-async def _order(place: Place, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    async with opened(place) as store:
-        if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
-        return await order(store, name, **values)

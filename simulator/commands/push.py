@@ -13,10 +13,9 @@ from rich.table import Column, Table
 
 from simulator.commands.events import JsonOption, LimitOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
-from simulator.commands.stored import meter_numbers, opened
+from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
-from simulator.fleet.control import order
 from simulator.store.incidents import PUSH_STATUSES
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
@@ -34,18 +33,11 @@ def now(
     fleet: FleetOption = None,
 ) -> None:
     """Let meters of a running fleet push now, as the method push of the setup does."""
-    answer = asyncio.run(_now(existing_place(database, home, fleet), meters, setup))
+    answer = give_order(existing_place(database, home, fleet), "push", meters=meters, setup=setup)
     print(f"{answer['pushing']:,} of {answer['meters']:,} meters push")
     if answer["pushing"] < answer["meters"]:
         others = "the others have no power, or nobody to push to"
         print(f"{others}; `meterfleet spawn --push HOST:PORT` gives all meters a destination")
-
-
-async def _now(place: Place, meters: str, setup: str) -> dict[str, Any]:
-    async with opened(place) as store:
-        if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
-        return await order(store, "push", meters=meters, setup=setup)
 
 
 @app.command("list", epilog="Example: meterfleet push list --status FAILED --meter 1-20")
