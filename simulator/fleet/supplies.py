@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from simulator.cosem.quantities import PHASES
 from simulator.errors import StoreUnavailable, UserError
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.control import Follow
-from simulator.fleet.incidents import rows_among
-from simulator.fleet.selection import parse_meters
+from simulator.fleet.selection import parse_meters, parts_of
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
@@ -59,9 +56,7 @@ class Supplies:
         return await self._befall(parts, begin, end, int(order.get("for_ms") or 0))
 
     def _chosen(self, text: str) -> list[Part]:
-        numbers = np.array(sorted(parse_meters(text, self._spec.count, self._spec.meter_named)))
-        parts = [(cohort, rows_among(cohort, numbers)) for cohort in self._cohorts]
-        return [(cohort, rows) for cohort, rows in parts if len(rows)]
+        return parts_of(self._cohorts, parse_meters(text, self._spec.count, self._spec.meter_named))
 
     async def _befall(self, parts: Sequence[Part], begin: Act, end: Act, for_ms: int) -> Mapping[str, Any]:
         now_ms = self._clock.now_ms()
