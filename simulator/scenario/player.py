@@ -19,14 +19,13 @@ from simulator.scenario.stage import Stage
 from simulator.scenario.step import Entry, Lasting, Outcome, Step
 from simulator.scenario.timing import Times, Turn, is_endless, timeline
 from simulator.store.history import StepRow
-from simulator.values import MS_PER_MINUTE
+from simulator.values import MS_PER_MINUTE, NEVER_MS
 from simulator.world.kernel import Priority
 
 log = logging.getLogger(__name__)
 
 MARGIN_MS = MS_PER_MINUTE
 START = "start"
-_NEVER_MS = 1 << 62
 Told = Callable[[StepRow], None]
 
 
@@ -57,7 +56,7 @@ class Player:
             self._put_expectation(place)
         self._turns = timeline(self.scenario.entries, self.times)
         self._put_next()
-        if at_end is not None and (end_ms := self.end_ms()) < _NEVER_MS:
+        if at_end is not None and (end_ms := self.end_ms()) < NEVER_MS:
             self.fleet.clock.schedule(end_ms, Priority.CHECK, at_end)
 
     def end_ms(self) -> int:
@@ -66,7 +65,7 @@ class Player:
         if head.end is not None:
             return head.end.instant(self.start_ms, offset)
         if any(is_endless(entry) for entry in self.scenario.entries):
-            return _NEVER_MS
+            return NEVER_MS
         ends = [turn.at_ms for turn in timeline(self.scenario.entries, times)]
         ends += [self._from_ms(one) + one.within for one in self.scenario.expectations if one.within is not None]
         return max([self.start_ms, *ends]) + MARGIN_MS
@@ -123,7 +122,7 @@ class Player:
         clock = self.fleet.clock
         if f"expect.{place}/begin" not in self._kept:
             clock.schedule(from_ms, Priority.SCENARIO, lambda: self._begin(place))
-        if to_ms < _NEVER_MS:
+        if to_ms < NEVER_MS:
             clock.schedule(to_ms, Priority.CHECK, lambda: self._check(place))
 
     def _from_ms(self, one: Expectation) -> int:

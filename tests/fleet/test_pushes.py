@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from live import free_port
 from pushing_fleet import (
     ALERT,
     BLOCK,
@@ -15,7 +16,6 @@ from pushing_fleet import (
     PLAIN,
     SCHEDULE,
     book_of,
-    free_port,
     heard,
     local,
     pushing,

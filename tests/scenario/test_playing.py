@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import psycopg
 import pytest
-from playing import Play, free_port
+from live import free_port
+from playing import Play
 
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions
