@@ -48,49 +48,52 @@ meterfleet spawn 10 --push 127.0.0.1:4070,udp                          with push
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
+ListenOption = Annotated[
+    list[str] | None,
+    typer.Option(help="wrapper, hdlc, udp, gateway, serial or dial, with key=value after commas; may be repeated."),
+]
+HistoryOption = Annotated[str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")]
+LinkOption = Annotated[
+    str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
+]
+SpeedOption = Annotated[float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)]
+StartOption = Annotated[
+    str | None, typer.Option(help="Simulated start, with offset (default: now, following the real clock).")
+]
+SeedOption = Annotated[int, typer.Option(help="Decides every number of the fleet.", min=-(1 << 63), max=(1 << 63) - 1)]
+BlockOption = Annotated[int | None, typer.Option(help="Block load interval: 15, 30 or 60 (default: the model's).")]
+KeysOption = Annotated[
+    Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
+]
+CaptureOption = Annotated[
+    Path | None, typer.Option(help="Keep what goes over the wire as a pcapng file, and keys in FILE.keys.")
+]
+PushOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas."
+    ),
+]
+ScheduleOption = Annotated[
+    str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
+]
+
 
 def spawn(
     count: Annotated[int, typer.Argument(metavar="N", help="How many meters.", min=1)],
     model: Annotated[str, typer.Option(help="A model of profiles/meters, or a path to one.")] = "is15959-1ph",
     load: Annotated[str, typer.Option(help="household, shop, workshop, streetlight, solar or mixed.")] = "mixed",
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(help="wrapper, hdlc, udp, gateway, serial or dial, with key=value after commas; may be repeated."),
-    ] = None,
-    history: Annotated[
-        str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
-    ] = None,
-    link: Annotated[
-        str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
-    ] = None,
-    speed: Annotated[
-        float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)
-    ] = 1.0,
-    start: Annotated[
-        str | None, typer.Option(help="Simulated start, with offset (default: now, following the real clock).")
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Decides every number of the fleet.", min=-(1 << 63), max=(1 << 63) - 1)
-    ] = 1,
-    block_minutes: Annotated[
-        int | None, typer.Option(help="Block load interval: 15, 30 or 60 (default: the model's).")
-    ] = None,
-    keys: Annotated[
-        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
-    ] = None,
-    capture: Annotated[
-        Path | None, typer.Option(help="Keep what goes over the wire as a pcapng file, and keys in FILE.keys.")
-    ] = None,
-    push: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas.",
-        ),
-    ] = None,
-    push_schedule: Annotated[
-        str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
-    ] = None,
+    listen: ListenOption = None,
+    history: HistoryOption = None,
+    link: LinkOption = None,
+    speed: SpeedOption = 1.0,
+    start: StartOption = None,
+    seed: SeedOption = 1,
+    block_minutes: BlockOption = None,
+    keys: KeysOption = None,
+    capture: CaptureOption = None,
+    push: PushOption = None,
+    push_schedule: ScheduleOption = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
