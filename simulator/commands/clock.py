@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
-from simulator.errors import UserError
 from simulator.fleet.pace import MAX_SPEED
-from simulator.values import moment_of, parse_duration_ms
+from simulator.values import moment_of
 
 EPILOG = """Examples:
 
@@ -34,11 +34,8 @@ def clock(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show the simulated clock of a running fleet, change its speed, or step it."""
-    try:
-        step_ms = parse_duration_ms(step) if step else 0
-    except ValueError as error:
-        raise UserError(f"--step: {error}") from None
-    answer = give_order(existing_place(database, home, fleet), "clock", speed=speed, step_ms=step_ms)
+    place, step_ms = existing_place(database, home, fleet), span_ms("--step", step)
+    answer = give_order(place, "clock", speed=speed, step_ms=step_ms)
     if as_json:
         print(json.dumps(answer))
     else:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
@@ -28,13 +29,11 @@ from simulator.store.incidents import EventFilter
 
 app = typer.Typer(no_args_is_help=True, help="Events: make them happen, list them, look codes up.")
 _CATALOGUE = "is15959"
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-LimitOption = Annotated[int, typer.Option("--limit", help="How many at most, the newest first.", min=1)]
 
 
 @app.command(epilog="Example: meterfleet events inject 1-20 201     (a magnet at the first twenty meters)")
 def inject(
-    meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
+    meters: MetersArgument,
     codes: Annotated[list[int], typer.Argument(help="Event codes, in the order in which they happen.")],
     database: DatabaseOption = None,
     home: HomeOption = None,
@@ -47,7 +46,7 @@ def inject(
 
 @app.command("list", epilog="Example: meterfleet events list --type CURRENT_RELATED --since 2025-06-01")
 def list_events(
-    meter: Annotated[str | None, typer.Option(help="Meters, as for inject.")] = None,
+    meter: MeterOption = None,
     type_: Annotated[str | None, typer.Option("--type", help="Type of event, e.g. POWER_FAILURE.")] = None,
     code: Annotated[int | None, typer.Option(help="Event code.")] = None,
     since: Annotated[str | None, typer.Option(help="By the meters' clocks, e.g. 2025-06-01T12:00.")] = None,

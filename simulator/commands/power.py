@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from simulator.commands.options import MetersArgument, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
 from simulator.errors import UserError
-from simulator.values import parse_duration_ms
 
 app = typer.Typer(no_args_is_help=True, help="Power failures: switch the supply of meters off and on.")
-MetersArgument = Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")]
 ForOption = Annotated[str | None, typer.Option("--for", help="Undo it after that time of the fleet, e.g. 10m.")]
 SUPPLY_EPILOG = """Examples:
 
@@ -35,7 +34,9 @@ def off(
     fleet: FleetOption = None,
 ) -> None:
     """The supply fails: last gasp, silence, and no captures until it returns."""
-    answer = give_order(existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=_span(for_))
+    answer = give_order(
+        existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=span_ms("--for", for_)
+    )
     print(f"power of {answer['meters']:,} meters is off")
 
 
@@ -69,12 +70,5 @@ def supply(
     if all(factor is None for factor in factors.values()):
         raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
     place = existing_place(database, home, fleet)
-    answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=_span(for_), **factors)
+    answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=span_ms("--for", for_), **factors)
     print(f"the supply of {answer['meters']:,} meters has changed")
-
-
-def _span(text: str | None) -> int:
-    try:
-        return parse_duration_ms(text) if text else 0
-    except ValueError as error:
-        raise UserError(f"--for: {error}") from None

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from simulator.commands.events import JsonOption, LimitOption
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
@@ -26,7 +26,7 @@ _INSTANT = "0.0.25.9.0.255"
     epilog="Example: meterfleet push now 1-20 0.5.25.9.0.255     (the latest block of the first twenty meters)"
 )
 def now(
-    meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
+    meters: MetersArgument,
     setup: Annotated[str, typer.Argument(help="Logical name of the push setup.")] = _INSTANT,
     database: DatabaseOption = None,
     home: HomeOption = None,
@@ -42,7 +42,7 @@ def now(
 
 @app.command("list", epilog="Example: meterfleet push list --status FAILED --meter 1-20")
 def list_pushes(
-    meter: Annotated[str | None, typer.Option(help="Numbers (3), ranges (1-20), serial numbers; with commas.")] = None,
+    meter: MeterOption = None,
     status: Annotated[str | None, typer.Option(help=f"One of {', '.join(PUSH_STATUSES)}.")] = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,

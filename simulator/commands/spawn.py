@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from simulator import __version__
+from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, HomeOption, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.cosem.compiler import compile_model
@@ -21,7 +22,7 @@ from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
 from simulator.fleet.runner import RunOptions
 from simulator.fleet.spec import FleetSpec
-from simulator.values import instant_of, parse_duration_ms
+from simulator.values import instant_of
 from simulator.world.shapes import load_world
 
 EPILOG = """Examples:
@@ -107,7 +108,7 @@ def spawn(
         load,
         seed=seed,
         block_minutes=block_minutes or compiled.spec.block_minutes,
-        history_ms=_duration(history) if history else 0,
+        history_ms=span_ms("--history", history),
         start_ms=_instant(start) if start else None,
         keys=key_file.digest if key_file else None,
     )
@@ -119,13 +120,6 @@ def spawn(
     console = ready_console()
     console.print(f"meterfleet {__version__}  seed {seed}  {count} x {model}, load {load}", highlight=False)
     run_loop(serve_fleet(spec, options, place_to_spawn(database, home, spec.name), console, as_json=as_json))
-
-
-def _duration(text: str) -> int:
-    try:
-        return parse_duration_ms(text)
-    except ValueError as error:
-        raise UserError(f"--history: {error}") from None
 
 
 def _instant(text: str) -> int:
