@@ -7,7 +7,15 @@
 -- move it), `inserted_at` that of arrival, which nothing moves.
 -- Unique keys contain the time column, because a hypertable demands it.
 
-CREATE SCHEMA IF NOT EXISTS hes;
+CREATE SCHEMA hes;
+
+-- One row: the version of this file, and the meters' time zone, which decides where their days begin.
+CREATE TABLE hes.settings (
+    id          smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    version     integer NOT NULL,
+    timezone    text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
 
 CREATE TABLE public.meters (
     id                  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -453,11 +461,3 @@ FROM (VALUES ('public.meter_readings', 'timestamp', interval '3 months'),
 INSERT INTO hes.policies (relation, kind, time_column, span)
 VALUES ('hes.daily_load_profile_agg', 'aggregate', 'day', interval '1 hour');
 
--- Days computed from blocks, beside hes.daily_load_profile, which meters have reported. A block belongs to the day in
--- which it began; days are those of UTC, because an aggregate over many meters can have one calendar only.
-CREATE VIEW hes.daily_load_profile_agg AS
-SELECT meter_id, date_bin('1 day', capture_time - interval '1 second', timestamptz '2000-01-01 00:00:00+00') AS day,
-       sum(kwh_import) AS kwh_import, sum(kwh_export) AS kwh_export,
-       sum(kvah_import) AS kvah_import, sum(kvah_export) AS kvah_export, count(*) AS blocks
-FROM hes.block_load_profile
-GROUP BY 1, 2;
