@@ -178,7 +178,8 @@ def test_each_change_of_a_reading_is_audited(hes: HesDatabase) -> None:
     assert values(
         hes,
         "SELECT operation, old_value, new_value, old_quality, new_quality, old_validation_status,"
-        " new_validation_status, modified_by, meter_id::text, reading_type FROM hes.meter_readings_audit ORDER BY audit_id",
+        " new_validation_status, modified_by, meter_id::text, reading_type"
+        " FROM hes.meter_readings_audit ORDER BY audit_id",
     ) == [
         ("I", None, 1.0, None, 192, None, "VALID", "auditor", METER, "VOLTAGE"),
         ("U", 1.0, 2.0, 192, 128, "VALID", "UNVALIDATED", "auditor", METER, "VOLTAGE"),
