@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import db, obis
+from simulator.commands import alarms, db, events, obis
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.listen import EPILOG as LISTEN_EPILOG
+from simulator.commands.listen import listen
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.cosem.registry import obis_names
@@ -36,9 +38,12 @@ app.command(epilog=SPAWN_EPILOG)(spawn)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
+app.command(epilog=LISTEN_EPILOG)(listen)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)
+app.add_typer(events.app, name="events")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(db.app, name="db")
 app.add_typer(obis.app, name="obis")
 

@@ -70,10 +70,14 @@ class Spawned:
 
     def step(self, span_ms: int) -> None:
         """Jump the simulated clock ahead; returns when everything in between has happened."""
-        asyncio.run(_order(self.dsn, step_ms=span_ms))
+        asyncio.run(_order(self.dsn, "clock", step_ms=span_ms))
+
+    def inject(self, meters: object, *codes: int) -> dict[str, Any]:
+        """Let meters notice events."""
+        return asyncio.run(_order(self.dsn, "event", meters=str(meters), codes=codes))
 
     def clock(self) -> dict[str, Any]:
-        return asyncio.run(_order(self.dsn))
+        return asyncio.run(_order(self.dsn, "clock"))
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""
@@ -90,10 +94,10 @@ def _meter(entry: dict[str, Any]) -> Meter:
     return Meter(entry["serial"], entry["host"], entry["port"], password)
 
 
-async def _order(dsn: str, **values: Any) -> dict[str, Any]:
+async def _order(dsn: str, name: str, **values: Any) -> dict[str, Any]:
     store = await Store.open(dsn)
     try:
-        return await order(store, "clock", **values)
+        return await order(store, name, **values)
     finally:
         await store.close()
 

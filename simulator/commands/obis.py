@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from simulator.cosem.catalogue import SUFFIX, catalogue_paths, read_catalogue
 from simulator.cosem.compiler import compile_model
-from simulator.cosem.registry import load_registry, read_registry
+from simulator.cosem.registry import load_registry, read_registry, registry_files
 from simulator.cosem.spec import model_names
 from simulator.errors import Mistake, UserError
 from simulator.resources import data_root
@@ -23,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="The OBIS registries.")
 def find(words: Annotated[list[str], typer.Argument(help="Words of the name, or the beginning of a code.")]) -> None:
     """Find objects by name or code."""
     table = Table("registry", "code", "class", "name")
-    for path in _registries():
+    for path in registry_files():
         for code, entry in load_registry(path.stem).items():
             text = f"{code} {entry.name}".lower()
             if all(word.lower() in text for word in words):
@@ -34,9 +35,8 @@ def find(words: Annotated[list[str], typer.Argument(help="Words of the name, or 
 @app.command("check", epilog="Example: meterfleet obis check")
 def check_registries() -> None:
     """Check every registry, and that every model's objects are in its registry with the same class."""
-    check_files(
-        [*_registries(), *(Path(data_root() / "profiles" / "meters" / f"{name}.yaml") for name in model_names())]
-    )
+    models = [data_root() / "profiles" / "meters" / f"{name}.yaml" for name in model_names()]
+    check_files([*registry_files(), *catalogue_paths(), *models])
 
 
 def check(files: Annotated[list[Path], typer.Argument(help="Models (.yaml) and registries (.csv).")]) -> None:
@@ -48,7 +48,9 @@ def check_files(files: list[Path]) -> None:
     mistakes: list[Mistake] = []
     for path in files:
         try:
-            if path.suffix == ".csv":
+            if path.name.endswith(SUFFIX):
+                print(f"{path}: {len(read_catalogue(path))} events")
+            elif path.suffix == ".csv":
                 print(f"{path}: {len(read_registry(path))} objects")
             else:
                 model = compile_model(str(path))
@@ -57,7 +59,3 @@ def check_files(files: list[Path]) -> None:
             mistakes += error.mistakes
     if mistakes:
         raise UserError(mistakes)
-
-
-def _registries() -> list[Path]:
-    return sorted((data_root() / "obis").glob("*.csv"))

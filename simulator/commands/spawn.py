@@ -47,6 +47,8 @@ meterfleet spawn 20 --listen hdlc,info=512,window=3 --listen udp       HDLC over
 
 meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behind one port each
 
+meterfleet spawn 20 --listen dial,address=127.0.0.1:4064               every meter calls the head-end
+
 meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
@@ -58,7 +60,7 @@ def spawn(
     load: Annotated[str, typer.Option(help="household, shop, workshop, streetlight, solar or mixed.")] = "mixed",
     listen: Annotated[
         list[str] | None,
-        typer.Option(help="wrapper, hdlc, udp, gateway or serial, with key=value after commas; may be repeated."),
+        typer.Option(help="wrapper, hdlc, udp, gateway, serial or dial, with key=value after commas; may be repeated."),
     ] = None,
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
@@ -156,9 +158,8 @@ def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, 
     others = first.get("places")
     for other in others[1:] if isinstance(others, list) else []:
         console.print(f"also by:    {place_words(other)}", highlight=False)
-    console.print(
-        f"read one:   meterfleet read {read_options(first)} --client mr block", highlight=False, soft_wrap=True
-    )
+    if words := read_options(first):
+        console.print(f"read one:   meterfleet read {words} --client mr block", highlight=False, soft_wrap=True)
     console.print("list all:   meterfleet inventory --csv", highlight=False)
     console.print(f"ask SQL:    psql '{place.dsn}'", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the fleet; its data stays.", highlight=False)

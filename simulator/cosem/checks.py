@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from simulator.cosem.catalogue import SUFFIX, catalogue_paths
 from simulator.cosem.encodings import NUMBER_TYPES
 from simulator.cosem.quantities import COUNT
 from simulator.cosem.spec import MergedModel
@@ -31,6 +32,9 @@ def mistakes_of(merged: MergedModel) -> Iterator[Mistake]:
     yield from _clients(merged)
     yield from _class_defaults(merged)
     yield from _profiles(merged)
+    catalogues = [path.name.removesuffix(SUFFIX) for path in catalogue_paths()]
+    if merged.spec.events and merged.spec.events not in catalogues:
+        yield merged.mistake(("events",), f"no such catalogue; {did_you_mean(merged.spec.events, catalogues)}")
     if merged.spec.utc_offset_minutes % 15:
         yield merged.mistake(("utc_offset_minutes",), "an offset from UTC is a multiple of 15 minutes")
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from simulator.cosem.association import association_values, current_association_values, object_list
+from simulator.cosem.catalogue import Catalogue, load_catalogue
 from simulator.cosem.checks import mistakes_of
 from simulator.cosem.classes import CLASSES, AttributeDeclaration, InterfaceClass
 from simulator.cosem.encodings import NUMBER_TYPES, Encoding, NumberEncoding, StampEncoding
@@ -21,8 +22,10 @@ from simulator.cosem.model import (
     Measured,
     Model,
     PerClient,
+    Profile,
     Setting,
     Source,
+    StatusWord,
 )
 from simulator.cosem.profiles import ProfileCompiler
 from simulator.cosem.quantities import COUNT, QUANTITIES, Quantity
@@ -77,7 +80,17 @@ class _Compiler:
         ordered = [self._with_lists(entry, listed) for entry in ordered]
         views = {client: self._view(client, ordered, rights, listed[client]) for client in self.spec.clients}
         classes = {entry.logical_name: entry.interface_class.class_id for entry in ordered}
-        return Model(self.merged.name, self.spec, tuple(ordered), views, profiles.by_name, self._zones(), classes)
+        events = self._events(profiles.by_name)
+        zones = self._zones()
+        return Model(self.merged.name, self.spec, tuple(ordered), views, profiles.by_name, zones, classes, events)
+
+    def _events(self, profiles: Mapping[str, Profile]) -> Catalogue:
+        """Those that meters of these phases can notice and that the model has a log for."""
+        if not self.spec.events:
+            return {}
+        known = load_catalogue(self.spec.events)
+        logs = {log for log in range(7) if f"0.0.99.98.{log}.255" in profiles}
+        return {code: event for code, event in known.items() if event.is_for(self.spec.phases) and event.log in logs}
 
     def _stop_on_mistakes(self) -> None:
         if self.mistakes:
@@ -159,7 +172,8 @@ class _Compiler:
         if owner is not None and declared.index == 2:
             return InvocationCounter(owner, int(kind.tag or 0))
         if declared.name in given:
-            return Setting(self._encode(kind, given[declared.name], ("values", entry.logical_name, declared.name)))
+            value = self._encode(kind, given[declared.name], ("values", entry.logical_name, declared.name))
+            return StatusWord(value) if self._measured(entry, declared) == "event_status_word" else Setting(value)
         if source := self._measured(entry, declared):
             return self._measured_source(entry, source, kind)
         if entry.class_id in _REGISTERS and declared.name == "scaler_unit":
@@ -186,6 +200,8 @@ class _Compiler:
 
     def _measured_source(self, entry: ObisEntry, name: str, kind: Choice) -> Source:
         quantity = QUANTITIES[name]
+        if quantity.kind == "bits":
+            return StatusWord(kind.encode([]))
         if quantity.kind == "text":
             return Identity(quantity, int(kind.tag or 0))
         return Measured(quantity, self._encoding(entry, quantity, kind))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from simulator.cosem.catalogue import Catalogue
 from simulator.cosem.classes import InterfaceClass
 from simulator.cosem.encodings import Encoding, RowLayout
 from simulator.cosem.quantities import Quantity
@@ -63,6 +64,13 @@ class PerClient:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusWord:
+    """The event status word (IS 15959): what has happened to a meter and was not cleared."""
+
+    default: bytes  # of a new meter, A-XDR encoded
+
+
+@dataclass(frozen=True, slots=True)
 class InvocationCounter:
     """The last invocation counter that a meter has received from a client."""
 
@@ -70,7 +78,7 @@ class InvocationCounter:
     tag: int
 
 
-Source = Setting | Measured | Identity | Buffer | EntriesInUse | PerClient | InvocationCounter
+Source = Setting | Measured | Identity | Buffer | EntriesInUse | PerClient | InvocationCounter | StatusWord
 
 
 class Attribute(NamedTuple):
@@ -140,3 +148,4 @@ class Model:
     profiles: dict[str, Profile]  # by logical name as text
     zones: tuple[int, ...]  # tariff zone of each quarter of the local day, 96
     class_of: dict[bytes, int] = field(default_factory=dict)  # logical name -> class id
+    events: Catalogue = field(default_factory=dict)  # what these meters can notice, by code

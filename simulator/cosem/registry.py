@@ -83,7 +83,16 @@ def read_registry(path: Path) -> dict[str, ObisEntry]:
     return entries
 
 
+def registry_files() -> list[Path]:
+    """The tables of obis/ that list objects; its others list codes and bits."""
+    return [path for path in sorted((data_root() / "obis").glob("*.csv")) if _lists_objects(path)]
+
+
+def _lists_objects(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().startswith("logical_name,")
+
+
 def obis_names() -> dict[str, str]:
     """Names of all registries' objects by logical name."""
-    paths = sorted((data_root() / "obis").glob("*.csv"))
-    return {code: entry.name for path in paths for code, entry in read_registry(path).items()}
+    return {code: entry.name for path in registry_files() for code, entry in read_registry(path).items()}

@@ -93,6 +93,7 @@ class ModelSpec(_Strict):
     utc_offset_minutes: int = Field(ge=-720, le=840)
     block_minutes: Literal[15, 30, 60]
     flag: str = Field(pattern=r"^[A-Z]{3}$")
+    events: str = ""  # catalogue obis/<events>-events.csv; empty: the meter notices nothing
     registers: str  # one of register_types
     register_types: dict[str, dict[int, tuple[str, int]]]  # name -> unit -> wire type and scaler
     tariff: list[TariffStep] = Field(min_length=1)

@@ -14,13 +14,15 @@ from simulator.cosem.model import Model
 from simulator.fleet.listen import Place
 from simulator.meter.identity import Given, Identity, key_of, secret_of
 
-_LISTED = (16, 32, 48, 80)
+_LISTED = (16, 32, 48, 64, 80)
+_CIPHERED_CONTEXTS = frozenset({3, 4})
 CSV_COLUMNS = (
     "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "physical", "device", "baud",
     "mode_e",
     "system_title",
     "client_16_auth", "client_32_auth", "client_32_password", "client_48_auth", "client_48_secret",
-    "client_48_ek", "client_48_ak", "client_48_master", "client_80_auth", "client_80_secret", "client_80_ek",
+    "client_48_ek", "client_48_ak", "client_48_master", "client_64_auth", "client_64_ek", "client_64_ak",
+    "client_64_master", "client_80_auth", "client_80_secret", "client_80_ek",
     "client_80_ak", "client_80_master",
 )  # fmt: skip
 
@@ -54,14 +56,16 @@ def _place(place: Place) -> dict[str, Any]:
 
 
 def place_words(entry: Mapping[str, Any]) -> str:
-    """Where a meter is, for people."""
+    """Where a meter is, for people; or whom it calls."""
     where = entry["device"] if "device" in entry else f"{entry['host']}:{entry['port']}"
     number = f" address {entry['physical']}" if "physical" in entry else ""
-    return f"{where} {entry['framing']}{number}"
+    return f"calls {where}{number}" if entry["framing"] == "dial" else f"{where} {entry['framing']}{number}"
 
 
 def read_options(entry: Mapping[str, Any]) -> str:
-    """The words after `meterfleet read` that reach a meter."""
+    """The words after `meterfleet read` that reach a meter; none if it calls by itself."""
+    if entry["framing"] == "dial":
+        return ""
     where = entry["device"] if "device" in entry else f"{entry['host']}:{entry['port']}"
     ways = {
         "wrapper": [where],
@@ -80,13 +84,15 @@ def read_options(entry: Mapping[str, Any]) -> str:
 
 
 def _client(identity: Identity, given: Given, model: Model, client: int) -> dict[str, Any]:
+    """A client without a secret may have keys all the same: meters push under those of the push client."""
     mechanism = model.spec.clients[client].mechanism
+    keys = {name: key_of(identity, given, client, name).hex() for name in ("ek", "ak", "master")}
     if mechanism == 0:
-        return {"sap": client, "auth": "none"}
+        ciphered = _CIPHERED_CONTEXTS.intersection(model.spec.clients[client].contexts)
+        return {"sap": client, "auth": "none", **(keys if ciphered else {})}
     secret = secret_of(identity, given, client, mechanism)
     if mechanism == 1:
         return {"sap": client, "auth": "lls", "password": secret.decode("utf-8", "backslashreplace")}
-    keys = {name: key_of(identity, given, client, name).hex() for name in ("ek", "ak", "master")}
     return {"sap": client, "auth": f"hls{mechanism}", "secret": secret.hex(), **keys}
 
 

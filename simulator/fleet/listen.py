@@ -35,6 +35,7 @@ KEYS: Mapping[str, set[str]] = {
     "udp": _PLACES,
     "hdlc": _PLACES | _HDLC,
     "gateway": {"address", "port"},
+    "dial": {"address", "hdlc"} | _HDLC,
     "serial": {"device", "pty", "baud", "mode_e"} | _HDLC,
 }
 
@@ -46,10 +47,11 @@ class Spread(Enum):
     PORTS = "a port per meter"
     SHARED = "all behind one port"
     LINES = "several on a line"
+    CALLS = "each calls the head-end"
 
 
 class Place(NamedTuple):
-    """Where one meter is reached, and by which numbers there."""
+    """Where one meter is reached, and by which numbers there; or with framing `dial`, where it calls."""
 
     framing: str
     host: str | None = None
@@ -77,8 +79,12 @@ class Listen:
     meters_per_line: int = 0
     baud: int = 9600
     mode_e: bool = False
+    host: str = ""  # whom meters call
+    dials_hdlc: bool = False
 
     def place_of(self, index: int) -> Place:
+        if self.framing == "dial":
+            return Place("dial", self.host, self.port, physical=self.physical if self.dials_hdlc else None)
         host, port = self._host_of(index), self.port + index if self.spread is Spread.PORTS else self.port
         if self.framing == "serial":
             line, row = divmod(index, self.meters_per_line)
@@ -118,6 +124,8 @@ def parse_listen(text: str, count: int) -> Listen:
         known = ", ".join(sorted(KEYS[framing]))
         raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {known}")
     said = _Said(text, options)
+    if framing == "dial":
+        return _dial(said)
     listen = _line(said, count) if framing == "serial" else _net(said, framing)
     _check_room(listen, count)
     return listen
@@ -160,6 +168,20 @@ def _net(said: _Said, framing: str) -> Listen:
         raise said.mistake(f"{text!r} is not an IPv4 address") from None
     port = said.number("ports" if per_port else "port", _DEFAULT_PORTS[framing], 1, 65_535, "a port")
     return Listen(said.text, framing, spread, address, port, _physical(said), _hdlc(said, DEFAULT_SETTINGS))
+
+
+def _dial(said: _Said) -> Listen:
+    host, _, port = said.options.get("address", "").rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise said.mistake("say whom the meters call, for example address=127.0.0.1:4064")
+    hdlc = said.flag("hdlc")
+    if not hdlc and (wrong := sorted(_HDLC & set(said.options))):
+        raise said.mistake(f"{wrong[0]!r} is of HDLC; add hdlc=1")
+    settings = _hdlc(said, DEFAULT_SETTINGS)
+    return Listen(
+        said.text, "dial", Spread.CALLS, port=int(port), physical=_physical(said), hdlc=settings,
+        host=host.strip("[]"), dials_hdlc=hdlc,
+    )  # fmt: skip
 
 
 def _line(said: _Said, count: int) -> Listen:

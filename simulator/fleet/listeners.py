@@ -15,11 +15,12 @@ from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
 from simulator.fleet.capture import Capture, CapturedConnection
-from simulator.fleet.connection import Connection
+from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
-from simulator.fleet.listen import Listen
+from simulator.fleet.dialling import Dialler
+from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
-from simulator.fleet.sessions import Residents, session_at, session_on_line
+from simulator.fleet.sessions import Residents, session_at, session_of_caller, session_on_line
 from simulator.fleet.sockets import open_sockets
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Listeners:
         self._residents, self._connections, self._capture = residents, connections, capture
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
+        self._diallers: list[Dialler] = []
         self._lines: list[Line] = []
         self._opened: list[tuple[Listen, int, OpenLine]] = []
         self.listens = [self._with_lines(listen) if listen.framing == "serial" else listen for listen in listens]
@@ -50,20 +52,27 @@ class Listeners:
     async def open(self) -> int:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
-            if listen.framing != "serial":
-                for opened in open_sockets(listen, self._residents.count):
-                    session = partial(session_at, self._residents, listen)
-                    if listen.framing == "udp":
-                        self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
-                    else:
-                        protocol = self._over_tcp(session)
-                        self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
+            if listen.framing == "dial":
+                self._diallers.append(Dialler(listen, self._residents.count, self._caller(listen), self._own_address))
+            elif listen.framing != "serial":
+                await self._open_sockets(listen)
         self._lines = [Line(self._residents, *opened, self._connections) for opened in self._opened]
-        count = len(self._servers) + len(self._ports) + len(self._lines)
+        count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
         if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
             raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
+        for dialler in self._diallers:
+            dialler.tick(monotonic_ms())
         return count
+
+    async def _open_sockets(self, listen: Listen) -> None:
+        session = partial(session_at, self._residents, listen)
+        for opened in open_sockets(listen, self._residents.count):
+            if listen.framing == "udp":
+                self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
+            else:
+                protocol = self._over_tcp(session)
+                self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
 
     def tick(self, now_ms: int) -> None:
         """Lets the time-outs of connections and lines pass."""
@@ -71,10 +80,14 @@ class Listeners:
             connection.expire(now_ms)
         for line in self._lines:
             line.tick(now_ms)
+        for dialler in self._diallers:
+            dialler.tick(now_ms)
         if self._capture:
             self._capture.flush()
 
     def close(self) -> None:
+        for dialler in self._diallers:
+            dialler.close()
         for server in self._servers:
             server.close()
         for port in self._ports:
@@ -88,6 +101,16 @@ class Listeners:
         if self._capture:
             return partial(CapturedConnection, session, self._connections, self._capture)
         return partial(Connection, session, self._connections)
+
+    def _caller(self, listen: Listen) -> Callable[[int], Connection]:
+        def connection(index: int) -> Connection:
+            return self._over_tcp(lambda _host, _port: session_of_caller(self._residents, listen, index))()
+
+        return connection
+
+    def _own_address(self, index: int) -> str | None:
+        """Where the meter itself listens, if it has an address to itself."""
+        return next((one.place_of(index).host for one in self.listens if one.spread is Spread.ADDRESSES), None)
 
     def _with_lines(self, listen: Listen) -> Listen:
         if not listen.devices:

@@ -34,7 +34,7 @@ def _rows(spec: FleetSpec, cohort: Cohort, listens: Sequence[Listen]) -> Rows:
     titles = b"".join(identity.system_title for identity in cohort.identities)
     config = {"load": group.load, "seed": spec.seed, "block_minutes": group.block_minutes}
     config["listen"] = [{"text": listen.text, "devices": listen.devices} for listen in listens]
-    net = next((listen for listen in listens if listen.spread is not Spread.LINES), None)
+    net = next((listen for listen in listens if listen.spread not in (Spread.LINES, Spread.CALLS)), None)
     line = next((listen for listen in listens if listen.spread is Spread.LINES), None)
     places = [(net or listens[0]).place_of(number) for number in numbers]
     devices = [line.place_of(number).device for number in numbers] if line else None
@@ -50,7 +50,7 @@ def _rows(spec: FleetSpec, cohort: Cohort, listens: Sequence[Listen]) -> Rows:
             "logical_device_name": Text([identity.logical_device_name for identity in cohort.identities]),
             "phases": Int2(model.spec.phases),
             "utc_offset_minutes": Int2(model.spec.utc_offset_minutes),
-            "host": Text([place.host for place in places]),
+            "host": Text([place.host if net else None for place in places]),
             "port": Int4(np.array([place.port or 0 for place in places]), np.array([net is None] * len(places))),
             "serial_device": Text(devices or [None] * len(places)),
             "config": Jsonb(json.dumps(config)),

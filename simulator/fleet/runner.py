@@ -25,6 +25,7 @@ from simulator.fleet.captures import Captures
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
+from simulator.fleet.incidents import injection
 from simulator.fleet.keyfile import KeyFile
 from simulator.fleet.listen import Listen
 from simulator.fleet.listeners import Listeners
@@ -264,7 +265,8 @@ class Fleet:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
-        orders = obey(self.store, {"clock": self._set_clock}, listening)
+        known = {"clock": self._set_clock, "event": injection(self.spec, self.cohorts)}
+        orders = obey(self.store, known, listening)
         drivers = (self.clock.run(), self._keep_house(), orders, self._announce(listening, announce))
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())

@@ -61,6 +61,13 @@ def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Se
     return Session(_only(device), limits=limits) if device is not None else None
 
 
+def session_of_caller(residents: Residents, listen: Listen, index: int) -> Session:
+    """What a meter speaks that has called the head-end; it stays on the line for as long as the head-end does."""
+    if listen.dials_hdlc:
+        return _hdlc_session(residents, listen, range(index, index + 1), _ON_A_LINE)
+    return Session(_only(residents.device(index)), limits=_ON_A_LINE)
+
+
 def _only(device: LogicalDevice) -> Devices:
     return lambda server: device if server == MANAGEMENT else None
 
@@ -88,14 +95,17 @@ def _behind_gateway(residents: Residents) -> Session:
 
 def _over_hdlc(residents: Residents, listen: Listen, host: str, port: int) -> Session | None:
     if listen.spread is Spread.SHARED:
-        devices = _neighbours(residents, listen, range(residents.count))
-    else:
-        index = listen.meter_at(host, port)
-        if residents.meter(index) is None:
-            return None
-        devices = _neighbours(residents, listen, range(index, index + 1))
-    settings, limits = _hdlc(listen, residents.count if listen.spread is Spread.SHARED else 1, DEFAULT_LIMITS)
-    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, settings), limits=limits)
+        return _hdlc_session(residents, listen, range(residents.count), DEFAULT_LIMITS)
+    index = listen.meter_at(host, port)
+    if residents.meter(index) is None:
+        return None
+    return _hdlc_session(residents, listen, range(index, index + 1), DEFAULT_LIMITS)
+
+
+def _hdlc_session(residents: Residents, listen: Listen, meters: range, limits: Limits) -> Session:
+    devices = _neighbours(residents, listen, meters)
+    settings, wide = _hdlc(listen, len(meters), limits)
+    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, settings), limits=wide)
 
 
 def _hdlc(listen: Listen, meters: int, limits: Limits) -> tuple[HdlcSettings, Limits]:

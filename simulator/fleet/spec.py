@@ -22,7 +22,7 @@ from simulator.errors import UserError
 from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
-from simulator.meter.identity import MAX_METERS, Identity, serial_of
+from simulator.meter.identity import MAX_METERS, Identity, index_of, serial_of
 from simulator.values import MS_PER_DAY, moment_of
 from simulator.world.noise import key_of
 from simulator.world.population import build_population
@@ -114,6 +114,14 @@ class FleetSpec:
     def group_of(self, number: int) -> MeterGroup:
         """The group of a meter, counted from 0."""
         return [group for first, group in self.numbered() if first <= number][-1]
+
+    def meter_named(self, word: str) -> int | None:
+        """The meter, counted from 0, of a serial number or of its number from 1."""
+        number = int(word) - 1 if word.isdecimal() else -1
+        if 0 <= number < self.count:
+            return number
+        index = index_of(word)
+        return index if 0 <= index < self.count and serial_of(self.seed, index) == word else None
 
     def check(self, world: World) -> None:
         """UserError with everything that is wrong with the spec."""

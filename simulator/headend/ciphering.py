@@ -33,7 +33,7 @@ class Keys:
 
 def prepare(protocol: Any, keys: Keys | None) -> None:
     """Give a gurux client its title, and keys if there are any."""
-    vars(sys.modules["gurux_dlms.GXDLMSChippering"])["print"] = _silent
+    silence()
     cipher = protocol.ciphering
     cipher.systemTitle = TITLE  # HLS with GMAC or SHA-256 needs it in plain associations too
     if keys is not None:
@@ -45,6 +45,12 @@ def prepare(protocol: Any, keys: Keys | None) -> None:
 def counter_object(client: int) -> str:
     """Where the public client reads the last invocation counter of a client (IS 15959: 16 is 1, 32 is 2 ...)."""
     return f"0.0.43.1.{client // 16}.255"
+
+
+def silence() -> None:
+    """gurux prints what it deciphers and which tags are wrong."""
+    for name in ("gurux_dlms.GXDLMSChippering", "gurux_dlms.GXDLMSChipperingStream"):
+        vars(sys.modules[name])["print"] = _silent
 
 
 def _silent(*_: object, **__: object) -> None:

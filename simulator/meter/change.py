@@ -8,16 +8,18 @@ holds the cohort's lock.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from simulator.cosem.model import Model, Setting
 from simulator.meter.columns import Ints
-from simulator.meter.events import event_rows, is_programming, log_of
+from simulator.meter.happening import Alongside, Happening, happen
 from simulator.store.copy import Rows
-from simulator.store.rows import AttributeValue, Forget, RowChange
+from simulator.store.rows import Acknowledgement, AttributeValue, Forget
 from simulator.values import format_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
@@ -39,7 +41,8 @@ class Change:
     attributes: Mapping[bytes, bytes] = field(default_factory=lambda: _NO_ATTRIBUTES)  # encoded, by nine octets
     batches: tuple[Rows, ...] = ()
     forgets: tuple[Forget, ...] = ()
-    events: tuple[int, ...] = ()  # codes for the meter's logs
+    events: tuple[int, ...] = ()  # codes that the meter notices
+    acknowledged: tuple[Acknowledgement, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -103,29 +106,16 @@ class Meter:
 
     async def apply(self, change: Change) -> None:
         """Raises StoreUnavailable with nothing changed."""
-        cohort, row = self.cohort, self.row
-        columns = {"lived_ms": self.instant_ms, **change.columns, **self._logged(change.events)}
-        after = cohort.columns.with_row(row, **columns)
-        ids = cohort.ids[row : row + 1]
-        events = event_rows(ids, cohort.around.codes, self.local_s, change.events)
-        kept = RowChange(
-            cohort.name,
-            row,
-            after.pack_row(row),
-            attributes=[self._attribute(key, encoded) for key, encoded in change.attributes.items()],
-            forgets=change.forgets,
-            batches=(*change.batches, *events),
+        rows = np.array([self.row])
+        also = Alongside(
+            rows,
+            {name: np.asarray(value)[..., None] for name, value in change.columns.items()},
+            {(self.row, key): self._attribute(key, encoded) for key, encoded in change.attributes.items()},
+            change.batches,
+            change.forgets,
+            acknowledged=change.acknowledged,
         )
-        await cohort.change(row, after, kept)
-
-    def _logged(self, codes: Sequence[int]) -> dict[str, Ints | int]:
-        if not codes:
-            return {}
-        latest = self.column("last_event").copy()
-        for code in codes:
-            latest[log_of(code)] = code
-        programmed = sum(is_programming(code) for code in codes)
-        return {"last_event": latest, "programming_count": self.number("programming_count") + programmed}
+        await happen(self.cohort, [Happening(rows, code) for code in change.events], self.instant_ms, also)
 
     def _attribute(self, key: bytes, encoded: bytes) -> AttributeValue:
         return AttributeValue(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.cosem.model import Model, Profile, Setting
+from simulator.cosem.model import Model, Profile
 from simulator.errors import StoreError
 from simulator.meter.advance import Advance, advance, supply_of
 from simulator.meter.calendar import Calendar
@@ -23,10 +23,11 @@ from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.identity import Identity
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
+from simulator.meter.status import WORD, default_word
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
-from simulator.store.rows import Checkpoint, RowChange
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
+from simulator.store.rows import Checkpoint, RowsChange
+from simulator.values import MS_PER_DAY, MS_PER_SECOND
 from simulator.world import electric
 from simulator.world.daytime import SLOT_MS
 from simulator.world.population import Population
@@ -34,7 +35,10 @@ from simulator.world.shapes import World
 
 MAX_METERS = 1024
 _WINDOW_CELLS = 400_000  # meters x slots in one pass: some 100 MB of temporaries
-_STATUS_WORD = parse_obis("0.0.94.91.18.255")
+
+
+Alert = Callable[["Cohort", Ints, int], None]
+"""Hears of a cohort's rows whose status words moved within what their filters pass, at an instant; the lock is held."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,7 @@ class Surroundings:
     codes: dict[str, int]  # ids of sim.obis_codes by logical name
     now_ms: Callable[[], int]  # the simulated clock
     wake: Callable[[int], None] = lambda instant_ms: None  # asks to be brought forward to an instant when it comes
+    alert: Alert = lambda cohort, rows, instant_ms: None
 
 
 class Group(NamedTuple):
@@ -86,7 +91,6 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
-        self.status_word = _status_word(model)
         self._columns: Columns | None = None
         self._installed_ms = 0
         self._in_doubt = False  # the store may have less than our columns say
@@ -107,8 +111,12 @@ class Cohort:
         """The meters' history begins at a block boundary, their registers as they were delivered."""
         self._installed_ms = installed_ms
         local_s = self.calendar.local_s(installed_ms)
+        word = default_word(self.model, WORD)
+        population = self.population
         self._take(
-            new_columns(self.population.initial_wh, self.population.phases, installed_ms=installed_ms, local_s=local_s)
+            new_columns(
+                population.initial_wh, population.phases, installed_ms=installed_ms, local_s=local_s, status_word=word
+            )
         )
 
     def resume(self, kept: Checkpoint | None, rows: Mapping[int, bytes], installed_ms: int) -> None:
@@ -137,6 +145,19 @@ class Cohort:
             self._shown = parts[0][1] if len(parts) == 1 else _merged(parts, len(self.identities))
             self._shown_second = second
         return self._shown
+
+    def shown_at(self, rows: Ints, instant_ms: int) -> Shown:
+        """The same of some meters at a second that none of their captures has passed: [rows] each."""
+        second = instant_ms // MS_PER_SECOND
+        if second == self._shown_second:
+            return {name: values[rows] for name, values in self._shown.items()}
+        parts: list[tuple[Rows, Shown]] = []
+        for group in self._groups():
+            places = np.flatnonzero(np.isin(rows, np.arange(len(self.identities))[group.rows]))
+            if len(places):
+                chosen = group._replace(rows=rows[places], population=self.population.take(rows[places]))
+                parts.append((places, self._compute(chosen, second * MS_PER_SECOND)))
+        return _merged(parts, len(rows))
 
     def _compute(self, group: Group, instant_ms: int) -> Shown:
         instant_ms = max(instant_ms, group.settled_ms)
@@ -194,7 +215,6 @@ class Cohort:
             group.calendar,
             codes=self.around.codes,
             profiles=self.model.profiles,
-            status_word=self.status_word,
         )
         whole = len(group.population) == len(self.identities)
         columns = brought.columns if whole else self.columns.put(group.rows, brought.columns)
@@ -203,13 +223,10 @@ class Cohort:
             await self.around.store.write(rows, checkpoint=checkpoint)
         self._take(columns)
 
-    async def change(self, row: int, columns: Columns, kept: RowChange) -> None:
-        """New columns of one meter, and all else that changes, when the store has them; the caller has the lock."""
+    async def change(self, columns: Columns, kept: RowsChange) -> None:
+        """New columns of some meters, and all else that changes, when the store has them; the caller has the lock."""
         with self._doubt():
-            await self.around.store.write_row(kept)
-        for value in kept.attributes:
-            key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
-            self.overrides[row, key] = value.encoded
+            await self.around.store.write_rows(kept)
         self._take(columns)
 
     @contextmanager
@@ -249,9 +266,3 @@ def _windows(group: Group, to_ms: int) -> Iterator[int]:
     while at < end:
         at = min(calendar.midnight(at) + span, end)
         yield at
-
-
-def _status_word(model: Model) -> str:
-    """The hexadecimal image of the model's event status word: 32 characters, zeros if it has none."""
-    words = [entry.attributes[1].source for entry in model.objects if entry.logical_name == _STATUS_WORD]
-    return words[0].default[-16:].hex().upper() if words and isinstance(words[0], Setting) else "0" * 32

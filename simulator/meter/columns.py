@@ -24,6 +24,7 @@ MILLI = 1000
 ZONES = 8
 RECENT_BLOCKS = 3
 EVENT_LOGS = 7
+STATUS_WORDS = 4  # of 32 bits, the first bit of the string is the highest of the first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +57,8 @@ class Columns:
     zone_demand_w: Ints  # [2, zone, n] maximum demands per tariff zone: W import, VA import
     zone_demand_local_s: Ints  # [2, zone, n]
     last_event: Ints  # [log, n] code of the latest entry of each event log
+    event_count: Ints  # [log, n] how many entries each event log has ever had
+    status_word: Ints  # [4, n] event status word
     tamper_count: Ints  # [n]
     programming_count: Ints  # [n]
     power_failure_count: Ints  # [n]
@@ -81,8 +84,8 @@ class Columns:
         """The columns of one meter alone."""
         return self.take(slice(row, row + 1))
 
-    def with_row(self, row: int, **values: Ints | int) -> Columns:
-        """A copy in which one meter's values are replaced."""
+    def with_rows(self, row: int | Ints, **values: Ints | int) -> Columns:
+        """A copy in which the values of one meter or of some are replaced."""
         changed = {name: getattr(self, name).copy() for name in values}
         for name, value in values.items():
             changed[name][..., row] = value
@@ -99,24 +102,25 @@ class Columns:
             values[..., rows] = getattr(part, name)
         return Columns(**changed)
 
-    def pack_row(self, row: int) -> bytes:
-        """One meter's columns, small enough to be written at each change."""
-        parts = [getattr(self, field.name)[..., row].ravel() for field in fields(self)]
-        return np.concatenate(parts).astype(">i8").tobytes()
+    def pack_rows(self, rows: Ints) -> list[bytes]:
+        """Some meters' columns, each small enough to be written at each change."""
+        parts = [getattr(self, field.name)[..., rows].reshape(-1, len(rows)) for field in fields(self)]
+        packed = np.ascontiguousarray(np.concatenate(parts).T, ">i8")
+        return [row.tobytes() for row in packed]
 
     def with_packed(self, row: int, octets: bytes) -> Columns:
-        """A copy with what `pack_row` wrote; StoreError if that was another version."""
+        """A copy with what `pack_rows` wrote; StoreError if that was another version."""
         shapes = {field.name: getattr(self, field.name)[..., row].shape for field in fields(self)}
         values = np.frombuffer(octets, ">i8").astype(np.int64)
         ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
         if len(values) != ends[-1]:
             raise StoreError("a row of sim.row_checkpoints cannot be read; it was written by another version")
         parts = zip(shapes.items(), np.split(values, ends[:-1]), strict=True)
-        return self.with_row(row, **{name: part.reshape(shape) for (name, shape), part in parts})
+        return self.with_rows(row, **{name: part.reshape(shape) for (name, shape), part in parts})
 
 
-def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: int) -> Columns:
-    """Columns of n meters that begin at an instant, their registers at `initial_wh` [channel, n]."""
+def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: int, status_word: Ints) -> Columns:
+    """Columns of n meters that begin at an instant, with registers `initial_wh` [channel, n] and status word [4]."""
     n = initial_wh.shape[1]
     zeros = np.zeros(n, np.int64)
     moments = np.full(n, local_s, np.int64)
@@ -150,6 +154,8 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         zone_demand_w=np.zeros((2, ZONES, n), np.int64),
         zone_demand_local_s=np.full((2, ZONES, n), local_s, np.int64),
         last_event=np.zeros((EVENT_LOGS, n), np.int64),
+        event_count=np.zeros((EVENT_LOGS, n), np.int64),
+        status_word=np.repeat(status_word[:, None], n, axis=1),
         tamper_count=zeros,
         programming_count=zeros,
         power_failure_count=zeros,

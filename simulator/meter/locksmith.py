@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulator.cosem.compiler import CURRENT_ASSOCIATION
 from simulator.errors import StoreError, StoreUnavailable
+from simulator.meter.behaviour import story
+from simulator.meter.events import FU_CHANGED, GLOBAL_KEYS, LLS_CHANGED, LOGIN_REFUSED, US_CHANGED
 from simulator.meter.guard import POLICY, SECURITY_SETUP, setup_key
+from simulator.meter.happening import Alongside, Happening
 from simulator.meter.identity import key_of
 from simulator.meter.vault import BROADCAST, UNICAST
 from simulator.ports import ActAnswer
-from simulator.store.copy import Int4, Rows, Text, Timestamp, Uuid, encode_rows
 from simulator.store.rows import CounterRow, SecurityKey
 from simulator.values import format_obis
 from simulator.wire.axdr import Data
@@ -45,10 +48,7 @@ _SIGNED = 0x10 | 0x80  # policy bits of digital signatures, which suite 0 does n
 _POLICY_BITS = 0xFC
 _VERSION_0_POLICIES = 4
 
-_TRANSACTIONS = "0.0.99.98.3.255"
-# Event codes of IS 15959; it has none for a failed login, so that one is of the makers' range.
-_LLS_CHANGED, _GLOBAL_KEYS_CHANGED, _LOGIN_FAILED = 161, 164, 899
-_HLS_CHANGED = {"us": 162, "fu": 163}
+_HLS_CHANGED = {"us": US_CHANGED, "fu": FU_CHANGED}  # by the client's name
 
 
 async def act(device: Device, client: int, method: bytes, parameter: Data) -> ActAnswer:
@@ -103,11 +103,9 @@ async def _transfer(device: Device, owner: int, items: Sequence[Data]) -> Action
             return ActionResult.OTHER_REASON
         keys[_NAMES[number]] = key
     series = [_SERIES_OF[name] for name in keys if name in _SERIES_OF]
-    await device.cohort.around.store.put_keys(
-        [SecurityKey(device.id, owner, name, key) for name, key in keys.items()],
-        fresh=[CounterRow(device.id, owner, name, 0) for name in series],
-        batches=[event(device, _GLOBAL_KEYS_CHANGED, "global keys changed")],
-    )
+    stored = tuple(SecurityKey(device.id, owner, name, key) for name, key in keys.items())
+    fresh = tuple(CounterRow(device.id, owner, name, 0) for name in series)
+    await _notice(device, GLOBAL_KEYS, Alongside(keys=stored, counters=fresh))
     for name, key in keys.items():
         vault.put_key(row, owner, name, key)
     for name in series:
@@ -123,9 +121,9 @@ async def change_secret(device: Device, owner: int, secret: bytes) -> DataAccess
     fits = len(secret) == KEY_OCTETS if spec.mechanism == AES_ECB else _SHORTEST <= len(secret) <= _LONGEST
     if not fits:
         return DataAccessResult.OTHER_REASON
-    changed = event(device, _HLS_CHANGED.get(spec.name, _LLS_CHANGED), f"secret of client {owner} changed")
+    key = SecurityKey(device.id, owner, "secret", secret)
     try:
-        await device.cohort.around.store.put_keys([SecurityKey(device.id, owner, "secret", secret)], batches=[changed])
+        await _notice(device, _HLS_CHANGED.get(spec.name, LLS_CHANGED), Alongside(keys=(key,)))
     except StoreUnavailable:
         return DataAccessResult.TEMPORARY_FAILURE
     device.cohort.vault.put_key(device.row, owner, "secret", secret)
@@ -137,29 +135,19 @@ def login(device: Device, client: int, *, granted: bool) -> None:
     cohort = device.cohort
     cohort.vault.login(device.row, client, cohort.around.now_ms(), granted=granted)
     if not granted:
-        task = asyncio.ensure_future(_write(device, event(device, _LOGIN_FAILED, f"login of client {client} refused")))
+        task = asyncio.ensure_future(_note_refusal(device))
         cohort.writing.add(task)
         task.add_done_callback(cohort.writing.discard)
 
 
-def event(device: Device, code: int, words: str) -> Rows:
-    """A row of the transaction log."""
-    cohort = device.cohort
-    return encode_rows(
-        "event_logs",
-        {
-            "meter_id": Uuid(cohort.ids[device.row : device.row + 1]),
-            "obis_code_id": Int4(cohort.around.codes[_TRANSACTIONS]),
-            "event_timestamp": Timestamp(np.array([cohort.clock_s(device.row)])),
-            "event_code": Int4(code),
-            "event_type": Text("ACCESS"),
-            "description": Text(words),
-        },
-    )
+async def _notice(device: Device, code: int, also: Alongside) -> None:
+    """A change of keys and its event. The row keeps the keys with it even if the model does not know the code."""
+    rows = np.array([device.row])
+    await story.notice(device.cohort, [Happening(rows, code)], replace(also, rows=rows))
 
 
-async def _write(device: Device, rows: Rows) -> None:
+async def _note_refusal(device: Device) -> None:
     try:
-        await device.cohort.around.store.write([rows])
+        await _notice(device, LOGIN_REFUSED, Alongside())
     except StoreError as error:
         log.warning("an event of meter %s is lost: %s", device.cohort.identities[device.row].serial, error)

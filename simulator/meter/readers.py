@@ -23,11 +23,13 @@ from simulator.cosem.model import (
     PerClient,
     Profile,
     Setting,
+    StatusWord,
 )
 from simulator.cosem.stamps import stamp
 from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
 from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
+from simulator.meter.status import encoded_word
 from simulator.ports import GetAnswer
 from simulator.values import format_obis, parse_obis
 from simulator.wire.axdr import Data, encode, encode_string
@@ -76,6 +78,8 @@ def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> 
         return _measured(source)
     if isinstance(source, Identity):
         return _identity(source)
+    if isinstance(source, StatusWord):
+        return _status_word
     if isinstance(source, Buffer):
         return source.profile.constant or _buffer(source.profile, client)
     return _entries(source)
@@ -101,6 +105,10 @@ def _setting(key: bytes, default: bytes) -> Function:
         return device.cohort.overrides.get((device.row, key), default) if selection is None else _MISMATCH
 
     return read
+
+
+def _status_word(device: Device, selection: Selection | None) -> GetAnswer:
+    return encoded_word(device.cohort.columns.status_word[:, device.row]) if selection is None else _MISMATCH
 
 
 def _measured(source: Measured) -> Function:

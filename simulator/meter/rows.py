@@ -16,7 +16,8 @@ from simulator.meter.advance import Advance, BillingRecord, BlockRecords, DayRec
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Ints
 from simulator.meter.shown import Shown, of_columns, power_factor_milli
-from simulator.store.copy import Column, Date, Int2, Int4, Jsonb, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
+from simulator.meter.status import hexadecimal
+from simulator.store.copy import Column, Date, Int2, Int4, Jsonb, Numeric, Rows, Timestamp, Uuid, encode_rows
 
 _CHANNEL_COLUMNS = ("kwh_import", "kwh_export", "kvah_import", "kvah_export")
 _QUADRANT_COLUMNS = ("kvarh_q1", "kvarh_q2", "kvarh_q3", "kvarh_q4")
@@ -37,35 +38,37 @@ def rows_of(
     *,
     codes: dict[str, int],
     profiles: Mapping[str, Profile],
-    status_word: str,
 ) -> list[Rows]:
     """All rows of a window; `codes` are the ids of sim.obis_codes by logical name."""
     block, billing = profiles["1.0.99.1.0.255"], profiles["1.0.98.1.0.255"]
     quadrants = "block_varh_q1" in block.quantities
     rows = [
         _block_rows(
-            brought.blocks, ids, calendar, codes["1.0.99.1.0.255"], status_word=status_word, quadrants=quadrants
+            brought.blocks,
+            ids,
+            calendar,
+            codes["1.0.99.1.0.255"],
+            word=brought.columns.status_word,
+            quadrants=quadrants,
         )
     ]
     if brought.days:
         rows.append(_day_rows(brought.days, ids, codes["1.0.99.2.0.255"]))
     rows += [
-        billing_rows(record, ids, calendar, code=codes["1.0.98.1.0.255"], profile=billing, status_word=status_word)
+        billing_rows(record, ids, calendar, code=codes["1.0.98.1.0.255"], profile=billing)
         for record in brought.billings
     ]
     return rows
 
 
-def _block_rows(
-    blocks: BlockRecords, ids: Ids, calendar: Calendar, code: int, *, status_word: str, quadrants: bool
-) -> Rows:
+def _block_rows(blocks: BlockRecords, ids: Ids, calendar: Calendar, code: int, *, word: Ints, quadrants: bool) -> Rows:
     n, count = blocks.energy_wh.shape[1:]
     columns: dict[str, Column] = {
         "meter_id": Uuid(np.repeat(ids, count, axis=0)),
         "obis_code_id": Int4(code),
         "capture_time": Timestamp(np.tile(blocks.end_local_s, n)),
         "block_interval_minutes": Int4(calendar.block_minutes),
-        "status_word": Text(status_word),
+        "status_word": hexadecimal(word, count),
         "health": Int2(0),
         "average_current_n": Numeric(blocks.current_ma[-1].ravel(), 3),
         "power_factor": Numeric(power_factor_milli(blocks.energy_wh[0], blocks.energy_wh[2]).ravel(), 3),
@@ -99,9 +102,7 @@ def _day_rows(days: Sequence[DayRecord], ids: Ids, code: int) -> Rows:
     return encode_rows("daily_load_profile", columns)
 
 
-def billing_rows(
-    record: BillingRecord, ids: Ids, calendar: Calendar, *, code: int, profile: Profile, status_word: str
-) -> Rows:
+def billing_rows(record: BillingRecord, ids: Ids, calendar: Calendar, *, code: int, profile: Profile) -> Rows:
     """One row per meter: the seed's columns, and what else the model's billing profile captures."""
     shown = dict(of_columns(record.columns, calendar, record.local_s))
     shown["billing_power_on_minutes"] = record.on_minutes
@@ -111,7 +112,7 @@ def billing_rows(
         "billing_date": Date(record.local_s // _DAY_S),
         "billing_time": Timestamp(record.local_s),
         "reset_count": Int4(record.columns.billing_count),
-        "billing_status_word": Text(status_word),
+        "billing_status_word": hexadecimal(record.columns.status_word),
         **captured_columns(profile, shown, len(ids)),
     }
     for channel, name in enumerate(_CHANNEL_COLUMNS):

@@ -23,6 +23,7 @@ from simulator.resources import data_root
 from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
+from simulator.store.incidents import Incidents
 from simulator.store.notices import Notices
 from simulator.store.queries import query, template
 from simulator.store.rows import (
@@ -32,9 +33,10 @@ from simulator.store.rows import (
     FleetRow,
     Forget,
     MeterRow,
+    Numbered,
     ObisRow,
     ProfileQuery,
-    RowChange,
+    RowsChange,
     SecurityKey,
 )
 from simulator.store.writer import Writer
@@ -65,6 +67,7 @@ class Store:
         self._writer = Writer(connections)
         self._epochs: dict[str, int] = {}  # of the last write of each cohort
         self.notices = Notices(connections)
+        self.incidents = Incidents(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
 
@@ -172,21 +175,26 @@ class Store:
         if checkpoint is not None:
             self._epochs[checkpoint.cohort] = self._writer.epoch
 
-    async def write_row(self, change: RowChange) -> None:
-        """What a client or a timer changed of one meter: one transaction, durable when it returns.
+    async def write_rows(self, change: RowsChange) -> None:
+        """What a client, a timer or an event changed of some meters: one transaction, durable when it returns.
 
         Raises StoreUnavailable as `write` does.
         """
         async with self._writer.transaction() as connection:
             self._refuse_a_gap(change.cohort)
-            place = {"cohort": change.cohort, "row": change.row, "columns": change.columns}
-            await connection.execute(query("put_row_checkpoint"), place)
+            places = {"cohort": change.cohort, "rows": list(change.rows), "columns": list(change.columns)}
+            await connection.execute(query("put_row_checkpoints"), places)
             for value in change.attributes:
                 await connection.execute(query("put_attribute"), asdict(value) | {"value": Jsonb(value.value)})
+            await _put_keys(connection, change.keys, change.counters)
             for forget in change.forgets:
                 await self._forget(connection, forget)
-            for rows in change.batches:
-                await self._copy(connection, rows)
+            for acknowledgement in change.acknowledged:
+                left = {"meter_id": acknowledgement.meter_id, "left": list(acknowledgement.left)}
+                await connection.execute(query("acknowledge_cleared"), left)
+            for batch in change.batches:
+                for rows in await _numbered(connection, batch) if isinstance(batch, Numbered) else (batch,):
+                    await self._copy(connection, rows)
         self._epochs[change.cohort] = self._writer.epoch
 
     async def row_checkpoints(self, cohort: str | None = None) -> dict[str, dict[int, bytes]]:
@@ -232,23 +240,14 @@ class Store:
     async def attributes(self) -> list[AttributeValue]:
         return [AttributeValue(*row) for row in await self._read("attributes")]
 
-    async def put_keys(
-        self, rows: Sequence[SecurityKey], *, fresh: Sequence[CounterRow] = (), batches: Sequence[Rows] = ()
-    ) -> None:
-        """All or none, durable; `fresh` counters begin anew with the new keys, `batches` tell of the change."""
+    async def put_keys(self, rows: Sequence[SecurityKey]) -> None:
+        """All or none, durable."""
         async with self._transaction() as connection:
-            await connection.execute(
-                query("put_keys"),
-                {
-                    "meter_ids": [row.meter_id for row in rows],
-                    "clients": [row.client for row in rows],
-                    "names": [row.name for row in rows],
-                    "keys": [row.key for row in rows],
-                },
-            )
-            await connection.execute(query("put_counters"), _counter_arrays(fresh))
-            for batch in batches:
-                await self._copy(connection, batch)
+            await _put_keys(connection, rows, ())
+
+    async def push_lists(self) -> list[tuple[str, str, str]]:
+        """Serial number, push setup, and its objects as ``class/logical name/attribute …``."""
+        return [(serial, setup, text) for serial, setup, text in await self._read("push_lists")]
 
     async def keys(self) -> list[SecurityKey]:
         return [SecurityKey(*row) for row in await self._read("keys")]
@@ -335,6 +334,25 @@ class Store:
     async def _read(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         async with self._connections.connection() as connection:
             return await (await connection.execute(query(name), parameters or None)).fetchall()
+
+
+async def _put_keys(connection: Connection, keys: Sequence[SecurityKey], counters: Sequence[CounterRow]) -> None:
+    if keys:
+        arrays = {
+            "meter_ids": [key.meter_id for key in keys],
+            "clients": [key.client for key in keys],
+            "names": [key.name for key in keys],
+            "keys": [key.key for key in keys],
+        }
+        await connection.execute(query("put_keys"), arrays)
+    if counters:
+        await connection.execute(query("put_counters"), _counter_arrays(counters))
+
+
+async def _numbered(connection: Connection, batch: Numbered) -> Sequence[Rows]:
+    wanted = {"table": f"sim.{batch.table}", "count": batch.count}
+    ids = await (await connection.execute(query("next_ids"), wanted)).fetchall()
+    return batch.rows(np.array(ids, np.int64)[:, 0])
 
 
 def _counter_arrays(rows: Sequence[CounterRow]) -> dict[str, list[Any]]:

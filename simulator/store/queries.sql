@@ -114,13 +114,50 @@ ON CONFLICT (cohort) DO UPDATE SET settled_ms = excluded.settled_ms, columns = e
 SELECT cohort, settled_ms, columns FROM sim.checkpoints
 WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s
 
--- name: put_row_checkpoint
-INSERT INTO sim.row_checkpoints (cohort, row, columns) VALUES (%(cohort)s, %(row)s, %(columns)s)
+-- name: put_row_checkpoints
+INSERT INTO sim.row_checkpoints (cohort, row, columns)
+SELECT %(cohort)s, * FROM unnest(%(rows)s::int[], %(columns)s::bytea[])
 ON CONFLICT (cohort, row) DO UPDATE SET columns = excluded.columns, created_at = now()
 
 -- name: row_checkpoints
 SELECT cohort, row, columns FROM sim.row_checkpoints
 WHERE %(cohort)s::text IS NULL OR cohort = %(cohort)s ORDER BY cohort, row
+
+-- name: next_ids
+SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(count)s)
+
+-- name: acknowledge_cleared
+-- Of one meter: bit n of the status word is bit 7 - n mod 8 of byte 15 - n div 8.
+UPDATE sim.eswf_push_alarms a SET status = 'ACKNOWLEDGED'
+FROM sim.eswf_status s
+WHERE s.id = a.eswf_status_id AND s.meter_id = %(meter_id)s AND a.status IN ('PENDING', 'SENT')
+  AND (15 - a.byte_position) * 8 + 7 - a.bit_position <> ALL (%(left)s::int[])
+
+-- name: events
+SELECT m.meter_number AS meter, e.event_timestamp AS time, e.event_code AS code, e.event_type AS type, e.description,
+       e.sequence_number AS number, e.additional_data AS snapshot, e.acknowledged
+FROM sim.event_logs e LEFT JOIN sim.meters m ON m.id = e.meter_id
+WHERE (%(type)s::text IS NULL OR e.event_type = %(type)s::text)
+  AND (%(code)s::int IS NULL OR e.event_code = %(code)s::int)
+  AND (%(since)s::timestamp IS NULL OR e.event_timestamp >= %(since)s::timestamp)
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s::text[]))
+ORDER BY e.event_timestamp DESC, e.id DESC LIMIT %(limit)s
+
+-- name: alarms
+SELECT a.id, m.meter_number AS meter, a.alarm_timestamp AS time, a.alarm_type AS alarm,
+       (15 - a.byte_position) * 8 + 7 - a.bit_position AS bit, a.status, a.retry_count AS retries,
+       a.last_retry_timestamp AS last_retry
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id JOIN sim.meters m ON m.id = s.meter_id
+WHERE (%(status)s::text IS NULL OR a.status = %(status)s::text)
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s::text[]))
+ORDER BY a.alarm_timestamp DESC, a.id DESC LIMIT %(limit)s
+
+-- name: acknowledge_alarms
+UPDATE sim.eswf_push_alarms a SET status = 'ACKNOWLEDGED'
+FROM sim.eswf_status s JOIN sim.meters m ON m.id = s.meter_id
+WHERE s.id = a.eswf_status_id AND a.status = ANY (%(open)s::text[])
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s::text[]))
+RETURNING a.id
 
 -- name: forget_all
 DELETE FROM {table} WHERE meter_id = %(meter_id)s
@@ -156,6 +193,16 @@ CREATE TEMP TABLE staged_meters (LIKE sim.meters INCLUDING DEFAULTS) ON COMMIT D
 INSERT INTO sim.meters SELECT * FROM staged_meters
 ON CONFLICT (id) DO UPDATE SET host = excluded.host, port = excluded.port, serial_device = excluded.serial_device,
                                config = excluded.config, status = excluded.status
+
+-- name: push_lists
+-- What each push setup of each meter sends, in order; most meters have the same lists, so they come as text.
+SELECT m.meter_number, c.logical_name,
+       string_agg(format('%s/%s/%s', o.class_id, o.logical_name, o.attribute_index), ' ' ORDER BY o.position, o.id)
+FROM sim.push_objects o
+JOIN sim.push_setups s ON s.id = o.push_setup_id
+JOIN sim.meters m ON m.id = s.meter_id
+JOIN sim.obis_codes c ON c.id = s.obis_code_id
+GROUP BY m.meter_number, c.logical_name
 
 -- name: tables
 SELECT table_name::text FROM information_schema.tables

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.store.copy import Rows
 
@@ -106,15 +107,35 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
-class RowChange:
-    """What changes of a single meter, all of it or nothing; `columns` are its columns as their owner packed them."""
+class Numbered:
+    """Rows whose ids are drawn from their table's sequence before they are written, so that others can name them."""
+
+    table: str
+    count: int
+    rows: Callable[[NDArray[np.int64]], Sequence[Rows]]  # all that is written, made from the ids
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The head-end has cleared status bits of a meter: open alarms of other bits than those `left` are acknowledged."""
+
+    meter_id: UUID
+    left: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsChange:
+    """What changes of some meters of a cohort, all of it or nothing; `columns` are theirs, packed by their owner."""
 
     cohort: str
-    row: int
-    columns: bytes
+    rows: Sequence[int]
+    columns: Sequence[bytes]
     attributes: Sequence[AttributeValue] = ()
     forgets: Sequence[Forget] = ()  # happen before the batches are written
-    batches: Sequence[Rows] = ()
+    batches: Sequence[Rows | Numbered] = ()
+    keys: Sequence[SecurityKey] = ()
+    counters: Sequence[CounterRow] = ()
+    acknowledged: Sequence[Acknowledgement] = ()
 
 
 @dataclass(frozen=True, slots=True)

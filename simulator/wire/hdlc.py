@@ -7,6 +7,7 @@ Bytes <-> nouns. Knows no connection, no window and no APDU, and holds a bounded
 from __future__ import annotations
 
 from binascii import crc_hqx
+from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ def _widened(value: int) -> int:
 
 
 class Frame(NamedTuple):
-    """A command from a client to a server."""
+    """A command from a client to a server, or what a server sends to a client."""
 
     server: Address
     client: int
@@ -119,20 +120,29 @@ def _framed(addresses: bytes, control: int, information: bytes, *, segmented: bo
 
 def decode(octets: bytes) -> Frame | None:
     """The command between two flags; None for whatever is no whole and sound one (6.4.2.1, 6.4.4.4.2)."""
-    if octets[-2:] != fcs(octets[:-2]):
+    middle = _end_of_address(octets, 2)
+    return _decoded(octets, (2, middle), (middle, _end_of_address(octets, middle)))
+
+
+def decode_from_server(octets: bytes) -> Frame | None:
+    """The same for what a server sends: the destination, which is the client, stands first."""
+    middle = _end_of_address(octets, 2)
+    return _decoded(octets, (middle, _end_of_address(octets, middle)), (2, middle))
+
+
+def _decoded(octets: bytes, server_field: tuple[int, int], client_field: tuple[int, int]) -> Frame | None:
+    server = _address(octets[slice(*server_field)])
+    control_at = max(server_field[1], client_field[1])
+    if octets[-2:] != fcs(octets[:-2]) or server is None or control_at + 1 > len(octets) - 2:
         return None
-    server_end = _end_of_address(octets, 2)
-    client_end = _end_of_address(octets, server_end)
-    at = client_end + 1
-    server = _address(octets[2:server_end])
-    if server is None or client_end != server_end + 1 or at > len(octets) - 2:
+    if client_field[1] != client_field[0] + 1:
         return None  # a client's address has one octet
-    information = octets[at:-2]
+    information = octets[control_at + 1 : -2]
     if information:
-        if len(information) < 3 or information[:2] != fcs(octets[:at]):
+        if len(information) < 3 or information[:2] != fcs(octets[: control_at + 1]):
             return None
         information = information[2:]
-    return Frame(server, octets[server_end] >> 1, octets[client_end], information, bool(octets[0] & 0x08))
+    return Frame(server, octets[client_field[0]] >> 1, octets[control_at], information, bool(octets[0] & 0x08))
 
 
 def _end_of_address(octets: bytes, start: int) -> int:
@@ -151,10 +161,11 @@ class Splitter:
     window never sends as many.
     """
 
-    __slots__ = ("_buffer", "_max_pending")
+    __slots__ = ("_buffer", "_decode", "_max_pending")
 
-    def __init__(self, *, max_pending: int = 32_768) -> None:
+    def __init__(self, *, max_pending: int = 32_768, decode: Callable[[bytes], Frame | None] = decode) -> None:
         self._buffer = bytearray()
+        self._decode = decode
         self._max_pending = max_pending
 
     @property
@@ -180,7 +191,7 @@ class Splitter:
                 start += 1
             elif end >= len(buffer):
                 break  # not whole yet
-            elif buffer[end] == FLAG and (frame := decode(bytes(buffer[start + 1 : end]))) is not None:
+            elif buffer[end] == FLAG and (frame := self._decode(bytes(buffer[start + 1 : end]))) is not None:
                 # The closing flag may be the next frame's opening one; not when the word was given to us with it.
                 del buffer[: end + 1 if frame.poll and end + 1 == len(buffer) else end]
                 return frame

@@ -233,7 +233,7 @@ def test_failed_logins_are_logged_and_lock_the_client_out(fleet: Spawned) -> Non
     with pytest.raises(GXDLMSException, match=r"(?i)transient"):
         SecureJudge(meter, utility(fleet, 5)).__enter__()
     logged = "SELECT count(*) FROM sim.event_logs JOIN sim.meters m ON m.id = meter_id WHERE meter_number = %s"
-    eventually(lambda: fleet.sql(f"{logged} AND event_code = 899", meter.serial) == [(5,)])
+    eventually(lambda: fleet.sql(f"{logged} AND event_code = 893", meter.serial) == [(5,)])
     fleet.step(31_000)
     with SecureJudge(meter, utility(fleet, 5)) as judge:
         assert judge.get(8, CLOCK).result == 0

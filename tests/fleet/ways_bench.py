@@ -41,10 +41,14 @@ class Datagrams:
 
 
 class Stream:
-    """Octets of a TCP connection or of a serial device."""
+    """Octets of a TCP connection, perhaps one that the meter has `opened`, or of a serial device."""
 
-    def __init__(self, host: str | None, port: int | None, device: str | None = None) -> None:
-        self._socket = None if device else socket.create_connection((host, port), timeout=DEADLINE_S)
+    def __init__(
+        self, host: str | None, port: int | None, device: str | None = None, opened: socket.socket | None = None
+    ) -> None:
+        self._socket = opened
+        if not device and opened is None:
+            self._socket = socket.create_connection((host, port), timeout=DEADLINE_S)
         self._file = os.open(device, os.O_RDWR | os.O_NOCTTY) if device else self._socket.fileno()  # type: ignore[union-attr]
         if device:
             tty.setraw(self._file)
@@ -107,11 +111,11 @@ def octets_at(place: dict[str, Any], address: str = "") -> Octets:
     if place["framing"] == "udp":
         return Datagrams(place["host"], place["port"])
     if place["framing"] in ("hdlc", "serial"):
-        stream = HdlcStream(place.get("host"), place.get("port"), place.get("device"))
+        stream = HdlcStream(place.get("host"), place.get("port"), place.get("device"), place.get("opened"))
         if address:
             stream.sign_on(address)
         return stream
-    return WrapperStream(place["host"], place["port"])
+    return WrapperStream(place.get("host"), place.get("port"), opened=place.get("opened"))
 
 
 class WayJudge(Judge):

@@ -85,7 +85,8 @@ class Meters:
 
     async def restarted(self) -> Meters:
         """As after kill -9: a new cohort with nothing but what the store has."""
-        again = await _cohort(self.store, self.cohort.model.name, load="mixed", block_minutes=30)
+        count = len(self.cohort.identities)
+        again = await _cohort(self.store, self.cohort.model.name, count=count, load="mixed", block_minutes=30)
         again.now_ms = self.now_ms
         checkpoints, rows = await self.store.checkpoints(), await self.store.row_checkpoints()
         name = again.cohort.name
@@ -102,23 +103,25 @@ class Meters:
 Install = Callable[..., Awaitable[Meters]]
 
 
-async def installed(store: Store, model: str, *, load: str = "mixed", block_minutes: int = 30) -> Meters:
-    """Three meters, new at START."""
-    meters = await _cohort(store, model, load=load, block_minutes=block_minutes)
+async def installed(
+    store: Store, model: str, *, count: int = 3, load: str = "mixed", block_minutes: int = 30
+) -> Meters:
+    """Meters that are new at START."""
+    meters = await _cohort(store, model, count=count, load=load, block_minutes=block_minutes)
     meters.cohort.begin(meters.now_ms)
-    spec = FleetSpec.single(3, model, load, seed=7, block_minutes=block_minutes)
-    await add_meters(store, spec, [meters.cohort], [parse_listen("wrapper", 3)])
+    spec = FleetSpec.single(count, model, load, seed=7, block_minutes=block_minutes)
+    await add_meters(store, spec, [meters.cohort], [parse_listen("wrapper", count)])
     story.restore(meters.cohort)
     return meters
 
 
-async def _cohort(store: Store, model: str, *, load: str, block_minutes: int) -> Meters:
+async def _cohort(store: Store, model: str, *, count: int, load: str, block_minutes: int) -> Meters:
     names = [ObisRow(entry.logical_name, entry.class_id) for entry in load_registry("is15959").values()]
     codes = await store.put_obis_codes(names)
     start_ms = instant_of(dt.datetime.fromisoformat(START))
     clock = [lambda: start_ms]
     around = Surroundings(load_world(7), store, codes, lambda: clock[0]())
-    (cohort,) = build_cohorts(FleetSpec.single(3, model, load, seed=7, block_minutes=block_minutes), around)
+    (cohort,) = build_cohorts(FleetSpec.single(count, model, load, seed=7, block_minutes=block_minutes), around)
     meters = Meters(store, cohort, start_ms)
     clock[0] = lambda: meters.now_ms
     return meters

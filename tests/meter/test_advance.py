@@ -37,7 +37,8 @@ def people(world: World, load: str = "mixed", phases: int = 1) -> Population:
 
 
 def born(population: Population, calendar: Calendar) -> Columns:
-    return new_columns(population.initial_wh, population.phases, installed_ms=START, local_s=calendar.local_s(START))
+    word, local_s = np.zeros(4, np.int64), calendar.local_s(START)
+    return new_columns(population.initial_wh, population.phases, installed_ms=START, local_s=local_s, status_word=word)
 
 
 def lived(world: World, population: Population, calendar: Calendar, days: int, step_ms: int) -> list[Advance]:

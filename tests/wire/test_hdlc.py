@@ -146,3 +146,11 @@ def test_what_one_sends_the_other_receives() -> None:
     assert hdlc_parameters.agree(proposed, information=128, window=1) == Parameters(64, 128, 1, 1)
     assert not Parameters(31).valid
     assert not Parameters(window_receive=0).valid
+
+
+@pytest.mark.parametrize("address", [Address(1), Address(1, 17, 2), Address(1, 256, 4)])
+def test_what_a_server_sends_is_read_by_its_client(address: Address) -> None:
+    """The destination stands first (6.4.2): here that is the client."""
+    splitter = Splitter(decode=hdlc.decode_from_server)
+    splitter.feed(hdlc.encode(address, 64, Control.UI, b"\xe6\xe7\x00\x0f", segmented=True))
+    assert splitter.next() == Frame(address, 64, Control.UI, b"\xe6\xe7\x00\x0f", segmented=True)

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulator.meter.behaviour.clock import moment_of
-from simulator.meter.behaviour.relay import may_reconnect_locally
+from simulator.meter.behaviour.relay import TRIPPED, may_reconnect_locally
 from simulator.meter.behaviour.scripts import run_script
-from simulator.meter.change import Answer, Change, Meter, Timer, objects_of, sibling
+from simulator.meter.change import PRIVATE, Answer, Change, Meter, Timer, objects_of, sibling
 from simulator.meter.columns import Ints
-from simulator.meter.events import LOAD_LIMIT
+from simulator.meter.events import LOAD_LIMIT, OVERLOAD
 from simulator.wire.axdr import Data, decode_whole, encode
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.world import electric
@@ -25,6 +25,7 @@ from simulator.world.noise import Floats
 
 _LIMITER, _MONITOR = 71, 21
 _STEP_MS = 1000
+_OVER, _UNDER = 0, 1  # places in an action set
 _LOOK_ON = -1  # nothing was found up to here
 _PHASE_LIMIT_W = 14_200  # no phase's load ever comes up to it (world.consumption, world.ripple)
 _POWERS = {b"\x01\x00\x01\x07\x00\xff": 0, b"\x01\x00\x09\x07\x00\xff": 1}  # active, apparent: place in electric.powers
@@ -33,7 +34,7 @@ _MONITORED, _ACTIVE, _NORMAL, _EMERGENCY, _MIN_OVER, _MIN_UNDER, _PROFILE, _GROU
 
 class Crossing(NamedTuple):
     at_ms: int
-    action: int  # place in an action set: 0 over, 1 under, or _LOOK_ON
+    action: int  # place in an action set, or _LOOK_ON
 
 
 # -- what the limiter takes ------------------------------------------------------------------------------------------
@@ -113,8 +114,16 @@ async def _limit(meter: Meter) -> Change | None:
         if crossing is not None and crossing.at_ms <= meter.instant_ms and crossing.action != _LOOK_ON:
             script, selector = meter.value(head + bytes((_ACTIONS,)))[crossing.action]
             await run_script(meter, script, selector)
-            return Change(columns={"relay_ms": meter.instant_ms})
+            return _tripped(meter, head, by_load=crossing.action == _OVER)
     return None
+
+
+def _tripped(meter: Meter, head: bytes, *, by_load: bool) -> Change:
+    """An overload that opened the switch is an event; it ends when the switch is closed again (relay.switched)."""
+    opened = by_load and not meter.number("output")
+    attributes = {head + bytes((PRIVATE,)): TRIPPED} if opened else {}
+    events = (OVERLOAD,) if opened else ()
+    return Change(columns={"relay_ms": meter.instant_ms}, attributes=attributes, events=events)
 
 
 def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
@@ -126,7 +135,7 @@ def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
         return None
     if not meter.number("output"):
         at_ms = since_ms + max(meter.value(head + bytes((_MIN_UNDER,))), 1) * 1000
-        return Crossing(max(at_ms, meter.instant_ms), 1) if may_reconnect_locally(meter) else None
+        return Crossing(max(at_ms, meter.instant_ms), _UNDER) if may_reconnect_locally(meter) else None
     if threshold >= _PHASE_LIMIT_W * meter.cohort.model.spec.phases:
         return None
     length_ms = max(meter.value(head + bytes((_MIN_OVER,))), 1) * 1000
@@ -134,7 +143,7 @@ def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
     instants = np.arange(max(since_ms, meter.instant_ms - length_ms), horizon_ms + 1, _STEP_MS)
     over = _power(meter, instants, place) > threshold
     held_ms = _held(instants, over, length_ms)
-    return Crossing(held_ms, 0) if held_ms else Crossing(horizon_ms, _LOOK_ON)
+    return Crossing(held_ms, _OVER) if held_ms else Crossing(horizon_ms, _LOOK_ON)
 
 
 def _held(instants: Ints, over: Any, length_ms: int) -> int:

@@ -98,7 +98,6 @@ def close_period(meter: Meter) -> Change:
         calendar,
         code=cohort.around.codes[_BILLING],
         profile=cohort.model.profiles[_BILLING],
-        status_word=cohort.status_word,
     )
     columns = {name: getattr(after, name)[..., 0] for name in _RESET_BY_BILLING}
     return Change(columns=columns, batches=(rows,), events=(MD_RESET,))

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simulator.meter.behaviour import clock, image, limiter, lists, profile, relay, schedule, scripts, tariffs
+from simulator.meter.behaviour import (
+    clock,
+    image,
+    limiter,
+    lists,
+    profile,
+    relay,
+    schedule,
+    scripts,
+    status_word,
+    tariffs,
+)
 from simulator.meter.behaviour.regime import CAPTURE_PERIOD
 from simulator.meter.change import Answer, Change, Hook, Meter, Timer
 from simulator.meter.events import METERING_MODE, STATUS_FILTER
+from simulator.meter.status import FILTER, WORD
 from simulator.values import attribute_key, parse_obis
 from simulator.wire.axdr import Data, encode
 from simulator.wire.codes import ActionResult, DataAccessResult
@@ -61,7 +73,8 @@ WRITES: Mapping[Place, Hook] = {
 WRITES_OF_DATA: Mapping[bytes, Hook] = {  # objects of class 1 that mean more than their value
     CAPTURE_PERIOD: profile.set_period,
     profile.DEMAND_INTEGRATION: profile.set_period,
-    attribute_key(1, parse_obis("0.0.94.91.26.255"), 2): _logged(STATUS_FILTER),
+    WORD: status_word.clear,
+    FILTER: _logged(STATUS_FILTER),
     attribute_key(1, parse_obis("0.0.94.96.19.255"), 2): _logged(METERING_MODE),
 }
 ACTS: Mapping[Place, Hook] = {

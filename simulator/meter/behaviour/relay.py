@@ -7,20 +7,21 @@ the instant of the change: what flowed before it is carried in the columns until
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 
-from simulator.meter.change import Answer, Change, Meter, objects_of, sibling
+from simulator.meter.change import PRIVATE, Answer, Change, Meter, objects_of, sibling
 from simulator.meter.columns import Ints
-from simulator.meter.events import CONNECTED, DISCONNECTED
+from simulator.meter.events import CONNECTED, DISCONNECTED, LIMIT_DISABLED, LIMIT_ENABLED, OVERLOAD_ENDED
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult
 from simulator.world import electric
 
-_CLASS = 70
+_CLASS, _LIMITER = 70, 71
 CONTROL_MODE = 4
+TRIPPED, _NOT_TRIPPED = b"\x03\x01", b"\x03\x00"
 
 
 class State(IntEnum):
@@ -58,12 +59,15 @@ async def press_button(meter: Meter, key: bytes, *, connect: bool) -> Answer:
 
 
 async def set_control_mode(meter: Meter, key: bytes, value: Data) -> Answer:
+    """Mode 0 takes the switch out of service, and with it the load limit function (IS 15959: 159, 160)."""
     if value.value > LAST_MODE:
         return DataAccessResult.OTHER_REASON
-    change = Change(attributes={key: bytes((value.tag, value.value))})
-    if value.value == 0 and not meter.number("output"):  # mode 0: the output is always closed
-        return switched(meter, State.CONNECTED, attributes=change.attributes)
-    return change
+    attributes, was_off = {key: bytes((value.tag, value.value))}, not meter.value(key)
+    events = () if (value.value == 0) == was_off else (LIMIT_ENABLED if was_off else LIMIT_DISABLED,)
+    if value.value == 0 and not meter.number("output"):  # the output is always closed
+        closed = switched(meter, State.CONNECTED)
+        return replace(closed, attributes={**closed.attributes, **attributes}, events=(*closed.events, *events))
+    return Change(attributes=attributes, events=events)
 
 
 def may_reconnect_locally(meter: Meter) -> bool:
@@ -81,14 +85,23 @@ def move(meter: Meter, moves: Moves, *, goal: bool) -> Answer:
     return Change() if moves and state in reached else ActionResult.OTHER_REASON
 
 
-def switched(meter: Meter, state: State, *, attributes: Mapping[bytes, bytes] | None = None) -> Change:
+def switched(meter: Meter, state: State) -> Change:
     """The change to a control state, with what the running block must remember of the time before."""
     before, after = meter.number("output"), int(state == State.CONNECTED)
     columns: dict[str, Ints | int] = {"control_state": int(state), "relay_ms": meter.instant_ms}
-    if before != after:
-        columns |= {"output": after, **_carried(meter, before - after)}
-    events = () if before == after else (CONNECTED if after else DISCONNECTED,)
-    return Change(columns=columns, attributes=attributes or {}, events=events)
+    if before == after:
+        return Change(columns=columns)
+    columns |= {"output": after, **_carried(meter, before - after)}
+    if not after:
+        return Change(columns=columns, events=(DISCONNECTED,))
+    over = dict.fromkeys(limiters_tripped(meter), _NOT_TRIPPED)
+    return Change(columns=columns, attributes=over, events=(CONNECTED, OVERLOAD_ENDED) if over else (CONNECTED,))
+
+
+def limiters_tripped(meter: Meter) -> list[bytes]:
+    """What limiters remember, where one has opened the switch because of an overload."""
+    keys = [head + bytes((PRIVATE,)) for head in objects_of(meter.cohort.model, _LIMITER)]
+    return [key for key in keys if meter.encoded(key) == TRIPPED]
 
 
 def _carried(meter: Meter, sign: int) -> dict[str, Ints | int]:

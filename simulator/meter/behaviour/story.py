@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simulator.meter.behaviour import profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
+from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.wire.axdr import Data
 
 
@@ -31,6 +34,13 @@ async def set_attribute(cohort: Cohort, row: int, key: bytes, value: Data) -> An
 async def act(cohort: Cohort, row: int, key: bytes, parameter: Data) -> Answer:
     """What a client's ACTION came to."""
     return await _hear(cohort, row, key, parameter, is_act=True)
+
+
+async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongside = NOTHING) -> None:
+    """Events that meters notice now, whoever causes them; raises StoreUnavailable with nothing changed."""
+    async with cohort.lock:
+        await _bring(cohort, cohort.around.now_ms())
+        await happen(cohort, happenings, max(cohort.around.now_ms(), int(cohort.columns.settled_ms.max())), also)
 
 
 def restore(cohort: Cohort) -> None:

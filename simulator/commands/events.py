@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet events …`: make meters notice something, look at what they noticed, and what they can notice."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+from dataclasses import replace
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from simulator.commands.place import (
+    DatabaseOption,
+    FleetOption,
+    HomeOption,
+    Place,
+    existing_place,
+)
+from simulator.commands.stored import meter_numbers, opened
+from simulator.cosem.catalogue import EventType, load_catalogue
+from simulator.documents import did_you_mean
+from simulator.errors import UserError
+from simulator.fleet.control import order
+from simulator.store.incidents import EventFilter
+
+app = typer.Typer(no_args_is_help=True, help="Events: make them happen, list them, look codes up.")
+_CATALOGUE = "is15959"
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+LimitOption = Annotated[int, typer.Option("--limit", help="How many at most, the newest first.", min=1)]
+
+
+@app.command(epilog="Example: meterfleet events inject 1-20 201     (a magnet at the first twenty meters)")
+def inject(
+    meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
+    codes: Annotated[list[int], typer.Argument(help="Event codes, in the order in which they happen.")],
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Let meters of a running fleet notice events now."""
+    answer = asyncio.run(_inject(existing_place(database, home, fleet), meters, codes))
+    print(f"{answer['meters']:,} meters noticed {answer['events']:,} events")
+
+
+async def _inject(place: Place, meters: str, codes: list[int]) -> dict[str, Any]:
+    async with opened(place) as store:
+        if await store.lock_fleet():
+            raise UserError("no fleet runs on this database now")
+        return await order(store, "event", meters=meters, codes=codes)
+
+
+@app.command("list", epilog="Example: meterfleet events list --type CURRENT_RELATED --since 2025-06-01")
+def list_events(
+    meter: Annotated[str | None, typer.Option(help="Meters, as for inject.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Type of event, e.g. POWER_FAILURE.")] = None,
+    code: Annotated[int | None, typer.Option(help="Event code.")] = None,
+    since: Annotated[str | None, typer.Option(help="By the meters' clocks, e.g. 2025-06-01T12:00.")] = None,
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """List what meters have logged; works whether the fleet runs or not."""
+    if type_ is not None and type_ not in get_args(EventType):
+        raise UserError(f"--type: {did_you_mean(type_, list(get_args(EventType)))}")
+    place = existing_place(database, home, fleet)
+    rows = asyncio.run(_events(place, meter, EventFilter(type=type_, code=code, since=_moment(since), limit=limit)))
+    if as_json:
+        print(json.dumps(rows, default=str))
+        return
+    table = Table(Column("time", no_wrap=True), "meter", "code", "type", "event")
+    for row in rows:
+        table.add_row(str(row["time"]), row["meter"], str(row["code"]), row["type"], row["description"])
+    Console().print(table)
+
+
+async def _events(place: Place, meters: str | None, wanted: EventFilter) -> list[dict[str, Any]]:
+    async with opened(place) as store:
+        numbers = await meter_numbers(store, meters)
+        return await store.incidents.events(replace(wanted, meter_numbers=numbers))
+
+
+def _moment(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=None).isoformat()
+    except ValueError:
+        hint = "write for example 2025-06-01 or 2025-06-01T12:00"
+        raise UserError(f"--since: {text!r} is not a moment; {hint}") from None
+
+
+@app.command(epilog="Example: meterfleet events codes")
+def codes(as_json: JsonOption = False) -> None:
+    """List all event codes: what each means, its log, its bit of the status word."""
+    events = load_catalogue(_CATALOGUE).values()
+    if as_json:
+        print(json.dumps([event.model_dump() for event in events]))
+        return
+    table = Table("code", "event", "type", "log", "bit", "meters", "tamper")
+    for event in events:
+        bit, tamper = "" if event.esw_bit < 0 else str(event.esw_bit), "yes" if event.tamper else ""
+        table.add_row(str(event.code), event.words, event.event_type, str(event.log), bit, event.applies, tamper)
+    Console().print(table)

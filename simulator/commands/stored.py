@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""A fleet's store, opened for one command, and the meters of it that a user names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from simulator.commands.place import Place
+from simulator.errors import UserError
+from simulator.fleet.selection import parse_meters
+from simulator.fleet.spec import FleetSpec
+from simulator.meter.identity import serial_of
+from simulator.store.database import Store
+
+
+@asynccontextmanager
+async def opened(place: Place) -> AsyncIterator[Store]:
+    """With its schema, whatever was in the database before."""
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        await store.ensure_schema()
+        yield store
+    finally:
+        await store.close()
+
+
+async def meter_numbers(store: Store, text: str | None) -> list[str] | None:
+    """The serial numbers of the meters that a text names; None for all of them."""
+    if text is None:
+        return None
+    kept = await store.fleet()
+    if kept is None:
+        raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
+    spec = FleetSpec.stored(kept.spec)
+    chosen = parse_meters(text, spec.count, spec.meter_named)
+    return None if len(chosen) == spec.count else [serial_of(spec.seed, number) for number in sorted(chosen)]

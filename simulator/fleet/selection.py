@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Which meters a user means: `3`, `1-20`, `9160000007`, `all`, or several of these with commas; and back into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulator.errors import UserError
+
+Meters = range | frozenset[int]
+"""Numbers from 0; a range where they are neighbours."""
+_SHOWN = 8
+
+
+def parse_meters(text: str, count: int, named: Callable[[str], int | None]) -> Meters:
+    """`named`: the meter of a serial number or of its number from 1. UserError with every mistake."""
+    if text.strip() == "all":
+        return range(count)
+    parts, mistakes = [], []
+    for word in text.split(","):
+        part = _part(word.strip(), count, named)
+        if isinstance(part, str):
+            mistakes.append(f"meters {text!r}: {part}")
+        else:
+            parts.append(part)
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return parts[0] if len(parts) == 1 else frozenset().union(*parts)
+
+
+def _part(word: str, count: int, named: Callable[[str], int | None]) -> range | str:
+    """The meters of one word, or what is wrong with it."""
+    first, dash, last = word.partition("-")
+    if dash and first.isdecimal() and last.isdecimal():
+        if not 1 <= int(first) <= int(last) <= count:
+            return f"{word!r} is no range of this fleet's meters, which are 1 to {count}"
+        return range(int(first) - 1, int(last))
+    meter = named(word)
+    if meter is None:
+        return f"{word!r} is no meter; write a number from 1 to {count}, a serial number, a range such as 1-20, or all"
+    return range(meter, meter + 1)
+
+
+def in_words(meters: Meters, count: int) -> str:
+    """`all`, or numbers from 1 and ranges of them; a long list is cut off."""
+    if len(meters) == count:
+        return "all"
+    runs: list[list[int]] = []
+    for meter in sorted(meters):
+        if runs and meter == runs[-1][1] + 1:
+            runs[-1][1] = meter
+        else:
+            runs.append([meter, meter])
+    words = [str(first + 1) if first == last else f"{first + 1}-{last + 1}" for first, last in runs[:_SHOWN]]
+    return ",".join([*words, "..."] if len(runs) > _SHOWN else words)

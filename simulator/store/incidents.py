@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Events and alarms for people: the newest of them, as they were stored, and alarms acknowledged by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from simulator.store.connections import Connections
+from simulator.store.queries import query
+
+OPEN = ("PENDING", "SENT", "FAILED")
+ALARM_STATUSES = (*OPEN, "ACKNOWLEDGED")
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What is None is not asked for; `since` is what the meters' clocks showed."""
+
+    meter_numbers: Sequence[str] | None = None
+    type: str | None = None
+    code: int | None = None
+    since: str | None = None
+    limit: int = 50
+
+
+class Incidents:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def events(self, wanted: EventFilter) -> list[dict[str, Any]]:
+        """Entries of event logs, the newest first."""
+        return await self._read("events", **asdict(wanted))
+
+    async def alarms(
+        self, *, status: str | None = None, meter_numbers: Sequence[str] | None = None, limit: int = 50
+    ) -> list[dict[str, Any]]:
+        """The newest first."""
+        return await self._read("alarms", status=status, meter_numbers=meter_numbers, limit=limit)
+
+    async def acknowledge(self, meter_numbers: Sequence[str] | None) -> int:
+        """All alarms of these meters, or of all, that are not acknowledged yet; how many that was."""
+        return len(await self._read("acknowledge_alarms", meter_numbers=meter_numbers, open=list(OPEN)))
+
+    async def _read(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        async with self._connections.connection() as connection:
+            cursor = await connection.execute(query(name), parameters)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]

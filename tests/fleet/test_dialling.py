@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Meters that call the head-end and serve it on that connection, read by a gurux client that accepts their calls."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import CLOCK, DEADLINE_S, ENERGY, Judge, Meter, Spawned, free_port, run, spawned
+from ways_bench import WayJudge
+
+from simulator.errors import UserError
+from simulator.fleet.listen import Place, parse_listen
+
+SERIAL_NAME = "0.0.96.1.0.255"
+METERS, BASE = 3, "127.44.0."
+
+
+class Exchange:
+    """A head-end's socket, opened when the meters have called in vain already."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._socket: socket.socket | None = None
+
+    def accept(self) -> tuple[socket.socket, int]:
+        """The next call, and the number of the meter by the address that it comes from."""
+        if self._socket is None:
+            self._socket = socket.create_server(("127.0.0.1", self.port))
+            self._socket.settimeout(DEADLINE_S)
+        opened, (host, _) = self._socket.accept()
+        opened.settimeout(DEADLINE_S)
+        assert host.startswith(BASE)
+        return opened, int(host.rpartition(".")[2]) - 1
+
+    def calls(self) -> dict[int, socket.socket]:
+        return dict(sorted((number, opened) for opened, number in (self.accept() for _ in range(METERS))))
+
+    def close(self) -> None:
+        if self._socket:
+            self._socket.close()
+
+
+@pytest.fixture(scope="module")
+def exchanges() -> Iterator[tuple[Exchange, Exchange]]:
+    pair = Exchange(), Exchange()
+    yield pair
+    for one in pair:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def fleet(home: Path, exchanges: tuple[Exchange, Exchange]) -> Iterator[Spawned]:
+    plain, hdlc = (f"dial,address=127.0.0.1:{one.port}" for one in exchanges)
+    listens = ("--listen", plain, "--listen", f"{hdlc},hdlc=1,info=512")
+    place = f"wrapper,address={BASE}1,port={free_port()}"
+    with spawned(home, METERS, "--start", "2025-06-10T10:00:00+05:30", "--speed", 0, *listens, listen=place) as fleet:
+        yield fleet
+
+
+def read(fleet: Spawned, number: int, opened: socket.socket, **place: Any) -> tuple[bytes, ...]:
+    there = {"framing": "wrapper", "server": 1, "opened": opened, **place}
+    with WayJudge(there, fleet.meters[number].password) as judge:
+        return tuple(judge.get(*what).octets for what in ((1, SERIAL_NAME), (8, CLOCK), (3, ENERGY)))
+
+
+def at_home(meter: Meter) -> tuple[bytes, ...]:
+    with Judge(meter) as judge:
+        return tuple(judge.get(*what).octets for what in ((1, SERIAL_NAME), (8, CLOCK), (3, ENERGY)))
+
+
+def test_meters_that_were_refused_call_again_and_serve(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
+    for number, opened in exchanges[0].calls().items():
+        assert read(fleet, number, opened) == at_home(fleet.meters[number])
+    assert "does not take calls" in fleet.log.read_text()
+
+
+def test_a_call_that_was_closed_is_made_again(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
+    """The last test has closed all of them."""
+    for number, opened in exchanges[0].calls().items():
+        assert read(fleet, number, opened) == at_home(fleet.meters[number])
+
+
+def test_hdlc_on_a_call(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
+    opened, number = exchanges[1].accept()
+    assert read(fleet, number, opened, framing="hdlc", physical=16) == at_home(fleet.meters[number])
+
+
+def test_calls_are_told(fleet: Spawned, home: Path, exchanges: tuple[Exchange, Exchange]) -> None:
+    ports = [one.port for one in exchanges]
+    expected = [{"host": "127.0.0.1", "port": port, "framing": "dial", "server": 1} for port in ports]
+    expected[1]["physical"] = 16
+    entries = json.loads(run("inventory", "--json", "--database", fleet.dsn, home=home).stdout)
+    assert all(entry["places"][1:] == expected for entry in (*fleet.ready["meters"], *entries))
+
+
+def test_a_fleet_that_only_calls(home: Path) -> None:
+    """It has no place of its own, and an address of the system's choice."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(DEADLINE_S)
+        with spawned(home, 1, "--seed", 44, listen=f"dial,address=127.0.0.1:{server.getsockname()[1]}") as fleet:
+            opened, _ = server.accept()
+            with WayJudge({"framing": "wrapper", "server": 1, "opened": opened}, fleet.meters[0].password) as judge:
+                assert judge.get(1, "0.0.42.0.0.255").result == 0
+            assert fleet.sql("SELECT DISTINCT host, port FROM sim.meters") == [(None, None)]
+            rows = csv.DictReader(io.StringIO(run("inventory", "--csv", "--database", fleet.dsn, home=home).stdout))
+            assert [row["framing"] for row in rows] == ["dial"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("dial", "say whom the meters call"),
+        ("dial,address=127.0.0.1", "say whom the meters call"),
+        ("dial,address=127.0.0.1:0", "say whom the meters call"),
+        ("dial,address=127.0.0.1:1,window=3", "'window' is of HDLC; add hdlc=1"),
+        ("dial,address=127.0.0.1:1,ports=3", "'ports' is not known"),
+    ],
+)
+def test_mistakes_are_told(text: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        parse_listen(text, 3)
+
+
+def test_names_and_addresses_of_version_6() -> None:
+    assert parse_listen("dial,address=hes.example:4064", 3).place_of(2) == Place("dial", "hes.example", 4064)
+    assert parse_listen("dial,address=[::1]:4064,hdlc=1", 3).place_of(2) == Place("dial", "::1", 4064, physical=16)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`meterfleet events` and `meterfleet alarms` as their user meets them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import Spawned, spawned
+
+from simulator.cli import main
+
+AT = ("--start", "2025-06-10T10:20:30+05:30", "--speed", 0)
+Say = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def four(home: Path) -> Iterator[Spawned]:
+    with spawned(home, 4, *AT, "--seed", 404) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def say(four: Spawned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """A command on the fleet's database: what it prints, or its complaint after the exit code."""
+    monkeypatch.setenv("METERFLEET_DATABASE", four.dsn)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def said(words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["meterfleet", *words.split()])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return f"{ended.value.code} {told.err}" if ended.value.code else told.out
+
+    return said
+
+
+def rows(say: Say, words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(say(words + " --json"))
+    return found
+
+
+def test_inject_list_and_acknowledge(four: Spawned, say: Say) -> None:
+    first, third = four.meters[0].serial, four.meters[2].serial
+    assert say(f"events inject 1,{third} 251 67") == "2 meters noticed 4 events\n"
+    listed = rows(say, "events list --code 67 --since 2025-06-10T10:20")
+    assert {(row["meter"], row["type"]) for row in listed} == {(first, "CURRENT_RELATED"), (third, "CURRENT_RELATED")}
+    assert rows(say, "events list --since 2025-06-10T10:21") == []
+    assert [row["code"] for row in rows(say, "events list --meter 3")] == [67, 251]
+    assert len(rows(say, "events list --type ACCESS --limit 1")) == 1
+    assert "Meter cover opened" in say("events list")
+    assert sorted(row["bit"] for row in rows(say, "alarms list --status PENDING")) == [11, 11, 83, 83]
+    assert say("alarms ack 1") == "2 alarms are acknowledged\n"
+    assert {row["meter"] for row in rows(say, "alarms list --status PENDING")} == {third}
+    assert "PENDING" in say("alarms list --meter 3")
+    assert say("alarms ack --all") == "2 alarms are acknowledged\n"
+    assert {row["status"] for row in rows(say, "alarms list")} == {"ACKNOWLEDGED"}
+
+
+def test_the_catalogue_is_shown(say: Say) -> None:
+    assert {entry["code"] for entry in rows(say, "events codes")} > {1, 101, 251, 302}
+    assert "Login refused" in say("events codes")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("events inject 5 201", "a number from 1 to 4"),
+        ("events inject 1 9999", "meters of model is15959-1ph know no event 9999"),
+        ("events inject 1 1", "meters of model is15959-1ph know no event 1;"),
+        ("events list --type FOO", "--type: known are ACCESS"),
+        ("events list --since noon", "--since: 'noon' is not a moment"),
+        ("alarms list --status OPEN", "--status: known are ACKNOWLEDGED"),
+        ("alarms ack", "name the meters, or say --all"),
+    ],
+)
+def test_mistakes_are_told(say: Say, words: str, told: str) -> None:
+    said = say(words)
+    assert said.startswith("2 ")
+    assert told in said
