@@ -17,6 +17,8 @@ from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
+from simulator.commands.headend import EPILOG as HEADEND_EPILOG
+from simulator.commands.headend import headend
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
 from simulator.commands.listen import EPILOG as LISTEN_EPILOG
@@ -39,6 +41,7 @@ app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
 app.command(epilog=LISTEN_EPILOG)(listen)
+app.command(epilog=HEADEND_EPILOG)(headend)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)
