@@ -25,6 +25,8 @@ from simulator.commands.listen import EPILOG as LISTEN_EPILOG
 from simulator.commands.listen import listen
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
+from simulator.commands.verify import EPILOG as VERIFY_EPILOG
+from simulator.commands.verify import verify
 from simulator.cosem.registry import obis_names
 from simulator.errors import MeterfleetError, UserError
 from simulator.headend import changing, commands
@@ -42,6 +44,7 @@ commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
 app.command(epilog=LISTEN_EPILOG)(listen)
 app.command(epilog=HEADEND_EPILOG)(headend)
+app.command(epilog=VERIFY_EPILOG)(verify)
 app.command()(demo)
 app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
 app.command(epilog=CLOCK_EPILOG)(clock)

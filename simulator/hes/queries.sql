@@ -174,3 +174,36 @@ INSERT INTO hes.push_history_objects (push_history_id, push_object_id, value)
 SELECT pushed.id, o.id, one.value
 FROM pushed, jsonb_array_elements(%(values)s::jsonb) WITH ORDINALITY AS one (value, place)
 JOIN hes.push_objects o ON o.position = one.place AND o.push_setup_id = (SELECT id FROM setup)
+
+-- ------------------------------------------------------------------------------------------------------- verification
+
+-- name: read_only
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SELECT set_config('datestyle', 'ISO', true), set_config('extra_float_digits', '1', true)
+
+-- name: rows
+SELECT {meter}::text COLLATE "C" AS meter, {time}::timestamp(0) AS clock, {number}::text AS number,
+       {values} AS shown, {came}::timestamptz AS came FROM {source}
+
+-- name: truth_once
+SELECT DISTINCT ON (meter, clock, number) * FROM (
+    SELECT {meter}::text COLLATE "C" AS meter, {time}::timestamp(0) AS clock, {number}::text AS number,
+           {values} AS shown, {came}::timestamptz AS came FROM {source}) AS told
+ORDER BY meter, clock, number, came
+
+-- name: digests
+SELECT meter, to_char(clock, 'YYYY-MM-DD') COLLATE "C" AS day, count(*),
+       md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")), min(came), max(came)
+FROM (SELECT meter, clock, came, concat_ws('|', clock::text, number, array_to_string(shown, '|', '-')) AS line
+      FROM ({rows}) AS shown_rows
+      WHERE meter = ANY (%(serials)s) AND (%(first)s::timestamp IS NULL OR clock >= %(first)s::timestamp)
+        AND (%(last)s::timestamp IS NULL OR clock <= %(last)s::timestamp)) AS lines
+GROUP BY 1, 2 ORDER BY 1, 2
+
+-- name: details
+SELECT meter, day, clock::text, number, shown, came
+FROM (SELECT *, to_char(clock, 'YYYY-MM-DD') AS day FROM ({rows}) AS shown_rows WHERE meter = ANY (%(serials)s)) AS days
+JOIN unnest(%(meters)s::text[], %(days)s::text[]) AS wanted (meter, day) USING (meter, day)
+WHERE (%(first)s::timestamp IS NULL OR clock >= %(first)s::timestamp)
+  AND (%(last)s::timestamp IS NULL OR clock <= %(last)s::timestamp)
+ORDER BY 1, 2, 3, 4, 5
