@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, obis
+from simulator.commands import alarms, db, events, hes, obis
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
@@ -51,6 +51,8 @@ app.command(epilog=CLOCK_EPILOG)(clock)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(db.app, name="db")
+app.add_typer(hes.app, name="hes")
+app.add_typer(hes.profile_app, name="profile")
 app.add_typer(obis.app, name="obis")
 
 

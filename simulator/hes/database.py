@@ -116,6 +116,10 @@ class HesDatabase:
     def is_installed(self) -> bool:
         return bool(self._read("present")[0][0])
 
+    def timezone(self) -> str:
+        """Of the meters' days."""
+        return str(self._read("settings")[0][1])
+
     def tier(self) -> str:
         """`none`, `apache` or `timescale`."""
         return str(self._read("tier")[0][0])

@@ -187,8 +187,11 @@ class Memory:
 def _words(table: Table) -> dict[str, sql.Composable]:
     identifiers = [sql.Identifier(column) for column in table.columns]
     told = [sql.Identifier(column) for column in table.told]
+    name = sql.Identifier(table.code) if table.code == "channel_id" else sql.Literal(table.code)
     return {
         "relation": _name(table.relation),
+        "code_column": sql.SQL(", obis_code_id" if table.code else ""),
+        "code": _template("code_of").format(name=name) if table.code else sql.SQL(""),
         "landing": sql.Identifier("landing_" + table.relation.partition(".")[2]),
         "columns": sql.SQL(", ").join(identifiers),
         "key": sql.SQL(", ").join(map(sql.Identifier, table.key)),

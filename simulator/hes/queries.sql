@@ -72,9 +72,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS {landing} ON COMMIT DELETE ROWS AS SELECT {
 COPY {landing} ({columns}) FROM STDIN
 
 -- name: landing_merge
-INSERT INTO {relation} AS old ({columns})
-SELECT DISTINCT ON ({key}) {columns} FROM {landing}
+INSERT INTO {relation} AS old ({columns}{code_column})
+SELECT DISTINCT ON ({key}) {columns}{code} FROM {landing}
 ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})
+
+-- name: code_of
+, (SELECT id FROM hes.obis_codes WHERE logical_name = {name})
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id GROUP BY 1
@@ -182,13 +185,13 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT set_config('datestyle', 'ISO', true), set_config('extra_float_digits', '1', true)
 
 -- name: rows
-SELECT {meter}::text COLLATE "C" AS meter, {time}::timestamp(0) AS clock, {number}::text AS number,
-       {values} AS shown, {came}::timestamptz AS came FROM {source}
+SELECT ({meter})::text COLLATE "C" AS meter, ({time})::timestamp(0) AS clock, ({number})::text AS number,
+       {values} AS shown, ({came})::timestamptz AS came FROM {source}
 
 -- name: truth_once
 SELECT DISTINCT ON (meter, clock, number) * FROM (
-    SELECT {meter}::text COLLATE "C" AS meter, {time}::timestamp(0) AS clock, {number}::text AS number,
-           {values} AS shown, {came}::timestamptz AS came FROM {source}) AS told
+    SELECT ({meter})::text COLLATE "C" AS meter, ({time})::timestamp(0) AS clock, ({number})::text AS number,
+           {values} AS shown, ({came})::timestamptz AS came FROM {source}) AS told
 ORDER BY meter, clock, number, came
 
 -- name: digests
@@ -207,3 +210,39 @@ JOIN unnest(%(meters)s::text[], %(days)s::text[]) AS wanted (meter, day) USING (
 WHERE (%(first)s::timestamp IS NULL OR clock >= %(first)s::timestamp)
   AND (%(last)s::timestamp IS NULL OR clock <= %(last)s::timestamp)
 ORDER BY 1, 2, 3, 4, 5
+
+-- ----------------------------------------------------------------------------------------- readings by hand, reviews
+
+-- name: actor
+SELECT set_config('hes.actor', %(actor)s, true)
+
+-- name: put
+INSERT INTO public.meter_readings AS old (meter_id, timestamp, reading_type, value, quality, unit, source,
+                                          validation_status, validation_flags)
+VALUES (%(meter)s, %(timestamp)s, %(reading_type)s, %(value)s, %(quality)s, %(unit)s, %(source)s, %(status)s, %(flags)s)
+ON CONFLICT (meter_id, reading_type, timestamp) DO UPDATE
+SET value = EXCLUDED.value, quality = EXCLUDED.quality, unit = coalesce(EXCLUDED.unit, old.unit),
+    source = EXCLUDED.source, validation_status = EXCLUDED.validation_status,
+    validation_flags = EXCLUDED.validation_flags, original_value = NULL, scaling_factor = NULL
+WHERE (old.value, old.quality) IS DISTINCT FROM (EXCLUDED.value, EXCLUDED.quality)
+
+-- name: quality
+SELECT {relation}, validation_status, quality, validation_flags, source, communication_status, count(*)
+FROM {table} WHERE timestamp >= %(since)s AND (%(until)s::timestamptz IS NULL OR timestamp < %(until)s)
+GROUP BY 1, 2, 3, 4, 5, 6
+
+-- name: flag_meanings
+SELECT flag, meaning FROM hes.validation_flags
+
+-- name: audit
+SELECT a.modified_at, a.modified_by, a.operation, m.meter_number, a.timestamp, a.reading_type, a.old_value, a.new_value,
+       a.old_quality, a.new_quality, a.old_validation_status, a.new_validation_status
+FROM hes.meter_readings_audit a LEFT JOIN public.meters m ON m.id = a.meter_id
+WHERE (%(meter)s::text IS NULL OR m.meter_number = %(meter)s) AND a.modified_at >= %(since)s
+  AND (NOT %(changed)s OR (a.operation = 'U' AND a.old_value IS DISTINCT FROM a.new_value))
+ORDER BY a.audit_id
+
+-- name: exported
+SELECT p.* FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
+WHERE m.meter_number = %(meter)s AND p.{time} > %(first)s::timestamp {zone} AND p.{time} <= %(last)s::timestamp {zone}
+ORDER BY p.{time}

@@ -15,6 +15,7 @@ class Table:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     told: tuple[str, ...]
+    code: str = ""  # the object whose rows these are; `channel_id`: each row says it; empty: none is kept
 
 
 Row = tuple[Any, ...]
@@ -32,12 +33,13 @@ _HOW = ("source", "communication_status")
 
 
 def _reading(relation: str, key: tuple[str, ...], more: tuple[str, ...] = ()) -> Table:
-    return Table(relation, ("meter_id", *_READING, *more), ("meter_id", *key, "timestamp"), _JUDGED)
+    code = "channel_id" if more else ""
+    return Table(relation, ("meter_id", *_READING, *more), ("meter_id", *key, "timestamp"), _JUDGED, code)
 
 
-def _profile(relation: str, time: tuple[str, ...], told: tuple[str, ...]) -> Table:
+def _profile(relation: str, time: tuple[str, ...], told: tuple[str, ...], code: str) -> Table:
     key = ("meter_id", *time)
-    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told)
+    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told, code)
 
 
 READINGS = _reading("public.meter_readings", ("reading_type",))
@@ -52,6 +54,7 @@ INSTANT = _profile(
         *(f"{what}_{phase}" for what in ("voltage", "current", "active_power", "power_factor") for phase in _PHASES),
         "frequency",
     ),
+    "1.0.94.91.0.255",
 )
 BLOCK = _profile(
     "hes.block_load_profile",
@@ -61,12 +64,14 @@ BLOCK = _profile(
         *(f"average_{what}_{phase}" for what in ("current", "voltage") for phase in _PHASES),
         "block_interval_minutes",
     ),
+    "1.0.99.1.0.255",
 )
-DAILY = _profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE)
+DAILY = _profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE, "1.0.99.2.0.255")
 BILLING = _profile(
     "hes.billing_profile",
     ("billing_date", "reset_count"),
     (*_CUMULATIVE, "max_demand_kw", "max_demand_date", "power_factor"),
+    "1.0.98.1.0.255",
 )
 EVENTS = Table(
     "public.meter_events",

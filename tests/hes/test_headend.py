@@ -226,8 +226,8 @@ def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> N
     _change(
         copied,
         "CREATE TABLE public.half_hours AS SELECT m.meter_number::bigint AS device, (t.capture_time -"
-        " interval '30 min') AT TIME ZONE 'UTC' AS started_at, t.kwh_import * 1000 AS import_wh, t.kwh_export * 1000 AS export_wh,"
-        " t.inserted_at AS loaded_at FROM hes.block_load_profile t JOIN public.meters m ON m.id = t.meter_id",
+        " interval '30 min') AT TIME ZONE 'UTC' AS started_at, t.kwh_import * 1000 AS import_wh,"
+        " t.kwh_export * 1000 AS export_wh, t.inserted_at AS loaded_at FROM hes.block_load_profile t JOIN public.meters m ON m.id = t.meter_id",
     )
     assert _verify(fleet, copied, "--map", maps)[0] == 0
     _change(
@@ -287,3 +287,46 @@ def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, errors
     assert _verify(fleet, empty, "--tables", "block_load_profile,daily_load_profile")[0] == 0
+
+
+# ------------------------------------------------------------------------------------------ by hand, and reviews
+
+
+def _hes(dsn: str, home: Path, *words: object) -> str:
+    done = run(*words, "--hes-database", dsn, home=home)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> None:
+    """S000-18, S000-22, S000-26."""
+    home, meter = fleet.log.parent, fleet.meters[0].serial
+    at = ("--at", "2025-06-01T00:00:00+05:30")
+    words = ("hes", "put", meter, "ACTIVE_ENERGY_IMPORT")
+    assert _hes(copied, home, *words, 1000, *at, "--manual") == "stored\n"
+    assert _hes(copied, home, *words, 1000, *at, "--manual") == "it is there already\n"
+    assert _hes(copied, home, *words, 1001, *at, "--validated") == "stored\n"
+    (row,) = sql(
+        copied,
+        "SELECT value, source, quality, validation_status FROM public.meter_readings"
+        " WHERE timestamp = '2025-06-01+05:30'",
+    )
+    assert row == (1001, "MANUAL_READ", 216, "MANUALLY_VALIDATED")
+    changes = json.loads(_hes(copied, home, "hes", "audit", "--meter", meter, "--since", "1h", "--changed", "--json"))
+    assert [(one["operation"], one["old_value"], one["new_value"]) for one in changes] == [("U", 1000, 1001)]
+    everything = json.loads(_hes(copied, home, "hes", "audit", "--meter", meter, "--json"))
+    assert {"I", "U"} == {one["operation"] for one in everything}
+    counted = json.loads(_hes(copied, home, "hes", "quality", "--since", "2025-01-01", "--json"))
+    total = sum(_count(copied, relation) for relation in counted["relations"])
+    assert counted["total"] == total == sum(counted["status"].values()) == sum(counted["quality"].values())
+    assert counted["quality"]["good by hand"] == 1
+
+
+def test_a_profile_is_exported_without_a_gap(fleet: Spawned, collected: str) -> None:
+    """S001-18: 48 half hours a day."""
+    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-02", "--csv")
+    rows = list(csv.DictReader(_hes(collected, fleet.log.parent, "profile", "export", *words).splitlines()))
+    assert len(rows) == 96
+    assert rows[0]["rtc_timestamp"] == "2025-05-31 00:30:00"
+    assert rows[-1]["rtc_timestamp"] == "2025-06-02 00:00:00"
+    assert sum(float(row["kwh_import"]) for row in rows) > 0
