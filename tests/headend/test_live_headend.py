@@ -15,8 +15,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
+from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from push_bench import ALERT_BODY, notification, wrapped
 
 from simulator.store.embedded import EmbeddedPostgres
 
@@ -227,7 +228,8 @@ def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> N
         copied,
         "CREATE TABLE public.half_hours AS SELECT m.meter_number::bigint AS device, (t.capture_time -"
         " interval '30 min') AT TIME ZONE 'UTC' AS started_at, t.kwh_import * 1000 AS import_wh,"
-        " t.kwh_export * 1000 AS export_wh, t.inserted_at AS loaded_at FROM hes.block_load_profile t JOIN public.meters m ON m.id = t.meter_id",
+        " t.kwh_export * 1000 AS export_wh, t.inserted_at AS loaded_at FROM hes.block_load_profile t"
+        " JOIN public.meters m ON m.id = t.meter_id",
     )
     assert _verify(fleet, copied, "--map", maps)[0] == 0
     _change(
@@ -287,6 +289,62 @@ def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, errors
     assert _verify(fleet, empty, "--tables", "block_load_profile,daily_load_profile")[0] == 0
+
+
+# ------------------------------------------------------------------------------------------------------- pushes
+
+
+def test_pushes_are_received_stored_and_tied_to_their_setup(fleet: Spawned, empty: str) -> None:
+    """S001-04, S001-08, S001-19; what comes from a meter that nobody knows is an entry of the system's log."""
+    port, serial = free_port(), fleet.meters[0].serial
+    words = _words(fleet, empty, "--listen", f"127.0.0.1:{port}", "--profiles", "config,events")
+    line, environment = command(*words, home=fleet.log.parent)
+    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
+        eventually(lambda: _count(empty, "public.meters WHERE status = 'CONNECTED'") == _METERS)
+        for body in (ALERT_BODY.replace(b"9160000007", serial.encode()), ALERT_BODY):
+            with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as meter:
+                meter.sendall(wrapped(notification(body)))
+        eventually(lambda: _count(empty, "hes.push_history"))
+        eventually(lambda: _count(empty, "hes.event_logs WHERE event_type = 'UNKNOWN_METER'"))
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, errors
+    (pushed,) = sql(
+        empty,
+        "SELECT m.meter_number, o.logical_name, h.status, h.payload IS NOT NULL,"
+        " (SELECT count(*) FROM hes.push_history_objects p WHERE p.push_history_id = h.id) FROM hes.push_history h"
+        " JOIN public.meters m ON m.id = h.meter_id JOIN hes.push_setups s ON s.id = h.push_setup_id"
+        " JOIN hes.obis_codes o ON o.id = s.obis_code_id",
+    )
+    assert pushed == (serial, "0.4.25.9.0.255", "SUCCESS", True, 4)
+    sources = dict(sql(empty, "SELECT source, min(severity) FROM public.meter_events GROUP BY 1"))
+    assert sources.keys() == {"EVENT_LOG", "PUSH_ALARM"}
+    assert sources["PUSH_ALARM"] in ("WARNING", "CRITICAL")
+    setups = sql(empty, "SELECT count(*), count(DISTINCT meter_id) FROM hes.push_setups")
+    assert setups == [(4 * _METERS, _METERS)]
+
+
+# --------------------------------------------------------------------------------------- other makes, ciphered
+
+
+@pytest.mark.parametrize(("model", "phases"), [("is15959-3ph", "BRY"), ("is15959-1ph-integer", "R")])
+def test_other_makes_are_read_by_a_ciphered_client(
+    postgres: EmbeddedPostgres, empty: str, model: str, phases: str
+) -> None:
+    """S000-05: a voltage for each phase that there is; numbers are exact, whatever the meter sends them as."""
+    with spawned(postgres.home, 2, "--model", model, *_AT[:-1], "1d", "--seed", 62) as fleet:
+        _collect(fleet, empty, "--client", "us")
+        code, found = _verify(fleet, empty)
+    assert (code, found["findings"]) == (0, [])
+    assert found["tables"]["block_load_profile"]["rows"] == 2 * (_BLOCKS - 48)
+    assert sql(empty, "SELECT string_agg(DISTINCT phase, '' ORDER BY phase) FROM hes.voltage_measurements") == [
+        (phases,)
+    ]
+    assert _count(empty, "hes.block_load_profile WHERE obis_code_id IS NULL") == 0
+    assert _count(empty, "hes.voltage_measurements WHERE obis_code_id IS NULL") == 0
 
 
 # ------------------------------------------------------------------------------------------ by hand, and reviews
