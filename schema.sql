@@ -137,6 +137,22 @@ CREATE TABLE sim.image_blocks (
     PRIMARY KEY (meter_id, block_number)
 );
 
+-- What a scenario has done, one row per step, so that a run that goes on does not do it again. Expectations are among
+-- them: BEGUN with the mark from which they count, then MET or MISSED.
+CREATE TABLE sim.scenario_steps (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scenario    text NOT NULL,                        -- hash of the scenario with its parameters
+    step        text NOT NULL,                        -- its place there, for example timeline.3#2/undo
+    kind        text NOT NULL,
+    at          timestamp NOT NULL,                   -- what meters' clocks show that are right
+    instant_ms  bigint NOT NULL,
+    meters      integer NOT NULL CHECK (meters >= 0),
+    outcome     varchar(10) NOT NULL CHECK (outcome IN ('DONE', 'PARTLY', 'REFUSED', 'FAILED', 'BEGUN', 'MET', 'MISSED')),
+    detail      jsonb NOT NULL DEFAULT '{}',
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (scenario, step)
+);
+
 -- --------------------------------------------------------------------------------------------- push (class 40, 22)
 
 CREATE TABLE sim.push_setups (
@@ -502,6 +518,35 @@ BEGIN
                                'energy_measurements', 'voltage_measurements', 'current_measurements'] LOOP
         EXECUTE format('CREATE TRIGGER check_references AFTER INSERT ON sim.%I REFERENCING NEW TABLE AS fresh '
                        'FOR EACH STATEMENT EXECUTE FUNCTION sim.check_references()', hot);
+        EXECUTE format('ALTER TABLE sim.%I ENABLE REPLICA TRIGGER check_references', hot);
+    END LOOP;
+END $$;
+
+-- The same for what every push leaves behind: its objects, and with each attempt their values.
+CREATE FUNCTION sim.check_push_references() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE reference record;
+        is_missing boolean;
+BEGIN
+    FOR reference IN SELECT a.attname AS column, c.confrelid::regclass AS parent
+                     FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+                     WHERE c.conrelid = TG_RELID AND c.contype = 'f' LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT DISTINCT %1$I AS id FROM fresh WHERE %1$I IS NOT NULL) f '
+                       'WHERE NOT EXISTS (SELECT FROM %2$s p WHERE p.id = f.id FOR KEY SHARE))',
+                       reference.column, reference.parent) INTO is_missing;
+        IF is_missing THEN
+            RAISE foreign_key_violation USING TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = reference.column,
+                MESSAGE = format('rows for table "%s" name what is not in "%s"', TG_TABLE_NAME, reference.parent);
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+DO $$
+DECLARE hot text;
+BEGIN
+    FOREACH hot IN ARRAY ARRAY['push_objects', 'push_history_objects'] LOOP
+        EXECUTE format('CREATE TRIGGER check_references AFTER INSERT ON sim.%I REFERENCING NEW TABLE AS fresh '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION sim.check_push_references()', hot);
         EXECUTE format('ALTER TABLE sim.%I ENABLE REPLICA TRIGGER check_references', hot);
     END LOOP;
 END $$;

@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, hes, obis
+from simulator.commands import alarms, db, events, hes, obis, power
+from simulator.commands.check import EPILOG as CHECK_EPILOG
+from simulator.commands.check import check
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
@@ -21,8 +23,11 @@ from simulator.commands.headend import EPILOG as HEADEND_EPILOG
 from simulator.commands.headend import headend
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
+from simulator.commands.link import EPILOG as LINK_EPILOG
+from simulator.commands.link import link
 from simulator.commands.listen import EPILOG as LISTEN_EPILOG
 from simulator.commands.listen import listen
+from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
 from simulator.commands.verify import EPILOG as VERIFY_EPILOG
@@ -39,6 +44,8 @@ app = typer.Typer(
     help="A fleet of virtual DLMS/COSEM smart meters, backed by PostgreSQL.",
 )
 app.command(epilog=SPAWN_EPILOG)(spawn)
+app.command(epilog=RUN_EPILOG)(run)
+app.command("replay", epilog=REPLAY_EPILOG)(replayed)
 app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
@@ -46,8 +53,11 @@ app.command(epilog=LISTEN_EPILOG)(listen)
 app.command(epilog=HEADEND_EPILOG)(headend)
 app.command(epilog=VERIFY_EPILOG)(verify)
 app.command()(demo)
-app.command(epilog="Example: meterfleet check my-meter.yaml")(obis.check)
+app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=CLOCK_EPILOG)(clock)
+app.command(epilog=LINK_EPILOG)(link)
+app.add_typer(power.app, name="power")
+app.command(epilog=power.SUPPLY_EPILOG)(power.supply)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(db.app, name="db")
@@ -76,4 +86,6 @@ def main() -> None:
 
 
 def _say(error: MeterfleetError) -> None:
-    Console(stderr=True).print(f"meterfleet: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(
+        f"meterfleet: {error}", style="red", markup=False, emoji=False, highlight=False, soft_wrap=True
+    )

@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from simulator.errors import Mistake, UserError
 
 Location = tuple[str | int, ...]
+Origins = dict[Location, tuple["Document", Location]]  # part of a merged document -> where it was written
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_DEPTH = 40
@@ -36,6 +37,12 @@ class Document:
     def __init__(self, path: Path, data: Any, positions: dict[Location, tuple[int, int]]) -> None:
         self.path, self.data, self.positions = path, data, positions
 
+    def part(self, location: Location) -> Any:
+        found = self.data
+        for key in location:
+            found = found[key]
+        return found
+
     def mistake(self, location: Location, message: str) -> Mistake:
         """A mistake at a location, or at the nearest enclosing place that the file has."""
         spot = next(
@@ -44,9 +51,28 @@ class Document:
         return Mistake(str(self.path), *spot, f"{'.'.join(map(str, location))}: {message}" if location else message)
 
 
+class MergedDocument(Document):
+    """A document whose parts stand in several files; a mistake is reported in the one that wrote the part."""
+
+    def __init__(self, path: Path, data: Any, origins: Origins) -> None:
+        super().__init__(path, data, {(): (1, 1)})
+        self._origins = origins
+
+    def mistake(self, location: Location, message: str) -> Mistake:
+        for n in range(len(location), 0, -1):
+            if location[:n] in self._origins:
+                document, place = self._origins[location[:n]]
+                return document.mistake((*place, *location[n:]), message)
+        return super().mistake(location, message)
+
+
 def read_yaml(path: Path) -> Document:
     """Parse a YAML file. Raises UserError: not there, not text, not YAML, a key given twice."""
-    text = _read_text(path)
+    return parse_yaml(read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Document:
+    """YAML that stands in a file, or elsewhere: then `path` says where."""
     try:
         node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -69,11 +95,12 @@ def load_document(path: Path, model: type[Model]) -> Model:
     return check(read_yaml(path), model)
 
 
-def check(document: Document, model: type[Model]) -> Model:
+def check(document: Document, model: type[Model], at: Location = ()) -> Model:
+    """A document, or the part of it at a location, as an instance of a model."""
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.part(at))
     except ValidationError as error:
-        raise UserError(_mistakes_of(document, error, model)) from error
+        raise UserError(_mistakes_of(document, error, model, at)) from error
 
 
 def load_table(path: Path, model: type[Model]) -> list[Model]:
@@ -81,7 +108,7 @@ def load_table(path: Path, model: type[Model]) -> list[Model]:
     adapter = TypeAdapter(model)
     rows: list[Model] = []
     mistakes: list[Mistake] = []
-    reader = csv.DictReader(_read_text(path).splitlines())
+    reader = csv.DictReader(read_text(path).splitlines())
     for row in reader:
         cells = {name: cell for name, cell in row.items() if name is not None and cell not in (None, "")}
         try:
@@ -102,7 +129,8 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"known are {', '.join(sorted(known))}" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Raises UserError: not there, not text."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -129,7 +157,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*location, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        return node.value if node.style in ("'", '"', "|", ">") else _scalar(node.value)
+        return node.value if node.style in ("'", '"', "|", ">") else plain_scalar(node.value)
 
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
@@ -147,7 +175,8 @@ class _Builder:
         self.mistakes.append(Mistake(str(self.path), node.start_mark.line + 1, node.start_mark.column + 1, message))
 
 
-def _scalar(text: str) -> Any:
+def plain_scalar(text: str) -> Any:
+    """What a word without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -157,18 +186,38 @@ def _scalar(text: str) -> Any:
     return float(text) if _FLOAT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text) else text
 
 
-def _mistakes_of(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
-    mistakes = []
+def _mistakes_of(
+    document: Document, error: ValidationError, model: type[BaseModel], at: Location = ()
+) -> list[Mistake]:
+    """One for each place; where there are alternatives, none of which fits, it tells what each expects."""
+    messages: dict[Location, list[str]] = {}
     for item in error.errors():
-        location = tuple(part for part in item["loc"] if not isinstance(part, str) or not part.startswith("function-"))
+        location = _written(document.part(at), item["loc"])
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = "unknown key"
             if len(location) == 1:
-                message += "; " + did_you_mean(str(location[0]), list(model.model_fields))
+                message += "; " + did_you_mean(str(location[0]), keys_of(model))
         elif item["type"] == "missing":
             message = "is missing"
         elif item["type"] != "value_error":
             message += f" (got {item['input']!r})"
-        mistakes.append(document.mistake(location, message))
-    return mistakes
+        messages.setdefault(location, []).append(message)
+    return [document.mistake((*at, *location), "; or ".join(told)) for location, told in messages.items()]
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """As they are written in a file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _written(data: Any, location: Location) -> Location:
+    """A location without the steps that are the checker's own: a function, an alternative of a union."""
+    kept: list[str | int] = []
+    for number, key in enumerate(location):
+        there = (isinstance(data, dict) and key in data) or (isinstance(data, list) and key in range(len(data)))
+        if there:
+            data = data[key]
+        if there or (isinstance(data, dict) and number == len(location) - 1):
+            kept.append(key)
+    return tuple(kept)

@@ -144,6 +144,14 @@ class Protection(Protocol):
 class LogicalDevice(Protocol):
     """One meter's logical device, as associations see it."""
 
+    @property
+    def is_dark(self) -> bool:
+        """Without power now: it hears and says nothing."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Dark, or it has been since this was made: the meter that has started again knows of nothing before."""
+
     def rules(self, client: int) -> AssociationRules | None:
         """The rules for a client, or None if the meter does not know that client."""
 

@@ -9,6 +9,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_root() -> Path:
-    """The folder that holds schema.sql, obis/ and profiles/."""
+    """The folder that holds schema.sql, obis/, profiles/ and scenarios/."""
     packed = _PACKAGE / "_data"
     return packed if packed.is_dir() else _PACKAGE.parent

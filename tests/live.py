@@ -76,6 +76,9 @@ class Spawned:
         """Let meters notice events."""
         return asyncio.run(_order(self.dsn, "event", meters=str(meters), codes=codes))
 
+    def order(self, name: str, **values: Any) -> dict[str, Any]:
+        return asyncio.run(_order(self.dsn, name, **values))
+
     def clock(self) -> dict[str, Any]:
         return asyncio.run(_order(self.dsn, "clock"))
 

@@ -3,36 +3,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from simulator import __version__
-from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
+from simulator.commands.place import DatabaseOption, HomeOption, place_to_spawn
+from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.capture import open_capture
-from simulator.fleet.inventory import meter_entry, place_words, read_options
 from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
-from simulator.fleet.runner import Fleet, RunOptions, event_line
+from simulator.fleet.push_options import parse_push
+from simulator.fleet.runner import RunOptions
 from simulator.fleet.spec import FleetSpec
-from simulator.store.database import Store
 from simulator.values import instant_of, parse_duration_ms
 from simulator.world.shapes import load_world
 
-_LISTED = 1000
-_SHOWN = 5
 EPILOG = """Examples:
 
 meterfleet spawn 10                                  ten single-phase meters at 127.1.0.1 to 127.1.0.10, port 4059
@@ -47,9 +38,13 @@ meterfleet spawn 20 --listen hdlc,info=512,window=3 --listen udp       HDLC over
 
 meterfleet spawn 20 --listen hdlc,shared=1 --listen gateway            all behind one port each
 
+meterfleet spawn 100 --link nb-iot                   slow answers, some of them lost
+
 meterfleet spawn 20 --listen dial,address=127.0.0.1:4064               every meter calls the head-end
 
 meterfleet spawn 4 --listen serial,pty=1,mode_e=1                      four meters on one pseudo-terminal
+
+meterfleet spawn 10 --push 127.0.0.1:4070,udp                          with pushes to a head-end, over UDP
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
@@ -64,6 +59,9 @@ def spawn(
     ] = None,
     history: Annotated[
         str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
     ] = None,
     speed: Annotated[
         float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)
@@ -82,6 +80,16 @@ def spawn(
     ] = None,
     capture: Annotated[
         Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas.",
+        ),
+    ] = None,
+    push_schedule: Annotated[
+        str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
     ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
@@ -102,100 +110,12 @@ def spawn(
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
     listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
-    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None)
-    console = Console(stderr=True)
-    logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
-    )
-    _raise_file_limit()
+    listens = [one.with_link(link) if link and not one.link else one for one in listens]
+    pushes = parse_push(push, push_schedule)
+    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None, pushes)
+    console = ready_console()
     console.print(f"meterfleet {__version__}  seed {seed}  {count} x {model}, load {load}", highlight=False)
-    place = place_to_spawn(database, home, spec.name)
-    _run(_main(spec, options, place, console, as_json=as_json))
-
-
-async def _main(spec: FleetSpec, options: RunOptions, place: Place, console: Console, *, as_json: bool) -> None:
-    store = await Store.open(place.dsn, revive=place.revive)
-    fleet = Fleet(spec, options, store)
-    try:
-        with _progress(console) as progress:
-            task = progress.add_task("history", total=None, visible=False)
-            await fleet.open(lambda done, total: progress.update(task, completed=done, total=total, visible=True))
-        await fleet.listen()
-    except BaseException:
-        await store.close()
-        raise
-
-    def announce() -> None:
-        place.remember()
-        entries = [_entry(fleet, index) for index in range(min(spec.count, _LISTED))]
-        if as_json:
-            print(event_line("ready", dsn=place.dsn, seed=spec.seed, count=spec.count, meters=entries), flush=True)
-        else:
-            _show(console, fleet, place, entries)
-
-    if options.capture is not None:
-        options.capture.write_keys(_entry(fleet, index) for index in range(spec.count))
-    try:
-        await fleet.serve(announce)
-    finally:
-        if options.capture is not None:
-            options.capture.close()
-
-
-def _entry(fleet: Fleet, index: int) -> dict[str, object]:
-    places = [listen.place_of(index) for listen in fleet.listeners.listens]
-    return meter_entry(fleet.identity(index), fleet.place(index)[0].model, places, given=fleet.given_keys(index))
-
-
-def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:
-    table = Table("serial", "address", "logical device name", title=f"{fleet.spec.count} meters can be read")
-    for entry in entries[:_SHOWN]:
-        table.add_row(str(entry["serial"]), place_words(entry), str(entry["logical_device_name"]))
-    if fleet.spec.count > _SHOWN:
-        table.add_row("...", "...", "...")
-    console.print(table)
-    first = entries[0]
-    others = first.get("places")
-    for other in others[1:] if isinstance(others, list) else []:
-        console.print(f"also by:    {place_words(other)}", highlight=False)
-    if words := read_options(first):
-        console.print(f"read one:   meterfleet read {words} --client mr block", highlight=False, soft_wrap=True)
-    console.print("list all:   meterfleet inventory --csv", highlight=False)
-    console.print(f"ask SQL:    psql '{place.dsn}'", highlight=False, soft_wrap=True)
-    console.print("Ctrl-C ends the fleet; its data stays.", highlight=False)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("blocks"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
-
-
-def _run(main: object) -> None:
-    if sys.platform == "win32":
-        asyncio.run(main)  # type: ignore[arg-type]
-        return
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)  # type: ignore[arg-type]
-
-
-def _raise_file_limit() -> None:
-    """A port per meter needs a file per meter: use all that the system allows."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    run_loop(serve_fleet(spec, options, place_to_spawn(database, home, spec.name), console, as_json=as_json))
 
 
 def _duration(text: str) -> int:

@@ -32,6 +32,7 @@ def mistakes_of(merged: MergedModel) -> Iterator[Mistake]:
     yield from _clients(merged)
     yield from _class_defaults(merged)
     yield from _profiles(merged)
+    yield from _pushes(merged)
     catalogues = [path.name.removesuffix(SUFFIX) for path in catalogue_paths()]
     if merged.spec.events and merged.spec.events not in catalogues:
         yield merged.mistake(("events",), f"no such catalogue; {did_you_mean(merged.spec.events, catalogues)}")
@@ -88,3 +89,21 @@ def _profiles(merged: MergedModel) -> Iterator[Mistake]:
         elif profile.time != PROFILE_TABLES[profile.table]:
             expected = PROFILE_TABLES[profile.table]
             yield merged.mistake(("profiles", code, "time"), f"the time of {profile.table} is {expected}")
+
+
+def _pushes(merged: MergedModel) -> Iterator[Mistake]:
+    pushes = merged.spec.pushes
+    if pushes is None:
+        return
+    objects = {code for codes in merged.spec.objects.values() for code in codes}
+    if pushes.client not in merged.spec.clients:
+        yield merged.mistake(("pushes", "client"), f"client {pushes.client} is not among the clients")
+    named: list[tuple[tuple[str, ...], str]] = [(("schedule",), pushes.schedule)]
+    named += [((name,), setup) for name, setup in pushes.setups().items()]
+    named += [(("profiles", setup), setup) for setup in pushes.profiles]
+    for place, code in named:
+        if code not in objects:
+            yield merged.mistake(("pushes", *place), f"{code} is not among the model's objects")
+    for setup, profile in pushes.profiles.items():
+        if profile not in merged.spec.profiles:
+            yield merged.mistake(("pushes", "profiles", setup), f"{profile} is no profile of this model")

@@ -32,7 +32,7 @@ from simulator.cosem.quantities import COUNT, QUANTITIES, Quantity
 from simulator.cosem.registry import ObisEntry, load_registry
 from simulator.cosem.spec import MergedModel, load_spec
 from simulator.cosem.types import Choice, parse_type
-from simulator.cosem.versions import interface_class, versions_of
+from simulator.cosem.versions import interface_class, versions_of, widened
 from simulator.documents import did_you_mean
 from simulator.errors import Mistake, UserError
 from simulator.values import attribute_key, format_obis, parse_obis
@@ -172,7 +172,10 @@ class _Compiler:
         if owner is not None and declared.index == 2:
             return InvocationCounter(owner, int(kind.tag or 0))
         if declared.name in given:
-            value = self._encode(kind, given[declared.name], ("values", entry.logical_name, declared.name))
+            said = given[declared.name]
+            if declared.name == "push_object_list":
+                said = widened(said, self._declared(entry.class_id).version)
+            value = self._encode(kind, said, ("values", entry.logical_name, declared.name))
             return StatusWord(value) if self._measured(entry, declared) == "event_status_word" else Setting(value)
         if source := self._measured(entry, declared):
             return self._measured_source(entry, source, kind)

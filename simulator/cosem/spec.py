@@ -13,12 +13,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from simulator.documents import Document, Location, check, did_you_mean, read_yaml
+from simulator.documents import Document, Location, MergedDocument, Origins, check, did_you_mean, read_yaml
 from simulator.errors import Mistake, UserError
+from simulator.faults.packs import pack_names
 from simulator.resources import data_root
 from simulator.wire.codes import Conformance
-
-Origins = dict[Location, tuple[Document, Location]]
 
 _CONFORMANCE_NAMES = {bit.name.lower().replace("_", "-"): bit for bit in Conformance}
 
@@ -82,6 +81,40 @@ class TariffStep(_Strict):
         return int(hour) * 4 + int(minute) // 15
 
 
+class PushSpec(_Strict):
+    """What the meter sends by itself; all but the client are logical names of Push setups (class 40)."""
+
+    client: int  # whose security setup protects pushes: the push association's
+    schedule: str  # the Single action schedule that an option may set: that of the instant push
+    profiles: dict[str, str] = {}  # setup -> the Profile generic whose latest row it pushes
+    alert: str | None = None  # when the event status word has changed
+    tamper: str | None = None  # when a tamper was counted
+    billing: str | None = None  # when a billing period has closed
+    registration: str | None = None  # at the first start
+
+    def setups(self) -> dict[str, str]:
+        """The setups by the key that names them."""
+        occasions = {name: getattr(self, name) for name in ("alert", "tamper", "billing", "registration")}
+        return {name: setup for name, setup in occasions.items() if setup is not None}
+
+
+class Threshold(_Strict):
+    """When a condition of the supply begins and ends; shares of nominal voltage, maximum current, or of the whole."""
+
+    occurs: float = Field(default=0.0, ge=0.0)
+    restores: float = Field(default=0.0, ge=0.0)
+    persistence_s: int = Field(ge=0, le=86_400)  # it must last so long to be noticed
+    restoration_s: int = Field(ge=0, le=86_400)  # and must have been gone for so long to be over
+    least_current: float = Field(default=0.0, ge=0.0)  # share of the maximum current below which it is not looked for
+
+
+Detected = Literal[
+    "voltage-missing", "over-voltage", "low-voltage", "voltage-unbalance", "current-reverse", "current-unbalance",
+    "over-current", "earth-loading", "low-power-factor",
+]  # fmt: skip
+_BELOW: frozenset[Detected] = frozenset({"voltage-missing", "low-voltage", "low-power-factor"})
+
+
 class ModelSpec(_Strict):
     """A whole model after merging."""
 
@@ -94,6 +127,9 @@ class ModelSpec(_Strict):
     block_minutes: Literal[15, 30, 60]
     flag: str = Field(pattern=r"^[A-Z]{3}$")
     events: str = ""  # catalogue obis/<events>-events.csv; empty: the meter notices nothing
+    max_current_a: float = Field(default=100.0, gt=0)
+    thresholds: dict[Detected, Threshold] = {}  # what the meter notices of its supply
+    boot_s: tuple[int, int] = (0, 0)  # what a start takes after an outage: the shortest and the longest
     registers: str  # one of register_types
     register_types: dict[str, dict[int, tuple[str, int]]]  # name -> unit -> wire type and scaler
     tariff: list[TariffStep] = Field(min_length=1)
@@ -104,21 +140,32 @@ class ModelSpec(_Strict):
     objects: dict[str, list[str]]  # access name -> logical names
     values: dict[str, dict[str, Any]] = {}
     profiles: dict[str, ProfileSpec] = {}
+    pushes: PushSpec | None = None
+    quirks: list[str] = []  # how its meters misbehave: names of quirk packs
 
+    @field_validator("quirks")
+    @classmethod
+    def _known_quirks(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in pack_names("quirks"):
+                raise ValueError(f"there is no quirk pack {name!r}; {did_you_mean(name, pack_names('quirks'))}")
+        return names
 
-class _MergedDocument(Document):
-    """A document whose parts stand in several files; a mistake is reported in the one that wrote the part."""
+    @field_validator("boot_s")
+    @classmethod
+    def _in_order(cls, span: tuple[int, int]) -> tuple[int, int]:
+        if not 0 <= span[0] <= span[1]:
+            raise ValueError(f"{list(span)} is not a shortest and a longest time; write for example [5, 60]")
+        return span
 
-    def __init__(self, path: Path, data: Any, origins: Origins) -> None:
-        super().__init__(path, data, {(): (1, 1)})
-        self._origins = origins
-
-    def mistake(self, location: Location, message: str) -> Mistake:
-        for n in range(len(location), 0, -1):
-            if location[:n] in self._origins:
-                document, place = self._origins[location[:n]]
-                return document.mistake((*place, *location[n:]), message)
-        return super().mistake(location, message)
+    @field_validator("thresholds")
+    @classmethod
+    def _end_short_of_begin(cls, thresholds: dict[Detected, Threshold]) -> dict[Detected, Threshold]:
+        for name, one in thresholds.items():
+            low, high = (one.occurs, one.restores) if name in _BELOW else (one.restores, one.occurs)
+            if low > high:
+                raise ValueError(f"{name}: it restores at {one.restores} before it occurs, at {one.occurs}")
+        return thresholds
 
 
 class MergedModel(NamedTuple):
@@ -153,7 +200,7 @@ def load_spec(name: str) -> MergedModel:
     path = model_path(name)
     data, origins = _merged(path, ())
     data.pop("abstract", None)
-    document = _MergedDocument(path, data, origins)
+    document = MergedDocument(path, data, origins)
     return MergedModel(path.stem, check(document, ModelSpec), document)
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 NOT_SPECIFIED = 0xFF
 DEVIATION_NOT_SPECIFIED = -0x8000
 _TEXT = re.compile(r"(\*|\d{4})-(\*|\d\d?)-(\*|\d\d?)(?:[ T](.+))?")
-_TIME = re.compile(r"(\*|\d\d?):(\*|\d\d?)(?::(\*|\d\d?))?")
+_TIME = re.compile(r"(\*|\d\d?):(\*|\d\d?)(?::(\*|\d\d?)(?:\.(\*|\d\d?))?)?")
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 
 
@@ -95,14 +95,14 @@ def encode_date(text: str) -> bytes:
 
 
 def encode_time(text: str) -> bytes:
-    """``18:30:00`` or ``*:30``: hour, minute, second, hundredths 0."""
+    """``18:30:00`` or ``*:30``: hour, minute, second, hundredths 0; ``*:30:00.*`` for any hundredth."""
     match = _TIME.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not a time; write 18:30:00, * for what is not specified")
-    hour, minute, second = (NOT_SPECIFIED if part == "*" else int(part or 0) for part in match.groups())
-    if any(v != NOT_SPECIFIED and v > top for v, top in zip((hour, minute, second), (23, 59, 59), strict=True)):
+    parts = bytes(NOT_SPECIFIED if part == "*" else int(part or 0) for part in match.groups())
+    if any(v != NOT_SPECIFIED and v > top for v, top in zip(parts, (23, 59, 59, 99), strict=True)):
         raise ValueError(f"{text!r} is not a time of the day")
-    return bytes((hour, minute, second, 0))
+    return parts
 
 
 def _date(match: re.Match[str]) -> bytes:

@@ -6,6 +6,8 @@ A model says `class_versions: {15: 2}`; without a word it gets the version of cl
 
 from __future__ import annotations
 
+from typing import Any
+
 from simulator.cosem.classes import CLASSES, InterfaceClass, declare
 
 _ASSOCIATION_0 = """object_list array
@@ -26,11 +28,33 @@ remove_object any"""
 _USER_METHODS = f"""{_ASSOCIATION_METHODS}
 add_user structure(unsigned,visible-string)
 remove_user structure(unsigned,visible-string)"""
+_DESCRIPTION = "long-unsigned,logical-name,integer,long-unsigned"
+_RESTRICTION = "structure(enum,any)"  # none, by date, by entry
+_PUSH_COMMON = """send_destination_and_method structure(enum,octet-string,enum)
+communication_window array(structure(stamp,stamp))
+randomisation_start_interval long-unsigned
+number_of_retries unsigned"""
+_PUSH_ROUTE = """port_reference logical-name
+push_client_SAP integer
+push_protection_parameters array(any)"""
+_PUSH_1 = f"""push_object_list array(structure({_DESCRIPTION},{_RESTRICTION}))
+{_PUSH_COMMON}
+repetition_delay long-unsigned
+{_PUSH_ROUTE}"""
+_PUSH_2 = f"""push_object_list array(structure({_DESCRIPTION},{_RESTRICTION},array(structure({_DESCRIPTION}))))
+{_PUSH_COMMON}
+repetition_delay structure(long-unsigned,long-unsigned,long-unsigned)
+{_PUSH_ROUTE}
+push_operation_method enum
+confirmation_parameters structure(stamp,double-long-unsigned)
+last_confirmation_date_time stamp"""
 
 _OTHERS = (
     declare(15, 0, "Association LN", _ASSOCIATION_0, _ASSOCIATION_METHODS),
     declare(15, 2, "Association LN", _ASSOCIATION_2, _USER_METHODS),
     declare(15, 3, "Association LN", _ASSOCIATION_2, _USER_METHODS),
+    declare(40, 1, "Push setup", _PUSH_1, "push integer"),
+    declare(40, 2, "Push setup", _PUSH_2, "push integer\nreset integer"),
     declare(
         64,
         1,
@@ -66,3 +90,11 @@ def attribute_names(class_id: int) -> list[str]:
 def interface_class(class_id: int, version: int | None) -> InterfaceClass | None:
     """None for a version that is not declared."""
     return CLASSES[class_id] if version is None else _VERSIONS.get((class_id, version))
+
+
+def widened(push_objects: Any, version: int) -> Any:
+    """A push_object_list as version 0 writes it, with what later versions add to each object: no restriction, and no
+    choice of columns (Blue Book 4.4.8.2)."""
+    more: list[Any] = [[0, {"null-data": None}], []][:version]
+    short = isinstance(push_objects, list) and all(isinstance(one, list) and len(one) == 4 for one in push_objects)
+    return [[*one, *more] for one in push_objects] if short else push_objects

@@ -43,6 +43,7 @@ class Pending(NamedTuple):
 
 class Association:
     __slots__ = (
+        "_agreed_limit",
         "aarq",
         "blocks",
         "by_blocks",
@@ -79,7 +80,7 @@ class Association:
         self.shield, self.trial = shield, trial
         self.settle(State.OPEN if trial is None else State.AUTHENTICATING)
         self.form: Form | None = None  # how the request under way was ciphered, and its answer will be
-        self.client_limit = min(agreed.client_max_pdu or _LONGEST_APDU, limits.max_sent)
+        self.client_limit = self._agreed_limit = min(agreed.client_max_pdu or _LONGEST_APDU, limits.max_sent)
         self.blocks = Blocks(max_apdu=self.client_limit, max_octets=limits.max_assembled)
         self.by_blocks = False  # the request under way came by general block transfer: so will its answer
         self.take_form(None)
@@ -93,6 +94,17 @@ class Association:
         """What is legal from now on: inside ciphered APDUs, and as it comes if the association does not cipher."""
         self.services = legal_services(self.conformance, state)
         self.legal = self.services if self.shield is None else frozenset()
+
+    def rest_on(self, device: LogicalDevice) -> None:
+        """Another device in place of the one so far."""
+        self.device = device
+        if self.shield is not None:
+            self.shield.protection = device.protection(self.client)
+
+    def limit(self, another: Callable[[int], int]) -> None:
+        """Answers are as long as that, whatever was agreed, which is told."""
+        self.client_limit = self.blocks.max_apdu = min(another(self._agreed_limit), self.limits.max_sent)
+        self.take_form(self.form)
 
     def take_form(self, form: Form | None) -> None:
         """Where general block transfer carries the answer, a service need not cut it up."""

@@ -78,10 +78,10 @@ class Outgoing:
 class Blocks:
     """Both directions of one association's transfer."""
 
-    __slots__ = ("_max_apdu", "_max_octets", "_sent", "incoming", "outgoing")
+    __slots__ = ("_max_octets", "_sent", "incoming", "max_apdu", "outgoing")
 
     def __init__(self, *, max_apdu: int, max_octets: int) -> None:
-        self._max_apdu, self._max_octets = max_apdu, max_octets
+        self.max_apdu, self._max_octets = max_apdu, max_octets
         self._sent = 0
         self.incoming: Incoming | None = None
         self.outgoing: Outgoing | None = None
@@ -108,7 +108,7 @@ class Blocks:
         """The first blocks of an answer; None if it has too many."""
         incoming, self.incoming = self.incoming, None
         window, acknowledged = (incoming.window, incoming.acknowledged) if incoming else (1, 0)
-        self.outgoing = Outgoing(apdu, self._max_apdu, window=window, acknowledged=acknowledged, sent_before=self._sent)
+        self.outgoing = Outgoing(apdu, self.max_apdu, window=window, acknowledged=acknowledged, sent_before=self._sent)
         self._sent = 0
         return self.outgoing.begin() if self.outgoing.fits else None
 

@@ -125,9 +125,12 @@ class HdlcLink:
         if control == Control.UI:
             return self._take_unconnected(frame)
         number = _number_of(frame.server)
-        if _special(frame.server) or not self._exists(number):
+        if _special(frame.server):
             return None  # 6.4.2.3: only UI may go to all stations
         key = frame.client, number
+        if not self._exists(number):
+            self._drop(key)  # it has gone, if it was there
+            return None
         station = self._station(key)
         if control == Control.SNRM:
             return self._connect(key, frame)

@@ -57,10 +57,14 @@ class Session:
         framing: Framing | None = None,
         limits: Limits = DEFAULT_LIMITS,
         random_octets: Callable[[int], bytes] = secrets.token_bytes,
+        owner: LogicalDevice | None = None,
     ) -> None:
-        """`random_octets`: HLS challenges; nobody may foresee them, so they are no function of a seed."""
+        """`random_octets`: HLS challenges; nobody may foresee them, so they are no function of a seed.
+
+        `owner`: the connection is this meter's own, and dies with it.
+        """
         self.device: LogicalDevice | None = None  # whom the pending request is for
-        self._devices = devices
+        self._devices, self._owner = devices, owner
         self._limits = limits
         self._random_octets = random_octets
         self._framing = framing or wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
@@ -73,6 +77,25 @@ class Session:
         self._fed_ms: int | None = None
         self._half_since_ms: int | None = None
 
+    def interpose(
+        self, framing: Callable[[Framing], Framing], device: Callable[[int, LogicalDevice], LogicalDevice]
+    ) -> None:
+        """Others stand before the framing and the devices, by their server's number, from the next message on."""
+        self._framing, devices = framing(self._framing), self._devices
+
+        def behind(server: int) -> LogicalDevice | None:
+            found = devices(server)
+            return None if found is None else device(server, found)
+
+        self._devices = behind
+        for server, association in self._associations.items():
+            association.rest_on(device(server, association.device))
+
+    def limit(self, server: int, another: Callable[[int], int]) -> None:
+        """Answers to a server's client keep another limit than was agreed, which is told."""
+        if (association := self._associations.get(server)) is not None:
+            association.limit(another)
+
     @property
     def closing(self) -> bool:
         """The peer broke the framing beyond repair: send what `next` gave, then close."""
@@ -80,6 +103,8 @@ class Session:
 
     def feed(self, data: bytes, now_ms: int) -> None:
         self._fed_ms = now_ms
+        if self._owner is not None and self._owner.is_gone:
+            return
         self._framing.feed(data, now_ms)
 
     def next(self) -> Request | bytes | None:
@@ -111,6 +136,8 @@ class Session:
         if held is not None:
             return self._reserved(held, safe=bool(answers[0]))
         assert association is not None
+        if association.device.is_gone:
+            return b""
         apdu = association.answer(answers)
         if association.form is None and not association.by_blocks and len(apdu) <= association.client_limit:
             # The usual case, without a call more than it needs.
@@ -118,8 +145,8 @@ class Session:
         return self._framed(association, association.covered(apdu)) or b""
 
     def expired(self, now_ms: int) -> bool:
-        """Idle too long, or a frame half-sent too long. Never while the meter owes an answer."""
-        if self._request is not None:
+        """Idle too long, or a frame half-sent too long. Never while the meter owes an answer or has no power."""
+        if self._request is not None or (self._owner is not None and self._owner.is_dark):
             return False
         if self._fed_ms is None:
             self._fed_ms = now_ms  # a peer that connects and says nothing
@@ -133,6 +160,7 @@ class Session:
             or association.client != client
             or apdu[:2] not in association.legal
             or len(apdu) > association.receive_limit
+            or association.device.is_gone
         ):
             return self._take_other(client, server, apdu)
         return self._serve(association, apdu)
@@ -171,8 +199,9 @@ class Session:
     def _take_other(self, client: int, server: int, apdu: bytes) -> Outcome:
         """Opening, release, what is ciphered, and whatever is not legal now."""
         device = self._devices(server)
-        if device is None:
-            return None  # nobody lives there: silence (Green Book 7.3.3.2)
+        self._forget_the_gone(server)
+        if device is None or device.is_gone:
+            return None  # nobody lives there, or it has no power: silence (Green Book 7.3.3.2)
         answer: bytes | Refusal
         try:
             if apdu[:1] == b"\x60":
@@ -189,6 +218,12 @@ class Session:
         except PeerError:
             answer = _UNDECODABLE
         return self._told(client, server, answer)
+
+    def _forget_the_gone(self, server: int) -> None:
+        """An association does not outlast its meter's power."""
+        association = self._associations.get(server)
+        if association is not None and association.device.is_gone:
+            del self._associations[server]
 
     def _told(self, client: int, server: int, answer: bytes | Refusal) -> bytes | None:
         apdu = refusal.encode(answer) if isinstance(answer, Refusal) else answer
@@ -261,6 +296,8 @@ class Session:
         return self._request
 
     def _reserved(self, held: Held, *, safe: bool) -> bytes:
+        if self._owner is not None and self._owner.is_gone:
+            return b""
         if safe:
             self._resumed = held.go_on
             return b""

@@ -14,13 +14,12 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from simulator.dlms.session import Session
 from simulator.errors import UserError
-from simulator.fleet.connection import Connection
+from simulator.fleet.connection import Connection, SessionAt
 from simulator.fleet.pace import wall_now_ms
 
 log = logging.getLogger(__name__)
@@ -119,9 +118,7 @@ class CapturedConnection(Connection):
 
     __slots__ = ("_capture", "_ends", "_sent")
 
-    def __init__(
-        self, session_at: Callable[[str, int], Session | None], known: set[Connection], capture: Capture
-    ) -> None:
+    def __init__(self, session_at: SessionAt, known: set[Connection], capture: Capture) -> None:
         super().__init__(session_at, known)
         self._capture = capture
         self._ends: tuple[_End, _End] | None = None  # the client and the meter
@@ -130,7 +127,7 @@ class CapturedConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        if self._session is not None and peer is not None:
+        if self.session is not None and peer is not None:
             self._ends = _end(peer), _end(transport.get_extra_info("sockname"))
             self._packet(0, _SYN)
             self._packet(1, _SYN | _ACK)

@@ -136,6 +136,7 @@ class Clockwork:
 
     async def run(self) -> None:
         while True:
+            await self.quiet()  # simulated time waits for the store, never the other way round; what was due may change
             due_ms = self._kernel.next_instant()
             wait_s = None if due_ms is None or self._held_ms() < due_ms else self._pace.wait_s(due_ms)
             if wait_s != 0.0:
@@ -143,18 +144,20 @@ class Clockwork:
                     await asyncio.wait_for(self._changed.wait(), wait_s)
                 self._changed.clear()
                 continue
-            await self.quiet()  # simulated time waits for the store, never the other way round
             self._kernel.step()
             self._look()
 
     async def quiet(self) -> None:
         """Until the event that is happening has happened; raises what it raised."""
-        if self._busy is not None:
-            await asyncio.shield(self._busy)
-            self._busy = None
+        if (busy := self._busy) is not None:
+            await asyncio.shield(busy)
+            if self._busy is busy:
+                self._busy, self._exact_ms = None, _NEVER_MS
+                self._look()
 
     def _happened(self, done: asyncio.Future[None]) -> None:
-        self._exact_ms = _NEVER_MS
+        if done is self._busy:  # else the next event happens already
+            self._exact_ms = _NEVER_MS
         self._look()
 
     def _held_ms(self) -> int:

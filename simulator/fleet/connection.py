@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 from simulator.dlms.session import Session
+from simulator.fleet.listen import Listen
 from simulator.ports import (
     Access,
     ActAnswer,
@@ -30,7 +33,9 @@ from simulator.wire.codes import ActionResult, DataAccessResult
 log = logging.getLogger(__name__)
 
 Item = GetItem | SetItem | ActItem | None
+SessionAt = Callable[["Connection", str, int], Session | None]
 _BATCH = 16  # answers to pipelined requests that are sent at once
+_RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # linger: what is unsent is thrown away
 _TOO_LATE_S = 30.0  # an answer that the store owes for longer is given up with the connection
 
 
@@ -41,20 +46,35 @@ def monotonic_ms() -> int:
 class Connection(asyncio.Protocol):
     """`session_at` gives a session with whoever lives at the local address that was called; None: nobody."""
 
-    __slots__ = ("_answering", "_congested", "_known", "_session", "_session_at", "_transport")
+    __slots__ = (
+        "_answering",
+        "_congested",
+        "_known",
+        "_session_at",
+        "_transport",
+        "called",
+        "is_faulty",
+        "meters",
+        "session",
+        "way",
+    )
 
-    def __init__(self, session_at: Callable[[str, int], Session | None], known: set[Connection]) -> None:
+    def __init__(self, session_at: SessionAt, known: set[Connection]) -> None:
         self._session_at, self._known = session_at, known
         self._transport: asyncio.Transport | None = None
-        self._session: Session | None = None
+        self.session: Session | None = None
+        self.way: Listen | None = None
+        self.called = "", 0  # the place on that way
+        self.meters: range | None = None  # that it leads to, once somebody has asked
+        self.is_faulty = False  # faults stand between its session and its bytes
         self._answering: asyncio.Task[None] | None = None
         self._congested = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("sockname")[:2]
-        self._session = self._session_at(host, port)
-        if self._session is None:
+        self.session = self._session_at(self, host, port)
+        if self.session is None:
             self._transport.abort()
             return
         self._known.add(self)
@@ -63,14 +83,14 @@ class Connection(asyncio.Protocol):
         self._known.discard(self)
         if self._answering:
             self._answering.cancel()
-        self._session = None
+        self.session = None
 
     def data_received(self, data: bytes) -> None:
-        if self._session is None:
+        if self.session is None:
             return
         try:
-            self._session.feed(data, monotonic_ms())
-            self._pump(self._session)
+            self.session.feed(data, monotonic_ms())
+            self._pump(self.session)
         except Exception:  # our bug: it may cost this peer its connection, never the fleet its life
             log.exception("a request failed; the connection is closed")
             self.close()
@@ -87,12 +107,31 @@ class Connection(asyncio.Protocol):
 
     def expire(self, now_ms: int) -> None:
         """Close if the peer has been silent, or stuck within a frame, for too long."""
-        if self._session and self._transport and self._answering is None and self._session.expired(now_ms):
+        if self.session and self._transport and self._answering is None and self.session.expired(now_ms):
             self._transport.close()
 
     def close(self) -> None:
         if self._transport:
             self._transport.close()
+
+    def deliver(self, octets: bytes) -> None:
+        """What was held back goes out now, if the peer is still there."""
+        if octets and self._transport and not self._transport.is_closing():
+            self._send([octets])
+
+    def reset(self) -> None:
+        """The peer is told by a reset that the connection is gone (RFC 9293 3.10.7)."""
+        if self._transport and not self._transport.is_closing():
+            opened = self._transport.get_extra_info("socket")
+            if opened is not None:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+            self._transport.abort()
+
+    def fall_silent(self) -> None:
+        """Nothing is heard or said any more, and the peer is not told: only TCP would tell that we close."""
+        if self._transport and self._transport.get_extra_info("socket") is None:
+            self._transport.close()
+        self.session = None
 
     def _pump(self, session: Session) -> None:
         out: list[bytes] = []
@@ -114,8 +153,8 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """After an answer or a congestion: what has come in meanwhile, then more."""
-        if self._session and self._transport and self._answering is None and not self._transport.is_closing():
-            self._pump(self._session)
+        if self.session and self._transport and self._answering is None and not self._transport.is_closing():
+            self._pump(self.session)
             if not self._congested and self._answering is None:
                 self._transport.resume_reading()
 

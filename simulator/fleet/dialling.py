@@ -17,6 +17,8 @@ import numpy as np
 
 from simulator.fleet.connection import monotonic_ms
 from simulator.fleet.listen import Listen
+from simulator.fleet.sessions import Residents
+from simulator.ports import LogicalDevice
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +34,17 @@ class Dialler:
     """All meters of one `--listen dial`. `connection` makes the protocol of a meter; `source`: its own address."""
 
     def __init__(
-        self, listen: Listen, count: int, connection: Callable[[int], asyncio.Protocol], source: Sources
+        self, listen: Listen, residents: Residents, connection: Callable[[int], asyncio.Protocol], source: Sources
     ) -> None:
-        self._listen, self._connection, self._source = listen, connection, source
+        self._listen, self._connection, self._source, self._device = listen, connection, source, residents.device
+        count = residents.count
         self._state = np.full(count, _WAITING, np.uint8)
         self._tries = np.zeros(count, np.uint8)  # calls in a row that were no good
         self._due_ms = np.zeros(count, np.int64)
         self._since_ms = np.zeros(count, np.int64)  # when it was connected
         self._queue: deque[int] = deque()
         self._calls: set[asyncio.Task[None]] = set()
-        self._lines: dict[int, asyncio.Transport] = {}
+        self._lines: dict[int, tuple[asyncio.Transport, LogicalDevice]] = {}
         self._complained = False
 
     @property
@@ -50,7 +53,10 @@ class Dialler:
 
     def tick(self, now_ms: int) -> None:
         """Notices connections that are gone, and makes the calls that are due."""
-        for index in [index for index, line in self._lines.items() if line.is_closing()]:
+        for line, meter in self._lines.values():
+            if meter.is_gone and not meter.is_dark:  # it has started again, and knows nothing of its old call
+                line.abort()
+        for index in [index for index, (line, _) in self._lines.items() if line.is_closing()]:
             del self._lines[index]
             self._put_off(index, now_ms, was_good=now_ms - int(self._since_ms[index]) >= _SETTLED_MS)
         due = np.flatnonzero((self._state == _WAITING) & (self._due_ms <= now_ms))
@@ -62,12 +68,15 @@ class Dialler:
         self._queue.clear()
         for call in self._calls:
             call.cancel()
-        for line in self._lines.values():
+        for line, _ in self._lines.values():
             line.close()
 
     def _call_next(self) -> None:
         while self._queue and len(self._calls) < _AT_ONCE:
             index = self._queue.popleft()
+            if self._device(index).is_dark:
+                self._put_off(index, monotonic_ms(), was_good=True)
+                continue
             self._state[index] = _CALLING
             call = asyncio.ensure_future(self._call(index))
             self._calls.add(call)
@@ -95,7 +104,7 @@ class Dialler:
             return
         line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._complained = False
-        self._lines[index] = line
+        self._lines[index] = line, self._device(index)
         self._state[index], self._since_ms[index] = _CONNECTED, monotonic_ms()
 
     def _put_off(self, index: int, now_ms: int, *, was_good: bool) -> None:

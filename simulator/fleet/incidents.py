@@ -24,7 +24,7 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
     async def inject(order: Mapping[str, Any]) -> Mapping[str, Any]:
         chosen = parse_meters(order["meters"], spec.count, spec.meter_named)
         numbers, codes = np.array(sorted(chosen)), [int(code) for code in order["codes"]]
-        parts = [(cohort, _rows(cohort, numbers)) for cohort in cohorts]
+        parts = [(cohort, rows_among(cohort, numbers)) for cohort in cohorts]
         concerned = [(cohort, rows) for cohort, rows in parts if len(rows)]
         _check(concerned, codes)
         for cohort, rows in concerned:
@@ -34,7 +34,8 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
     return inject
 
 
-def _rows(cohort: Cohort, numbers: Ints) -> Ints:
+def rows_among(cohort: Cohort, numbers: Ints) -> Ints:
+    """Of the fleet's meters by number, the cohort's by row."""
     rows = numbers - cohort.first
     return rows[(rows >= 0) & (rows < len(cohort.identities))]
 

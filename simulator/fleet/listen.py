@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from simulator.dlms.hdlc_link import DEFAULT_SETTINGS, HdlcSettings
 from simulator.errors import UserError
+from simulator.faults.fault import Fault
+from simulator.faults.packs import link_profile
 from simulator.values import parse_duration_ms
 from simulator.wire.hdlc import CALLING
 from simulator.wire.hdlc_parameters import MAX_INFORMATION, MAX_WINDOW, MIN_INFORMATION, MIN_WINDOW
@@ -28,15 +30,16 @@ MANAGEMENT = 1  # logical device of all meters
 BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200)
 _INTER_OCTET_ON_A_LINE_MS = 200  # 25 to 30 on the wire; adapters and terminals hand octets over in portions
 
-_PLACES = {"address", "port", "ports", "shared"}
+_LINK = "link"
+_PLACES = {"address", "port", "ports", "shared", _LINK}
 _HDLC = {"physical", "window", "info", "inactivity", "inter_octet"}
 KEYS: Mapping[str, set[str]] = {
     "wrapper": _PLACES,
     "udp": _PLACES,
     "hdlc": _PLACES | _HDLC,
-    "gateway": {"address", "port"},
-    "dial": {"address", "hdlc"} | _HDLC,
-    "serial": {"device", "pty", "baud", "mode_e"} | _HDLC,
+    "gateway": {"address", "port", _LINK},
+    "dial": {"address", "hdlc", _LINK} | _HDLC,
+    "serial": {"device", "pty", "baud", "mode_e", _LINK} | _HDLC,
 }
 
 
@@ -79,6 +82,8 @@ class Listen:
     meters_per_line: int = 0
     baud: int = 9600
     mode_e: bool = False
+    link: str = ""  # name of its link profile
+    faults: tuple[Fault, ...] = ()  # that make the profile
     host: str = ""  # whom meters call
     dials_hdlc: bool = False
 
@@ -105,6 +110,10 @@ class Listen:
             return port - self.port
         return int(ipaddress.IPv4Address(host)) - int(self.address)
 
+    def with_link(self, name: str) -> Listen:
+        """Raises UserError: there is no such link profile, or what is wrong in its file."""
+        return replace(self, link=name, faults=link_profile(name))
+
     def on_devices(self, devices: tuple[str, ...]) -> Listen:
         return replace(self, devices=devices)
 
@@ -125,10 +134,10 @@ def parse_listen(text: str, count: int) -> Listen:
         raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {known}")
     said = _Said(text, options)
     if framing == "dial":
-        return _dial(said)
+        return _with_link(said, _dial(said))
     listen = _line(said, count) if framing == "serial" else _net(said, framing)
     _check_room(listen, count)
-    return listen
+    return _with_link(said, listen)
 
 
 class _Said:
@@ -168,6 +177,13 @@ def _net(said: _Said, framing: str) -> Listen:
         raise said.mistake(f"{text!r} is not an IPv4 address") from None
     port = said.number("ports" if per_port else "port", _DEFAULT_PORTS[framing], 1, 65_535, "a port")
     return Listen(said.text, framing, spread, address, port, _physical(said), _hdlc(said, DEFAULT_SETTINGS))
+
+
+def _with_link(said: _Said, listen: Listen) -> Listen:
+    try:
+        return listen.with_link(said.options[_LINK]) if _LINK in said.options else listen
+    except UserError as error:
+        raise said.mistake(str(error)) from None
 
 
 def _dial(said: _Said) -> Listen:

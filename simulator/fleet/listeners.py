@@ -15,12 +15,12 @@ from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
 from simulator.fleet.capture import Capture, CapturedConnection
-from simulator.fleet.connection import Connection, monotonic_ms
+from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.dialling import Dialler
+from simulator.fleet.links import Links
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
-from simulator.fleet.sessions import Residents, session_at, session_of_caller, session_on_line
 from simulator.fleet.sockets import open_sockets
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ class Listeners:
     def __init__(
         self,
         listens: Sequence[Listen],
-        residents: Residents,
+        links: Links,
         connections: set[Connection],
         capture: Capture | None = None,
     ) -> None:
-        self._residents, self._connections, self._capture = residents, connections, capture
+        self._links, self._connections, self._capture = links, connections, capture
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
         self._diallers: list[Dialler] = []
@@ -53,10 +53,10 @@ class Listeners:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
             if listen.framing == "dial":
-                self._diallers.append(Dialler(listen, self._residents.count, self._caller(listen), self._own_address))
+                self._diallers.append(Dialler(listen, self._links.residents, self._caller(listen), self._own_address))
             elif listen.framing != "serial":
                 await self._open_sockets(listen)
-        self._lines = [Line(self._residents, *opened, self._connections) for opened in self._opened]
+        self._lines = [Line(self._links, *opened, self._connections) for opened in self._opened]
         count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
         if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
@@ -66,8 +66,8 @@ class Listeners:
         return count
 
     async def _open_sockets(self, listen: Listen) -> None:
-        session = partial(session_at, self._residents, listen)
-        for opened in open_sockets(listen, self._residents.count):
+        session = partial(self._links.session, listen)
+        for opened in open_sockets(listen, self._links.residents.count):
             if listen.framing == "udp":
                 self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
             else:
@@ -97,14 +97,14 @@ class Listeners:
         for connection in list(self._connections):
             connection.close()
 
-    def _over_tcp(self, session: Callable[[str, int], Session | None]) -> Callable[[], Connection]:
+    def _over_tcp(self, session: SessionAt) -> Callable[[], Connection]:
         if self._capture:
             return partial(CapturedConnection, session, self._connections, self._capture)
         return partial(Connection, session, self._connections)
 
     def _caller(self, listen: Listen) -> Callable[[int], Connection]:
         def connection(index: int) -> Connection:
-            return self._over_tcp(lambda _host, _port: session_of_caller(self._residents, listen, index))()
+            return self._over_tcp(lambda connection, *_: self._links.session_of_caller(listen, connection, index))()
 
         return connection
 
@@ -130,9 +130,9 @@ class Line:
     """One serial line with its session, which is made anew when it hangs up."""
 
     def __init__(
-        self, residents: Residents, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
+        self, links: Links, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
     ) -> None:
-        self._residents, self._listen, self._number = residents, listen, number
+        self._links, self._listen, self._number = links, listen, number
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
         self.transport = SerialTransport(opened, lambda: Connection(self._begin, connections), self._speed)
@@ -142,8 +142,8 @@ class Line:
             self._sign_on.pass_time(now_ms)
             self.transport.follow_speed()
 
-    def _begin(self, _device: str, _port: int) -> Session:
-        session, self._sign_on = session_on_line(self._residents, self._listen, self._number)
+    def _begin(self, connection: Connection, _device: str, _port: int) -> Session:
+        session, self._sign_on = self._links.session_on_line(self._listen, connection, self._number)
         return session
 
     def _speed(self) -> tuple[LineSpeed, float]:

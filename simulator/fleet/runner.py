@@ -13,13 +13,15 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import __version__
+from simulator.cosem.compiler import compile_model
 from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, UserError
+from simulator.faults.parse import quirks_of
 from simulator.fleet.capture import Capture
 from simulator.fleet.captures import Captures
 from simulator.fleet.clockwork import Clockwork
@@ -27,12 +29,16 @@ from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.incidents import injection
 from simulator.fleet.keyfile import KeyFile
-from simulator.fleet.listen import Listen
+from simulator.fleet.links import Links
+from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import wall_now_ms
+from simulator.fleet.push_options import PushOptions
+from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
+from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
@@ -46,9 +52,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _CLOCK_SAVE_S = 5.0
-_BLOCKS_AT_ONCE = 48
 _LISTEN_LIMIT_S = 5.0
-_STEP_POLL_S = 0.01
 Progress = Callable[[int, int], None]  # meter-blocks done, of all
 
 
@@ -58,6 +62,7 @@ class RunOptions:
     speed: float = 1.0
     keys: KeyFile | None = None
     capture: Capture | None = None
+    push: PushOptions = field(default_factory=PushOptions)
 
 
 class Fleet:
@@ -68,9 +73,11 @@ class Fleet:
         self.cohorts: list[Cohort] = []
         self.connections: set[Connection] = set()
         residents = Residents(spec.count, self.device, self.identity)
-        self.listeners = Listeners(options.listens, residents, self.connections, options.capture)
         self.clock = Clockwork()
         self.captures = Captures(self.clock)
+        self.links = Links(residents, self.connections, self.clock, seed=spec.seed)
+        self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
+        self.pushes = Pushes(self.clock, store, self._address, is_confirmed=options.push.is_confirmed)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
 
@@ -88,12 +95,29 @@ class Fleet:
         if stored is not None and (differences := self.spec.difference(stored.spec)):
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
             raise UserError("\n  ".join(["the database holds another fleet:", *differences, hint]))
-        around = Surroundings(world, self.store, codes, self.clock.now_ms, self.captures.wake)
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles())))
+        around = Surroundings(
+            world,
+            self.store,
+            codes,
+            self.clock.now_ms,
+            wake=self.captures.wake,
+            alert=self.pushes.alert,
+            occur=self.pushes.occur,
+            push=self.pushes.push,
+            look=self.pushes.look,
+        )
+        models = self.options.push.model
+        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
         self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self.clock.begin(start_ms)
+        self._give_quirks()
         await self._catch_up(start_ms, progress)
+
+    def _give_quirks(self) -> None:
+        for first, group in self.spec.numbered():
+            quirks = quirks_of(compile_model(group.model).spec.quirks)
+            self.links.set(range(first, first + group.count), quirks, of_model=True)
 
     async def _register_codes(self) -> dict[str, int]:
         rows: dict[str, ObisRow] = {}
@@ -215,6 +239,7 @@ class Fleet:
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
                 self.captures.make_up()
+                self.pushes.make_up()
 
     async def _settle_counters(self, *, all_of_them: bool = False) -> None:
         with contextlib.suppress(StoreError):
@@ -236,15 +261,22 @@ class Fleet:
         except UserError:
             await self._close()  # its meters do not run
             raise
+        self.clock.start(0.0)  # it stands until all that belongs to this instant is on it
+        self.captures.start(self.cohorts)
+        await self.pushes.start(self.cohorts)
         self.clock.start(self.options.speed)
         await self._remember_clock()
-        self.captures.start(self.cohorts)
         return opened
 
     def place(self, index: int) -> tuple[Cohort, int]:
         """The cohort of the meter of that number, from 0, and its row there."""
         at = bisect.bisect_right(self._firsts, index) - 1
         return self.cohorts[at], index - self._firsts[at]
+
+    def _address(self, cohort: Cohort, row: int) -> str | None:
+        """The meter's own, if it has one."""
+        own = next((one for one in self.listeners.listens if one.spread is Spread.ADDRESSES), None)
+        return own.place_of(cohort.first + row).host if own else None
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
@@ -265,9 +297,15 @@ class Fleet:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
-        known = {"clock": self._set_clock, "event": injection(self.spec, self.cohorts)}
+        known = {
+            "clock": self._set_clock,
+            "event": injection(self.spec, self.cohorts),
+            "link": self.links.follow,
+            **Supplies(self.spec, self.cohorts, self.clock).orders,
+        }
         orders = obey(self.store, known, listening)
-        drivers = (self.clock.run(), self._keep_house(), orders, self._announce(listening, announce))
+        announcing = self._announce(listening, announce)
+        drivers = (self.clock.run(), self._keep_house(), self.pushes.journal.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -291,6 +329,7 @@ class Fleet:
     async def _close(self) -> None:
         self.listeners.close()
         await self.clock.quiet()
+        await self.pushes.close()
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:
             await asyncio.wait(writing)
         await self._settle_counters(all_of_them=True)

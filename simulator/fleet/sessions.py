@@ -57,19 +57,25 @@ def session_at(residents: Residents, listen: Listen, host: str, port: int) -> Se
     limits = _SMALLER if listen.framing == "udp" else DEFAULT_LIMITS
     if listen.spread is Spread.SHARED:
         return Session(lambda server: residents.meter(server - 1), limits=_wide(limits, residents.count))
-    device = residents.meter(listen.meter_at(host, port))
-    return Session(_only(device), limits=limits) if device is not None else None
+    index = listen.meter_at(host, port)
+    owner = residents.meter(index)
+    if owner is None:
+        return None
+    if listen.framing == "udp":  # no connection that could die with the meter's power
+        return Session(lambda server: residents.meter(index) if server == MANAGEMENT else None, limits=limits)
+    return _own_session(owner, limits)
 
 
 def session_of_caller(residents: Residents, listen: Listen, index: int) -> Session:
     """What a meter speaks that has called the head-end; it stays on the line for as long as the head-end does."""
+    owner = residents.device(index)
     if listen.dials_hdlc:
-        return _hdlc_session(residents, listen, range(index, index + 1), _ON_A_LINE)
-    return Session(_only(residents.device(index)), limits=_ON_A_LINE)
+        return _hdlc_session(residents, listen, range(index, index + 1), _ON_A_LINE, owner)
+    return _own_session(owner, _ON_A_LINE)
 
 
-def _only(device: LogicalDevice) -> Devices:
-    return lambda server: device if server == MANAGEMENT else None
+def _own_session(owner: LogicalDevice, limits: Limits) -> Session:
+    return Session(lambda server: owner if server == MANAGEMENT else None, limits=limits, owner=owner)
 
 
 def _wide(limits: Limits, meters: int) -> Limits:
@@ -97,15 +103,18 @@ def _over_hdlc(residents: Residents, listen: Listen, host: str, port: int) -> Se
     if listen.spread is Spread.SHARED:
         return _hdlc_session(residents, listen, range(residents.count), DEFAULT_LIMITS)
     index = listen.meter_at(host, port)
-    if residents.meter(index) is None:
+    owner = residents.meter(index)
+    if owner is None:
         return None
-    return _hdlc_session(residents, listen, range(index, index + 1), DEFAULT_LIMITS)
+    return _hdlc_session(residents, listen, range(index, index + 1), DEFAULT_LIMITS, owner)
 
 
-def _hdlc_session(residents: Residents, listen: Listen, meters: range, limits: Limits) -> Session:
+def _hdlc_session(
+    residents: Residents, listen: Listen, meters: range, limits: Limits, owner: LogicalDevice | None = None
+) -> Session:
     devices = _neighbours(residents, listen, meters)
     settings, wide = _hdlc(listen, len(meters), limits)
-    return Session(devices, framing=HdlcLink(lambda number: devices(number) is not None, settings), limits=wide)
+    return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=wide, owner=owner)
 
 
 def _hdlc(listen: Listen, meters: int, limits: Limits) -> tuple[HdlcSettings, Limits]:
@@ -126,25 +135,64 @@ def _neighbours(residents: Residents, listen: Listen, meters: range) -> Devices:
     return device
 
 
+def meters_at(residents: Residents, listen: Listen, host: str, port: int) -> range:
+    """Whom a connection to a place may lead to; a line's port is its number, a caller's that of the meter."""
+    if listen.framing == "dial":
+        return range(port, port + 1)
+    if listen.framing == "serial":
+        return meters_on(residents, listen, port)
+    if listen.framing == "gateway" or listen.spread is Spread.SHARED:
+        return range(residents.count)
+    index = listen.meter_at(host, port)
+    return range(index, index + 1)
+
+
+def meters_on(residents: Residents, listen: Listen, line: int) -> range:
+    first = line * listen.meters_per_line
+    return range(first, min(first + listen.meters_per_line, residents.count))
+
+
+def meter_behind(listen: Listen, meters: range, server: int) -> int:
+    """The meter among those of a connection that a server's number means; -1 if none."""
+    if len(meters) == 1:
+        return meters[0]
+    if listen.framing == "gateway":
+        return meter_of(server)
+    if listen.framing in ("hdlc", "serial"):
+        row = (server_parts(server)[1] or 0) - listen.physical
+        return meters[row] if 0 <= row < len(meters) else -1
+    return server - 1
+
+
+def _awake(devices: Devices) -> Callable[[int], bool]:
+    """Who of a line's stations hears anything."""
+
+    def hears(number: int) -> bool:
+        device = devices(number)
+        return device is not None and not device.is_gone
+
+    return hears
+
+
 def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Session, ModeELink | None]:
     """A session on a serial line, and its sign-on where the line begins with one."""
-    first = line * listen.meters_per_line
-    meters = range(first, min(first + listen.meters_per_line, residents.count))
+    meters = meters_on(residents, listen, line)
     devices = _neighbours(residents, listen, meters)
     settings, limits = _hdlc(listen, len(meters), _ON_A_LINE)
     if not listen.mode_e:
-        link = HdlcLink(lambda number: devices(number) is not None, settings)
-        return Session(devices, framing=link, limits=limits), None
+        return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=limits), None
+
+    hears = _awake(devices)
 
     def awake(number: int) -> bool:
         """Only the meter that has signed on hears."""
         lower = server_parts(number)[1] or listen.physical
-        return devices(number) is not None and meters[lower - listen.physical] == sign_on.meter
+        return hears(number) and meters[lower - listen.physical] == sign_on.meter
 
     def find(address: str) -> SignedOn | None:
         """Without an address all would answer at once, so one does if it lives alone (IEC 62056-21 6.3.1)."""
         index = residents.named(address) if address else meters[0] if len(meters) == 1 else None
-        if index is None or index not in meters:
+        if index is None or index not in meters or residents.device(index).is_dark:
             return None
         identity = residents.identity(index)
         return SignedOn(index, identity.flag, identity.logical_device_name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
@@ -158,17 +158,20 @@ class FleetSpec:
 
 
 def build_cohorts(
-    spec: FleetSpec, around: Surroundings, titles: Mapping[str, bytes] = MappingProxyType({})
+    spec: FleetSpec,
+    around: Surroundings,
+    titles: Mapping[str, bytes] = MappingProxyType({}),
+    models: Callable[[str], Model] = compile_model,
 ) -> Iterator[Cohort]:
     """The fleet's meters by the thousand; a meter's nature depends on the seed, its number and its group alone.
 
-    `titles`: system titles by serial that are not the seed's.
+    `titles`: system titles by serial that are not the seed's. `models`: by name, with other defaults perhaps.
     """
     number = 0
     for first, group in spec.numbered():
         for start in range(0, group.count, COHORT_METERS):
             places = range(start, min(start + COHORT_METERS, group.count))
-            yield _cohort(spec, around, titles, group, first, places, name=f"{number:06d}")
+            yield _cohort(spec, around, titles, group, first, places, name=f"{number:06d}", model=models(group.model))
             number += 1
 
 
@@ -181,8 +184,8 @@ def _cohort(
     places: range,
     *,
     name: str,
+    model: Model,
 ) -> Cohort:
-    model = compile_model(group.model)
     serials = [serial_of(spec.seed, first + place) for place in places]
     identities = [Identity(spec.seed, model.spec.flag, serial, titles.get(serial, b"")) for serial in serials]
     population = build_population(

@@ -7,19 +7,24 @@ It changes nothing in place and touches no store; the caller writes the records,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from simulator.cosem.model import Model
 from simulator.meter.calendar import DAY_S, Calendar
 from simulator.meter.columns import DAILY_CHANNELS, MILLI, RECENT_BLOCKS, Columns, Ints
+from simulator.meter.detectors import Sight, watch
+from simulator.meter.supplied import supply_of
 from simulator.values import MS_PER_MINUTE
-from simulator.world.consumption import Supply
 from simulator.world.daytime import SLOT_MS
 from simulator.world.electric import Energies, energies
 from simulator.world.population import Population
 from simulator.world.shapes import World
 
+Mask = npt.NDArray[np.bool_]
 _QUARTER_S = 900
 _TARIFF_CHANNELS = (0, 2)  # import Wh and VAh
 
@@ -61,24 +66,30 @@ class Advance:
 
     columns: Columns
     settled_ms: int
-    blocks: BlockRecords
+    blocks: BlockRecords  # of the meters with power alone
+    powered: Mask | None  # [n] which these are; None: all
     days: list[DayRecord]
     billings: list[BillingRecord]
-
-
-def supply_of(columns: Columns) -> Supply:
-    """What the relays let through; nothing to compute while all are closed."""
-    connected = columns.output.astype(np.bool_)
-    return Supply(connected=None if connected.all() else connected)
+    sights: Sequence[Sight]  # what the meters notice of their supply
+    words: Ints | None = None  # [4, n, b] status words at the blocks' ends, where events moved them within the window
 
 
 def advance(
-    world: World, population: Population, columns: Columns, calendar: Calendar, *, from_ms: int, to_ms: int
+    world: World,
+    population: Population,
+    columns: Columns,
+    calendar: Calendar,
+    *,
+    from_ms: int,
+    to_ms: int,
+    model: Model | None = None,
 ) -> Advance:
     """All blocks that end after `from_ms`, a quarter of an hour, up to `to_ms`, a block mark.
 
     The first block may have begun before `from_ms`: its energy is then what came since, its averages those of the
-    whole block.
+    whole block. A meter without power captures no block: what it had counted when the power failed is in the first
+    block that it captures again. Its midnights and billing dates are made up with registers that stood still. What
+    meters notice is looked for where a model says what to look for.
     """
     first_ms = calendar.block_start(from_ms)
     slots = np.arange(first_ms // SLOT_MS, to_ms // SLOT_MS)
@@ -91,8 +102,9 @@ def advance(
     cumulative = columns.cumulative_mwh[:, :, None] + running.cumsum(axis=2)
     registers = cumulative // MILLI
     before = np.concatenate([(columns.cumulative_mwh // MILLI)[:, :, None], registers[:, :, :-1]], axis=2)
-    blocks = _blocks(brought, registers - before, ends_local_s, columns.carry_ma)
-    walk = _Walk(columns, calendar, blocks, registers)
+    counted = registers - before
+    blocks = _blocks(brought, counted, ends_local_s, columns)
+    walk = _Walk(columns, calendar, ends_local_s, counted, registers)
     walk.run()
     final = replace(
         walk.columns,
@@ -102,9 +114,37 @@ def advance(
         settled_ms=np.full_like(columns.settled_ms, to_ms),
         carry_mwh=np.zeros_like(columns.carry_mwh),
         carry_ma=np.zeros_like(columns.carry_ma),
-        recent_wh=_recent(columns.recent_wh, blocks.energy_wh),
+        carry_cv=np.zeros_like(columns.carry_cv),
+        dark_ms=np.zeros_like(columns.dark_ms),
+        recent_wh=_recent(columns.recent_wh, counted),
     )
-    return Advance(final, to_ms, blocks, walk.days, walk.billings)
+    sights: Sequence[Sight] = ()
+    if model is not None:
+        edges_ms = np.arange(first_ms, to_ms + 1, SLOT_MS)
+        sights, noticed = watch(model, columns, brought, edges_ms)
+        final = replace(final, **noticed)
+    blocks.energy_wh[:, :, 0] += columns.gap_wh
+    powered = columns.powered.astype(np.bool_)
+    advanced = Advance(final, to_ms, blocks, powered, walk.days, walk.billings, sights)
+    return _without_outage(advanced) if powered.all() else _with_outage(advanced, columns, counted)
+
+
+def _without_outage(brought: Advance) -> Advance:
+    columns = replace(brought.columns, gap_wh=np.zeros_like(brought.columns.gap_wh))
+    return replace(brought, columns=columns, powered=None)
+
+
+def _with_outage(brought: Advance, before: Columns, counted: Ints) -> Advance:
+    """The meters without power keep what they counted for a later block, and the averages that they had."""
+    dark, blocks = before.powered == 0, brought.blocks
+    columns = replace(
+        brought.columns,
+        gap_wh=np.where(dark, before.gap_wh + counted.sum(axis=2), 0),
+        average_cv=np.where(dark, before.average_cv, brought.columns.average_cv),
+        average_ma=np.where(dark, before.average_ma, brought.columns.average_ma),
+    )
+    kept = (blocks.energy_wh[:, ~dark], blocks.voltage_cv[:, ~dark], blocks.current_ma[:, ~dark])
+    return replace(brought, columns=columns, blocks=BlockRecords(blocks.end_local_s, *kept))
 
 
 def _per_block(values: Ints, count: int) -> Ints:
@@ -112,17 +152,27 @@ def _per_block(values: Ints, count: int) -> Ints:
     return np.asarray(values.reshape(*values.shape[:-1], count, -1).sum(axis=-1))
 
 
-def _blocks(brought: Energies, energy_wh: Ints, ends_local_s: Ints, carry_ma: Ints) -> BlockRecords:
+def _blocks(brought: Energies, energy_wh: Ints, ends_local_s: Ints, columns: Columns) -> BlockRecords:
     count = len(ends_local_s)
     slots_per_block = brought.neutral_ma.shape[-1] // count
     currents = np.concatenate([brought.current_ma, brought.neutral_ma[None]], axis=0)
 
-    def mean(sums: Ints) -> Ints:
-        return np.asarray((sums + slots_per_block // 2) // slots_per_block)
+    def mean(values: Ints, carry: Ints) -> Ints:
+        sums = _per_block(values, count)
+        sums[:, :, 0] += carry
+        means = np.asarray((sums + slots_per_block // 2) // slots_per_block)
+        if columns.dark_ms.any():
+            means[:, :, 0] = _mean_of_supplied(sums[:, :, 0], slots_per_block * SLOT_MS - columns.dark_ms)
+        return means
 
-    current_sums = _per_block(currents, count)
-    current_sums[:, :, 0] += carry_ma
-    return BlockRecords(ends_local_s, energy_wh, mean(_per_block(brought.voltage_cv, count)), mean(current_sums))
+    voltage, current = mean(brought.voltage_cv, columns.carry_cv), mean(currents, columns.carry_ma)
+    return BlockRecords(ends_local_s, energy_wh.copy(), voltage, current)
+
+
+def _mean_of_supplied(sums: Ints, supplied_ms: Ints) -> Ints:
+    """A meter averages over the time in which it measures."""
+    supplied_ms = np.maximum(supplied_ms, 1)
+    return np.asarray((sums * SLOT_MS + supplied_ms // 2) // supplied_ms)
 
 
 def _recent(recent_wh: Ints, energy_wh: Ints) -> Ints:
@@ -133,13 +183,16 @@ def _recent(recent_wh: Ints, energy_wh: Ints) -> Ints:
 class _Walk:
     """Goes through a window day by day: tariff zones, maximum demands, midnights, billing dates."""
 
-    def __init__(self, columns: Columns, calendar: Calendar, blocks: BlockRecords, registers: Ints) -> None:
-        self.columns, self._calendar, self._blocks, self._registers = columns, calendar, blocks, registers
+    def __init__(
+        self, columns: Columns, calendar: Calendar, ends_local_s: Ints, energy_wh: Ints, registers: Ints
+    ) -> None:
+        self.columns, self._calendar = columns, calendar
+        self._ends_local_s, self._energy_wh, self._registers = ends_local_s, energy_wh, registers
         self.days: list[DayRecord] = []
         self.billings: list[BillingRecord] = []
 
     def run(self) -> None:
-        ends = self._blocks.end_local_s
+        ends = self._ends_local_s
         block_s = self._calendar.block_minutes * 60
         midnights = set((ends[ends % DAY_S == 0]).tolist())
         bills = set(self._calendar.billing_marks(int(ends[0]) - block_s, int(ends[-1])))
@@ -157,11 +210,12 @@ class _Walk:
 
     def _count(self, start: int, stop: int) -> None:
         """Blocks within one day: their energy goes to its tariff zones, their demands to the maxima."""
-        energy = self._blocks.energy_wh[:DAILY_CHANNELS, :, start:stop]
-        ends = self._blocks.end_local_s[start:stop]
-        demand = energy * 60 // self._calendar.block_minutes
-        best, at = demand.max(axis=2), ends[demand.argmax(axis=2)]
         old = self.columns
+        energy, ends = self._energy_wh[:DAILY_CHANNELS, :, start:stop], self._ends_local_s[start:stop]
+        demand = energy * 60 // self._calendar.block_minutes
+        if not old.powered.all():
+            demand *= old.powered[:, None]  # of a block that is not captured no demand is known
+        best, at = demand.max(axis=2), ends[demand.argmax(axis=2)]
         higher = best > old.demand_w
         of_day = best[0] > old.day_demand_w
         self.columns = replace(
@@ -204,9 +258,9 @@ class _Walk:
 
 def on_minutes(columns: Columns, local_s: int, calendar: Calendar) -> Ints:
     """[n] minutes with supply since the meter was installed."""
-    return np.asarray(
-        (calendar.instant_ms(local_s) - columns.installed_ms) // MS_PER_MINUTE - columns.power_failure_minutes
-    )
+    instant_ms = calendar.instant_ms(local_s)
+    running_ms = np.where(columns.powered, 0, instant_ms - columns.power_failed_ms)
+    return np.asarray((instant_ms - columns.installed_ms - columns.power_failure_ms - running_ms) // MS_PER_MINUTE)
 
 
 def close_billing(columns: Columns, registers: Ints, local_s: int, calendar: Calendar) -> tuple[BillingRecord, Columns]:

@@ -19,7 +19,7 @@ from simulator.cosem.model import Model, Setting
 from simulator.meter.columns import Ints
 from simulator.meter.happening import Alongside, Happening, happen
 from simulator.store.copy import Rows
-from simulator.store.rows import Acknowledgement, AttributeValue, Forget
+from simulator.store.rows import Acknowledgement, AttributeValue, Edit, Forget
 from simulator.values import format_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
@@ -43,6 +43,7 @@ class Change:
     forgets: tuple[Forget, ...] = ()
     events: tuple[int, ...] = ()  # codes that the meter notices
     acknowledged: tuple[Acknowledgement, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -114,8 +115,11 @@ class Meter:
             change.batches,
             change.forgets,
             acknowledged=change.acknowledged,
+            edits=change.edits,
         )
         await happen(self.cohort, [Happening(rows, code) for code in change.events], self.instant_ms, also)
+        if "billing_count" in change.columns:
+            self.cohort.around.occur(self.cohort, rows, "billing", self.instant_ms)
 
     def _attribute(self, key: bytes, encoded: bytes) -> AttributeValue:
         return AttributeValue(

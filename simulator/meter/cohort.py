@@ -8,27 +8,33 @@ checkpoint. New columns are taken only when the rows that belong to them are in 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from simulator.cosem.model import Model, Profile
 from simulator.errors import StoreError
-from simulator.meter.advance import Advance, advance, supply_of
+from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
+from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
 from simulator.meter.identity import Identity
+from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
+from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
 from simulator.values import MS_PER_DAY, MS_PER_SECOND
 from simulator.world import electric
+from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
 from simulator.world.population import Population
 from simulator.world.shapes import World
@@ -51,6 +57,9 @@ class Surroundings:
     now_ms: Callable[[], int]  # the simulated clock
     wake: Callable[[int], None] = lambda instant_ms: None  # asks to be brought forward to an instant when it comes
     alert: Alert = lambda cohort, rows, instant_ms: None
+    occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
+    push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
+    look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
 
 
 class Group(NamedTuple):
@@ -88,9 +97,12 @@ class Cohort:
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
+        self.kept_pushes = KeptPushes(self)
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
+        self.lookout_ms = 1 << 62  # when the next event is foreseen that detectors will notice
+        self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
         self._installed_ms = 0
         self._in_doubt = False  # the store may have less than our columns say
@@ -101,6 +113,11 @@ class Cohort:
     def columns(self) -> Columns:
         assert self._columns is not None, "begin() or resume() comes first"
         return self._columns
+
+    @cached_property
+    def peak(self) -> Peak:
+        """What the natural loads never exceed."""
+        return peak(self.around.world, self.population)
 
     @property
     def settled_ms(self) -> int:
@@ -126,6 +143,22 @@ class Cohort:
         for row, octets in rows.items():
             columns = columns.with_packed(row, octets)
         self._take(columns)
+        self.mark_lit(np.flatnonzero(columns.powered))
+        self.mark_dark(np.flatnonzero(columns.powered == 0))
+
+    def mark_dark(self, rows: Ints) -> None:
+        """These meters hear and say nothing, and do nothing by themselves."""
+        for row in rows.tolist():
+            self.lives[row] |= 1
+            self.alarms.pop(row, None)
+
+    def mark_lit(self, rows: Ints) -> None:
+        for row in rows.tolist():
+            self.lives[row] += self.lives[row] & 1
+
+    def is_dark(self, row: int) -> bool:
+        """Without power, or not yet started again."""
+        return bool(self.lives[row] & 1)
 
     def _take(self, columns: Columns) -> None:
         self._columns = columns
@@ -199,16 +232,36 @@ class Cohort:
             start_ms = group.settled_ms
             for end_ms in _windows(group, to_ms):
                 brought = await asyncio.to_thread(self._pass, group, start_ms, end_ms)
-                await self._write(group, brought)
+                told = self._tell(group, brought)
+                await self._write(group, _worded(brought, group, told), told)
+                for one in told:
+                    hear(self, one)
                 start_ms = end_ms
                 if report:
                     report(len(group.population) * len(brought.blocks.end_local_s))
 
     def _pass(self, group: Group, start_ms: int, end_ms: int) -> Advance:
         columns = self.columns.take(group.rows)
-        return advance(self.around.world, group.population, columns, group.calendar, from_ms=start_ms, to_ms=end_ms)
+        return advance(
+            self.around.world,
+            group.population,
+            columns,
+            group.calendar,
+            from_ms=start_ms,
+            to_ms=end_ms,
+            model=self.model,
+        )
 
-    async def _write(self, group: Group, brought: Advance) -> None:
+    def _tell(self, group: Group, brought: Advance) -> list[Told]:
+        """What the meters noticed within a window, instant by instant, on top of what the columns had before it."""
+        numbers, columns, told = np.arange(len(self.identities))[group.rows], self.columns, list[Told]()
+        for instant_ms, sights in itertools.groupby(brought.sights, lambda sight: sight.at_ms):
+            happenings = [Happening(numbers[sight.rows], sight.code) for sight in sights]
+            told.append(tell(self, columns, happenings, instant_ms))
+            columns = told[-1].columns
+        return told
+
+    async def _write(self, group: Group, brought: Advance, told: Sequence[Told]) -> None:
         rows = rows_of(
             brought,
             self.ids[group.rows],
@@ -218,16 +271,26 @@ class Cohort:
         )
         whole = len(group.population) == len(self.identities)
         columns = brought.columns if whole else self.columns.put(group.rows, brought.columns)
+        if told:
+            columns = replace(columns, **{name: getattr(told[-1].columns, name) for name in COUNTED})
         checkpoint = Checkpoint(self.name, int(columns.settled_ms.min()), columns.dump())
         with self._doubt():
-            await self.around.store.write(rows, checkpoint=checkpoint)
+            events = [batch for one in told for batch in one.batches]
+            await self.around.store.write([*rows, *events], checkpoint=checkpoint)
         self._take(columns)
+        if brought.billings:
+            concerned = np.arange(len(self.identities))[group.rows]
+            self.around.occur(self, concerned, "billing", brought.settled_ms)
 
     async def change(self, columns: Columns, kept: RowsChange) -> None:
         """New columns of some meters, and all else that changes, when the store has them; the caller has the lock."""
         with self._doubt():
             await self.around.store.write_rows(kept)
         self._take(columns)
+
+    def remember(self, columns: Columns) -> None:
+        """New columns that differ in nothing but what can be computed anew from those that the store has."""
+        self._columns = columns
 
     @contextmanager
     def _doubt(self) -> Iterator[None]:
@@ -255,6 +318,17 @@ def _merged(parts: Sequence[tuple[Rows, Shown]], count: int) -> Shown:
         for rows, shown in parts:
             merged[name][rows] = shown[name]
     return merged
+
+
+def _worded(brought: Advance, group: Group, told: Sequence[Told]) -> Advance:
+    """Each block's row tells the status word at the block's end."""
+    if not told:
+        return brought
+    ends_ms = group.calendar.instant_ms(0) + brought.blocks.end_local_s * MS_PER_SECOND
+    words = np.repeat(brought.columns.status_word[:, :, None], len(ends_ms), axis=2)
+    for one in told:
+        words[:, :, ends_ms >= one.instant_ms] = one.columns.status_word[:, group.rows][:, :, None]
+    return replace(brought, words=words)
 
 
 def _windows(group: Group, to_ms: int) -> Iterator[int]:

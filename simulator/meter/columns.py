@@ -24,6 +24,8 @@ MILLI = 1000
 ZONES = 8
 RECENT_BLOCKS = 3
 EVENT_LOGS = 7
+DETECTORS = 13  # meter/detectors.py
+NATURAL = 1000  # thousandths: nothing befell the supply
 STATUS_WORDS = 4  # of 32 bits, the first bit of the string is the highest of the first
 
 
@@ -51,8 +53,22 @@ class Columns:
     control_state: Ints  # [n] of the disconnect control: 0 disconnected, 1 connected, 2 ready for reconnection
     relay_ms: Ints  # [n] when the relay or its limits last changed
     lived_ms: Ints  # [n] the instant of the meter's last act, so that no act before it happens again
-    carry_mwh: Ints  # [channel, n] what the running block has in excess of what the relay's present state brings it
+    carry_mwh: Ints  # [channel, n] what the running block has in excess of what relay and supply, as they are, bring it
     carry_ma: Ints  # [phase + 1, n] the same for the sum of the currents of its slots
+    carry_cv: Ints  # [phase, n] the same for the sum of the voltages of its slots
+    gap_wh: Ints  # [channel, n] counted since the last block row, in blocks whose end fell into an outage
+    powered: Ints  # [n] 0: no supply, or not yet started again
+    power_failed_ms: Ints  # [n] when the supply failed last
+    boot_ms: Ints  # [n] when the meter will have started again after the supply's return; 0: no return in sight
+    dark_ms: Ints  # [n] how much of the running block had no supply
+    voltage_milli: Ints  # [phase, n] thousandths of the natural voltage
+    current_milli: Ints  # [phase, n] thousandths of the true current that the meter sees; below 0: turned round
+    load_milli: Ints  # [n] thousandths of the natural consumption
+    reactive_milli: Ints  # [n] thousandths of its natural reactive part
+    earth_milli: Ints  # [n] thousandths of the current that return by the earth
+    detected: Ints  # [detector, n] 1: it has begun and has not ended
+    noticed_since_ms: Ints  # [detector, n] since when its begin, or its end, has lasted; 0: it does not
+    watched_ms: Ints  # [n] up to when the detectors have looked
     recent_wh: Ints  # [2, 3, n] import Wh and VAh of the last blocks, the latest last
     zone_demand_w: Ints  # [2, zone, n] maximum demands per tariff zone: W import, VA import
     zone_demand_local_s: Ints  # [2, zone, n]
@@ -62,7 +78,7 @@ class Columns:
     tamper_count: Ints  # [n]
     programming_count: Ints  # [n]
     power_failure_count: Ints  # [n]
-    power_failure_minutes: Ints  # [n]
+    power_failure_ms: Ints  # [n] sum of all outages that are over
 
     def dump(self) -> bytes:
         buffer = io.BytesIO()
@@ -150,6 +166,20 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         lived_ms=np.full(n, installed_ms, np.int64),
         carry_mwh=np.zeros((CHANNELS, n), np.int64),
         carry_ma=np.zeros((phases + 1, n), np.int64),
+        carry_cv=np.zeros((phases, n), np.int64),
+        gap_wh=np.zeros((CHANNELS, n), np.int64),
+        powered=np.ones(n, np.int64),
+        power_failed_ms=zeros,
+        boot_ms=zeros,
+        dark_ms=zeros,
+        voltage_milli=np.full((phases, n), NATURAL, np.int64),
+        current_milli=np.full((phases, n), NATURAL, np.int64),
+        load_milli=np.full(n, NATURAL, np.int64),
+        reactive_milli=np.full(n, NATURAL, np.int64),
+        earth_milli=zeros,
+        detected=np.zeros((DETECTORS, n), np.int64),
+        noticed_since_ms=np.zeros((DETECTORS, n), np.int64),
+        watched_ms=np.full(n, installed_ms, np.int64),
         recent_wh=np.zeros((2, RECENT_BLOCKS, n), np.int64),
         zone_demand_w=np.zeros((2, ZONES, n), np.int64),
         zone_demand_local_s=np.full((2, ZONES, n), local_s, np.int64),
@@ -159,5 +189,5 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         tamper_count=zeros,
         programming_count=zeros,
         power_failure_count=zeros,
-        power_failure_minutes=zeros,
+        power_failure_ms=zeros,
     )

@@ -42,15 +42,25 @@ _ASSOCIATION, _SECURITY = locksmith.ASSOCIATION_LN.to_bytes(2, "big"), SECURITY_
 class Device:
     """Meter `row` of a cohort."""
 
-    __slots__ = ("_readers", "cohort", "row")
+    __slots__ = ("_life", "_readers", "cohort", "row")
 
     def __init__(self, cohort: Cohort, row: int) -> None:
         self.cohort, self.row = cohort, row
+        self._life = cohort.lives[row]
         self._readers = compile_readers(cohort.model)
 
     @property
     def id(self) -> UUID:
         return self.cohort.identities[self.row].id
+
+    @property
+    def is_dark(self) -> bool:
+        return self.cohort.is_dark(self.row)
+
+    @property
+    def is_gone(self) -> bool:
+        life = self.cohort.lives[self.row]
+        return life != self._life or bool(life & 1)
 
     def rules(self, client: int) -> AssociationRules | None:
         spec = self.cohort.model.spec.clients.get(client)

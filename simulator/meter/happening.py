@@ -24,6 +24,7 @@ from simulator.store.rows import (
     Acknowledgement,
     AttributeValue,
     CounterRow,
+    Edit,
     Forget,
     Numbered,
     RowsChange,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
 Mask = npt.NDArray[np.bool_]
-_COUNTED = ("last_event", "event_count", "tamper_count", "programming_count", "status_word")
+COUNTED = ("last_event", "event_count", "tamper_count", "programming_count", "status_word")
 _NO_ROWS = np.zeros(0, np.int64)
 _NO_COLUMNS: Mapping[str, Ints | int] = {}
 _NO_ATTRIBUTES: Mapping[tuple[int, bytes], AttributeValue] = {}
@@ -59,6 +60,7 @@ class Alongside:
     keys: tuple[SecurityKey, ...] = ()
     counters: tuple[CounterRow, ...] = ()
     acknowledged: tuple[Acknowledgement, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 NOTHING = Alongside()
@@ -75,26 +77,57 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
         return
     lived_ms = np.maximum(cohort.columns.lived_ms[rows], instant_ms)
     columns = cohort.columns.with_rows(rows, lived_ms=lived_ms).with_rows(also.rows, **also.columns)
-    meters = _Noticing(cohort, rows, columns, instant_ms)
-    for one in noticed:
-        meters.notice(cohort.model.events[one.code], np.searchsorted(rows, np.unique(one.rows)))
-    after = columns.with_rows(rows, **meters.state)
-    alarms, alerted = meters.alarms()
+    told = _tell(cohort, columns, rows, noticed, instant_ms)
     kept = RowsChange(
         cohort.name,
         rows.tolist(),
-        after.pack_rows(rows),
+        told.columns.pack_rows(rows),
         attributes=tuple(also.attributes.values()),
         forgets=also.forgets,
-        batches=(*also.batches, *meters.entries, *alarms),
+        batches=(*also.batches, *told.batches),
         keys=also.keys,
         counters=also.counters,
         acknowledged=also.acknowledged,
+        edits=also.edits,
     )
-    await cohort.change(after, kept)
+    await cohort.change(told.columns, kept)
     cohort.overrides.update({place: value.encoded for place, value in also.attributes.items()})
-    if len(alerted):
-        cohort.around.alert(cohort, alerted, instant_ms)
+    hear(cohort, told)
+
+
+class Told(NamedTuple):
+    """What events at one instant come to, before the store has them."""
+
+    instant_ms: int
+    columns: Columns
+    rows: Ints
+    batches: tuple[Rows | Numbered, ...]
+    alerted: Ints
+    tampered: Ints
+
+
+def hear(cohort: Cohort, told: Told) -> None:
+    """The store has them: those who push hear of it."""
+    if len(told.alerted):
+        cohort.around.alert(cohort, told.alerted, told.instant_ms)
+    if len(told.tampered):
+        cohort.around.occur(cohort, told.tampered, "tamper", told.instant_ms)
+
+
+def tell(cohort: Cohort, columns: Columns, happenings: Sequence[Happening], instant_ms: int) -> Told:
+    """Events, known to the model, that belong into somebody else's transaction. `columns` are those of the cohort, with
+    what came before; the cohort itself must not be captured beyond the instant."""
+    rows = np.unique(np.concatenate([one.rows for one in happenings])).astype(np.int64)
+    return _tell(cohort, columns, rows, happenings, instant_ms)
+
+
+def _tell(cohort: Cohort, columns: Columns, rows: Ints, noticed: Sequence[Happening], instant_ms: int) -> Told:
+    meters = _Noticing(cohort, rows, columns, instant_ms)
+    for one in noticed:
+        meters.notice(cohort.model.events[one.code], np.searchsorted(rows, np.unique(one.rows)))
+    alarms, alerted = meters.alarms()
+    after = columns.with_rows(rows, **meters.state)
+    return Told(instant_ms, after, rows, (*meters.entries, *alarms), alerted, rows[meters.is_tampered])
 
 
 class _Noticing:
@@ -102,8 +135,9 @@ class _Noticing:
 
     def __init__(self, cohort: Cohort, rows: Ints, columns: Columns, instant_ms: int) -> None:
         self._cohort, self._rows, self._catalogue = cohort, rows, cohort.model.events
-        self.state = {name: getattr(columns, name)[..., rows] for name in _COUNTED}
+        self.state = {name: getattr(columns, name)[..., rows] for name in COUNTED}
         self._word_before = self.state["status_word"].copy()
+        self.is_tampered = np.zeros(len(rows), np.bool_)
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
         self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
         self._snapshots = Snapshots(cohort, rows, instant_ms)
@@ -112,6 +146,7 @@ class _Noticing:
     def notice(self, event: Event, places: Ints) -> None:
         self._move_bits(event, places)
         self.state["tamper_count"][places] += event.tamper
+        self.is_tampered[places] |= event.tamper
         self.state["programming_count"][places] += is_programming(event.code)
         places = self._with_room(event.log, places)
         self.state["last_event"][event.log, places] = event.code

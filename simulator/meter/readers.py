@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
-_LIVING_CLASSES = frozenset({11, 17, 18, 20, 22, 42, 48, 70, 71})
+_LIVING_CLASSES = frozenset({11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
 
 
@@ -56,6 +56,18 @@ def compile_readers(model: Model) -> dict[int, dict[bytes, Reader]]:
             for key, attribute in view.readable.items()
         }
         for client, view in model.views.items()
+    }
+
+
+@lru_cache(maxsize=64)
+def compile_all(model: Model) -> dict[bytes, Reader]:
+    """For what the meter itself looks at: every attribute, whatever clients may see; the push client's where they
+    differ."""
+    client = model.spec.pushes.client if model.spec.pushes else next(iter(model.spec.clients))
+    return {
+        attribute.key: _reader(model, attribute, client, writable=True)
+        for entry in model.objects
+        for attribute in entry.attributes
     }
 
 

@@ -41,17 +41,12 @@ def rows_of(
 ) -> list[Rows]:
     """All rows of a window; `codes` are the ids of sim.obis_codes by logical name."""
     block, billing = profiles["1.0.99.1.0.255"], profiles["1.0.98.1.0.255"]
-    quadrants = "block_varh_q1" in block.quantities
-    rows = [
-        _block_rows(
-            brought.blocks,
-            ids,
-            calendar,
-            codes["1.0.99.1.0.255"],
-            word=brought.columns.status_word,
-            quadrants=quadrants,
-        )
-    ]
+    rows = []
+    if brought.powered is None or brought.powered.any():
+        quadrants, code = "block_varh_q1" in block.quantities, codes["1.0.99.1.0.255"]
+        mine = slice(None) if brought.powered is None else brought.powered
+        word = (brought.columns.status_word if brought.words is None else brought.words)[:, mine]
+        rows.append(_block_rows(brought.blocks, ids[mine], calendar, code, word=word, quadrants=quadrants))
     if brought.days:
         rows.append(_day_rows(brought.days, ids, codes["1.0.99.2.0.255"]))
     rows += [
@@ -68,7 +63,7 @@ def _block_rows(blocks: BlockRecords, ids: Ids, calendar: Calendar, code: int, *
         "obis_code_id": Int4(code),
         "capture_time": Timestamp(np.tile(blocks.end_local_s, n)),
         "block_interval_minutes": Int4(calendar.block_minutes),
-        "status_word": hexadecimal(word, count),
+        "status_word": hexadecimal(word, count) if word.ndim == 2 else hexadecimal(word.reshape(len(word), -1)),
         "health": Int2(0),
         "average_current_n": Numeric(blocks.current_ma[-1].ravel(), 3),
         "power_factor": Numeric(power_factor_milli(blocks.energy_wh[0], blocks.energy_wh[2]).ravel(), 3),

@@ -11,6 +11,7 @@ from simulator.cosem.quantities import DEMANDS, ENERGIES, PHASES, TARIFF_DEMANDS
 from simulator.meter.advance import on_minutes
 from simulator.meter.calendar import Calendar
 from simulator.meter.columns import DAILY_CHANNELS, MILLI, RECENT_BLOCKS, Columns, Ints
+from simulator.values import MS_PER_MINUTE
 from simulator.world.electric import Live, Reading
 
 Shown = Mapping[str, Ints]
@@ -55,7 +56,7 @@ def _counters(columns: Columns, calendar: Calendar, local_s: int) -> dict[str, I
         "tamper_count": columns.tamper_count,
         "programming_count": columns.programming_count,
         "power_failure_count": columns.power_failure_count,
-        "power_failure_minutes": columns.power_failure_minutes,
+        "power_failure_minutes": columns.power_failure_ms // MS_PER_MINUTE,
         "power_on_minutes": on_minutes(columns, local_s, calendar),
         **{f"last_event_{log}": codes for log, codes in enumerate(columns.last_event)},
     }

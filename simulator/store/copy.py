@@ -154,6 +154,16 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Blobs:
+    """bytea of any size, one per row (None: NULL)."""
+
+    values: Sequence[bytes | None]
+
+    def cells(self) -> Cells:
+        return _of_sizes([b"" if value is None else value for value in self.values], self.values)
+
+
+@dataclass(frozen=True, slots=True)
 class Jsonb:
     """jsonb, given as JSON text: one for all rows, or one per row (None: NULL)."""
 
@@ -219,7 +229,10 @@ def _varying(values: str | Sequence[str | None], prefix: bytes) -> Cells:
     if isinstance(values, str):
         constant = prefix + values.encode()
         return Cells(np.array(np.void(constant)))
-    encoded = [b"" if value is None else prefix + value.encode() for value in values]
+    return _of_sizes([b"" if value is None else prefix + value.encode() for value in values], values)
+
+
+def _of_sizes(encoded: Sequence[bytes], values: Sequence[object]) -> Cells:
     sizes = np.fromiter((_NULL if value is None else len(cell) for value, cell in zip(values, encoded, strict=True)),
                         np.int32, len(encoded))  # fmt: skip
     return Cells(np.array(encoded, f"S{max(1, sizes.max(initial=1))}"), sizes)

@@ -23,8 +23,10 @@ from simulator.resources import data_root
 from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
+from simulator.store.history import History
 from simulator.store.incidents import Incidents
 from simulator.store.notices import Notices
+from simulator.store.pushing import PushTables, draw_ids
 from simulator.store.queries import query, template
 from simulator.store.rows import (
     AttributeValue,
@@ -53,6 +55,8 @@ CHECKED_BY_STATEMENT = frozenset(
         "energy_measurements",
         "voltage_measurements",
         "current_measurements",
+        "push_objects",
+        "push_history_objects",
     }
 )
 _CHUNK = 1 << 18  # octets of COPY between two looks at the loop
@@ -67,6 +71,8 @@ class Store:
         self._writer = Writer(connections)
         self._epochs: dict[str, int] = {}  # of the last write of each cohort
         self.notices = Notices(connections)
+        self.history = History(connections)
+        self.pushes = PushTables(self._writer, self._copy, self._read)
         self.incidents = Incidents(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
@@ -155,7 +161,7 @@ class Store:
         return dict(await self._read("obis_ids"))
 
     async def write(
-        self, batches: Sequence[Rows], *, checkpoint: Checkpoint | None = None, durable: bool = False
+        self, batches: Sequence[Rows | Numbered], *, checkpoint: Checkpoint | None = None, durable: bool = False
     ) -> None:
         """All of it or nothing, in one transaction; calls take turns.
 
@@ -170,8 +176,7 @@ class Store:
                 if not durable:
                     await connection.execute(query("telemetry"))
                 await connection.execute(query("put_checkpoint"), asdict(checkpoint))
-            for rows in batches:
-                await self._copy(connection, rows)
+            await self._copy_all(connection, batches)
         if checkpoint is not None:
             self._epochs[checkpoint.cohort] = self._writer.epoch
 
@@ -192,9 +197,9 @@ class Store:
             for acknowledgement in change.acknowledged:
                 left = {"meter_id": acknowledgement.meter_id, "left": list(acknowledgement.left)}
                 await connection.execute(query("acknowledge_cleared"), left)
-            for batch in change.batches:
-                for rows in await _numbered(connection, batch) if isinstance(batch, Numbered) else (batch,):
-                    await self._copy(connection, rows)
+            for edit in change.edits:
+                await connection.execute(query(edit.name), edit.values)
+            await self._copy_all(connection, change.batches)
         self._epochs[change.cohort] = self._writer.epoch
 
     async def row_checkpoints(self, cohort: str | None = None) -> dict[str, dict[int, bytes]]:
@@ -267,6 +272,15 @@ class Store:
             ((answer,),) = await cursor.fetchall()
         return profiles.decoded(answer, wanted)
 
+    async def latest_rows(self, wanted: ProfileQuery, meter_ids: Sequence[UUID]) -> NDArray[np.int64]:
+        """The newest row of each meter, in their order: [meters, 1 + columns] as `profile_rows` has it."""
+        statement = profiles.latest_statement(wanted, await self._column_types(wanted.table))
+        async with self._connections.connection() as connection:
+            parameters = {"meter_ids": list(meter_ids), "obis_code_id": wanted.obis_code_id}
+            cursor = await connection.cursor(binary=True).execute(statement, parameters)
+            ((answer,),) = await cursor.fetchall()
+        return profiles.decoded(answer, wanted)
+
     async def profile_count(self, wanted: ProfileQuery) -> int:
         """How many rows the whole buffer holds, whatever part of it is asked for."""
         async with self._connections.connection() as connection:
@@ -296,6 +310,11 @@ class Store:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""
         if self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch:
             raise StoreUnavailable("the database was away since the last write; its checkpoint tells what it has kept")
+
+    async def _copy_all(self, connection: Connection, batches: Sequence[Rows | Numbered]) -> None:
+        for batch in batches:
+            for rows in await _numbered(connection, batch) if isinstance(batch, Numbered) else (batch,):
+                await self._copy(connection, rows)
 
     async def _copy(self, connection: Connection, rows: Rows) -> None:
         by_statement = self._may_check_by_statement and rows.table in CHECKED_BY_STATEMENT
@@ -350,9 +369,7 @@ async def _put_keys(connection: Connection, keys: Sequence[SecurityKey], counter
 
 
 async def _numbered(connection: Connection, batch: Numbered) -> Sequence[Rows]:
-    wanted = {"table": f"sim.{batch.table}", "count": batch.count}
-    ids = await (await connection.execute(query("next_ids"), wanted)).fetchall()
-    return batch.rows(np.array(ids, np.int64)[:, 0])
+    return batch.rows(await draw_ids(connection, batch.table, batch.count))
 
 
 def _counter_arrays(rows: Sequence[CounterRow]) -> dict[str, list[Any]]:

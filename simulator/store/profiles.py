@@ -39,6 +39,12 @@ def count_statement(query: ProfileQuery) -> bytes:
     return _statement("profile_count", query.table, query.time_column, (), _filters(query, whole=True))
 
 
+def latest_statement(query: ProfileQuery, types: Types) -> bytes:
+    """The newest row of each of many meters, in their order; MISSING throughout where a meter has none."""
+    filters = ("row_of_wanted", *(("rows_of_code",) if query.obis_code_id is not None else ()))
+    return _statement("profile_latest", query.table, query.time_column, _cells(query, types), filters)
+
+
 def parameters(query: ProfileQuery) -> dict[str, Any]:
     first, last = query.entries or (1, 0)
     return {

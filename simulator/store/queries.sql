@@ -232,6 +232,11 @@ FROM (SELECT * FROM (SELECT * FROM {table} WHERE {rows} ORDER BY {time} DESC, id
                      LIMIT (SELECT greatest(least(entries, %(last_entry)s) - %(first_entry)s + 1, 0) FROM held)) newest
       ORDER BY {time}, id) chosen
 
+-- name: profile_latest
+SELECT coalesce(string_agg({cells}, ''::bytea ORDER BY place), ''::bytea)
+FROM unnest(%(meter_ids)s::uuid[]) WITH ORDINALITY wanted (wanted_id, place)
+LEFT JOIN LATERAL (SELECT * FROM {table} WHERE {rows} ORDER BY {time} DESC, id DESC LIMIT 1) newest ON true
+
 -- name: profile_count
 SELECT count(*) FROM (SELECT FROM {table} WHERE {rows} LIMIT %(depth)s) buffer
 
@@ -261,3 +266,120 @@ SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
 
 -- name: create_database
 CREATE DATABASE {database}
+
+-- name: scenario_steps
+SELECT scenario, step, kind, instant_ms, (extract(epoch FROM at) * 1000)::bigint, meters, outcome, detail
+FROM sim.scenario_steps WHERE scenario = %(scenario)s ORDER BY id
+
+-- name: put_scenario_step
+INSERT INTO sim.scenario_steps (scenario, step, kind, at, instant_ms, meters, outcome, detail)
+VALUES (%(scenario)s, %(step)s, %(kind)s, timestamp 'epoch' + %(local_ms)s * interval '1 millisecond', %(instant_ms)s,
+        %(meters)s, %(outcome)s, %(detail)s)
+ON CONFLICT (scenario, step) DO NOTHING
+
+-- name: newest_id
+SELECT coalesce(max(id), 0) FROM {table}
+
+-- name: only_read
+SET TRANSACTION READ ONLY
+
+-- name: events_told
+SELECT count(*), count(DISTINCT meter_id) FROM sim.event_logs
+WHERE id > %(after)s AND meter_id = ANY (%(meters)s) AND event_code = ANY (%(codes)s)
+
+-- name: alarms_told
+SELECT count(*), count(DISTINCT s.meter_id)
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id
+WHERE a.id > %(after)s AND s.meter_id = ANY (%(meters)s)
+  AND (%(bits)s::int[] IS NULL OR (15 - a.byte_position) * 8 + 7 - a.bit_position = ANY (%(bits)s))
+  AND (%(status)s::text IS NULL OR a.status = %(status)s)
+
+-- name: pushes_told
+SELECT count(*), count(DISTINCT s.meter_id)
+FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
+WHERE h.id > %(after)s AND s.meter_id = ANY (%(meters)s) AND h.status = %(status)s
+  AND o.logical_name = %(setup)s
+
+-- name: curves
+WITH span AS (SELECT timestamp 'epoch' + %(from_ms)s * interval '1 millisecond' AS first,
+                     timestamp 'epoch' + %(to_ms)s * interval '1 millisecond' AS last),
+     told AS (
+        SELECT 'load' AS name, capture_time AS at, sum(kwh_import * 60 / block_interval_minutes) AS value
+        FROM sim.block_load_profile, span WHERE capture_time BETWEEN first AND last GROUP BY capture_time
+        UNION ALL
+        SELECT 'events', event_timestamp, count(*) FROM sim.event_logs, span
+        WHERE event_timestamp BETWEEN first AND last GROUP BY event_timestamp
+        UNION ALL
+        SELECT 'alarms', alarm_timestamp, count(*) FROM sim.eswf_push_alarms, span
+        WHERE alarm_timestamp BETWEEN first AND last GROUP BY alarm_timestamp
+        UNION ALL
+        SELECT 'pushes', timestamp, count(*) FROM sim.push_history, span
+        WHERE timestamp BETWEEN first AND last GROUP BY timestamp)
+SELECT name, (extract(epoch FROM at) * 1000)::bigint, value FROM told WHERE value IS NOT NULL ORDER BY name, at
+
+-- name: row_of_wanted
+meter_id = wanted_id
+
+-- name: push_setups
+-- With the ids of their objects in the order of their positions, and what tells whether these are other ones by now.
+SELECT s.meter_id, s.obis_code_id, s.id, coalesce(o.ids, '{}'), coalesce(o.digest, '')
+FROM sim.push_setups s LEFT JOIN LATERAL (
+    SELECT array_agg(id ORDER BY position) ids,
+           md5(string_agg(concat_ws(' ', class_id, logical_name, attribute_index, data_index), ',' ORDER BY position))
+               digest
+    FROM sim.push_objects WHERE push_setup_id = s.id) o ON true
+
+-- name: push_objects
+SELECT id FROM sim.push_objects WHERE push_setup_id = %(id)s ORDER BY position
+
+-- name: push_schedules
+SELECT p.meter_id, p.obis_code_id, p.id,
+       coalesce((SELECT md5(string_agg(date_pattern || ' ' || time_pattern, ',' ORDER BY id))
+                 FROM sim.schedule_entries WHERE schedule_id = p.id), '')
+FROM sim.push_schedules p
+
+-- name: change_push_setups
+UPDATE sim.push_setups SET (destination_and_method, communication_window, randomisation_start_interval,
+                            number_of_retries, repetition_delay) =
+    (%(destination)s, %(windows)s::jsonb, %(interval)s, %(retries)s, %(delay)s)
+WHERE id = ANY (%(ids)s) AND (destination_and_method, communication_window, randomisation_start_interval,
+                              number_of_retries, repetition_delay) IS DISTINCT FROM
+    (%(destination)s, %(windows)s::jsonb, %(interval)s::int, %(retries)s::int, %(delay)s::int)
+
+-- name: release_push_objects
+-- What was pushed of them stays in the history; they belong to no setup any more.
+UPDATE sim.push_objects SET push_setup_id = NULL WHERE push_setup_id = ANY (%(ids)s)
+
+-- name: change_push_schedules
+WITH emptied AS (DELETE FROM sim.schedule_entries WHERE schedule_id = ANY (%(ids)s))
+UPDATE sim.push_schedules p SET (schedule_type, is_enabled, push_setup_id) =
+    (%(schedule_type)s, %(is_enabled)s, wanted.setup_id)
+FROM unnest(%(ids)s::int[], %(setup_ids)s::int[]) AS wanted (id, setup_id) WHERE p.id = wanted.id
+
+-- name: pushed_successfully
+SELECT DISTINCT s.meter_id FROM sim.push_setups s JOIN sim.push_history h ON h.push_setup_id = s.id
+WHERE s.obis_code_id = %(obis_code_id)s AND h.status = 'SUCCESS'
+
+-- name: claim_alarms
+-- Each meter's alarms go out with one push of one setup.
+UPDATE sim.eswf_push_alarms a SET push_setup_id = wanted.setup_id
+FROM sim.eswf_status s, unnest(%(meter_ids)s::uuid[], %(setup_ids)s::int[]) AS wanted (meter_id, setup_id)
+WHERE s.id = a.eswf_status_id AND s.meter_id = wanted.meter_id AND a.status = 'PENDING' AND a.push_setup_id IS NULL
+RETURNING s.meter_id, a.id
+
+-- name: open_alarms
+SELECT s.meter_id, a.id, a.push_setup_id IS NOT NULL
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id WHERE a.status = 'PENDING'
+
+-- name: release_alarms
+UPDATE sim.eswf_push_alarms SET push_setup_id = NULL WHERE id = ANY (%(ids)s) AND status = 'PENDING'
+
+-- name: settle_alarms
+-- What the head-end has acknowledged meanwhile stays acknowledged.
+UPDATE sim.eswf_push_alarms a
+SET status = CASE WHEN a.status = 'PENDING' THEN told.status ELSE a.status END,
+    retry_count = told.retry_count, last_retry_timestamp = coalesce(told.retried, a.last_retry_timestamp),
+    push_history_id = told.history_id
+FROM unnest(%(ids)s::int[], %(statuses)s::text[], %(retry_counts)s::int[], %(retried)s::timestamp[],
+            %(history_ids)s::bigint[]) AS told (id, status, retry_count, retried, history_id)
+WHERE a.id = told.id

@@ -124,6 +124,14 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A named statement of queries.sql that changes rows, and its parameters."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RowsChange:
     """What changes of some meters of a cohort, all of it or nothing; `columns` are theirs, packed by their owner."""
 
@@ -136,6 +144,7 @@ class RowsChange:
     keys: Sequence[SecurityKey] = ()
     counters: Sequence[CounterRow] = ()
     acknowledged: Sequence[Acknowledgement] = ()
+    edits: Sequence[Edit] = ()  # happen before the batches are written
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from simulator.wire.axdr import Malformed, encode_length, encode_string, take, take_string
 from simulator.wire.fields import filled
@@ -121,6 +121,11 @@ def required(policy: int, *, answer: bool = False) -> int:
 def overhead(tag: int) -> int:
     """How many octets an envelope adds at most to its APDU."""
     return _LONGEST_HEAD + (1 + TITLE_OCTETS if tag in (GENERAL_GLO, GENERAL_DED) else 0)
+
+
+def wrap(master_key: bytes, key: bytes) -> bytes:
+    """A key in its AES key wrap (RFC 3394), as global_key_transfer brings it."""
+    return aes_key_wrap(master_key, key)
 
 
 def unwrap(master_key: bytes, wrapped: bytes) -> bytes | None:

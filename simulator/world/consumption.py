@@ -6,6 +6,7 @@ Only exactly rounded operations on whole columns (see noise.py), so that a meter
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,19 +24,23 @@ _EIGHTH_POWER_MEAN, _EIGHTH_POWER_DEVIATION = 1.0 / 9.0, 0.21554  # of a number 
 
 
 class Supply(NamedTuple):
-    """What befell the meters, [n] each; None: nothing. Without power there is no voltage, without relay no current."""
+    """What befell the meters, [n] or [phase, n] each; None: nothing. Without power there is no voltage, without relay
+    no current."""
 
     powered: Bools | None = None
     connected: Bools | None = None
     factor: Floats | None = None  # scales consumption, not photovoltaics
+    voltage: Floats | None = None  # [phase, n] of the natural one; 0: the phase is missing, and what hangs on it off
+    current: Floats | None = None  # [phase, n] share that the meter sees; below 0: it sees it flow the other way
+    reactive: Floats | None = None  # scales the reactive part of consumption
+    earth: Floats | None = None  # share that returns by the earth instead of the neutral
+    flow: Floats | None = (
+        None  # share of all energy that the meter sees: follows from voltage and current (see seen.py)
+    )
 
     def take(self, part: slice) -> Supply:
-        powered, connected, factor = self
-        return Supply(
-            None if powered is None else powered[part],
-            None if connected is None else connected[part],
-            None if factor is None else factor[part],
-        )
+        columns = {name: column[..., part] for name, column in self._asdict().items() if column is not None}
+        return Supply(**columns)
 
 
 class Roofs(NamedTuple):
@@ -87,10 +92,12 @@ def energy_mwh(setting: Setting, part: slice, *, supply: Supply, out: Ints | Non
     if supply.factor is not None:
         active *= supply.factor[:, None]
     reactive = active * tangent
-    two_way = setting.roofs is not None
+    if supply.reactive is not None:
+        reactive *= supply.reactive[:, None]
+    two_way = setting.roofs is not None or (supply.flow is not None and bool((supply.flow < 0).any()))
     if setting.roofs is not None:
         _subtract_roofs(active, setting.roofs, population=setting.population, part=part)
-    for column in (supply.powered, supply.connected):
+    for column in (supply.powered, supply.connected, supply.flow):
         if column is not None:
             active *= column[:, None]
             reactive *= column[:, None]
@@ -117,6 +124,29 @@ def _consumption(setting: Setting, part: slice) -> tuple[Floats, Floats]:
     tangent *= (_TANGENT_WOBBLE * tangent_spread)[:, None]
     tangent += population.tangent[part, None]
     return energy, tangent
+
+
+class Peak(NamedTuple):
+    """What no quarter of a meter's natural load ever exceeds, [n] each."""
+
+    consumption_w: Floats
+    tangent: Floats  # of its phase angle, without sign
+    roof_w: Floats
+
+
+def peak(world: World, population: Population) -> Peak:
+    shape, names = population.shape, ("rows", "season")
+    curve = np.array([math.prod(float(getattr(one, name).max()) for name in names) for one in world.shapes])[shape]
+    slot_noise, day_noise, tangent_spread = world.noises[:, shape]
+    burst = 1.0 + slot_noise / _EIGHTH_POWER_DEVIATION * (1.0 - _EIGHTH_POWER_MEAN)
+    highest_w = population.mean_w * curve * burst * (1.0 + day_noise)
+    limit_w = _SLOT_LIMIT_W * population.phases
+    sun = np.array([0.0 if one.sun is None else float(one.sun.max()) for one in world.shapes])[shape]
+    return Peak(
+        highest_w * limit_w / np.sqrt(highest_w * highest_w + limit_w * limit_w),
+        np.abs(population.tangent) + 0.5 * _TANGENT_WOBBLE * tangent_spread,
+        population.kwp * sun * 1000.0,
+    )
 
 
 def _burst(noise: Words, deviation: Floats) -> Floats:

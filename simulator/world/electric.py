@@ -17,6 +17,7 @@ from simulator.world.daytime import SLOT_MS
 from simulator.world.noise import Bools, Floats, Ints
 from simulator.world.population import Channel, Population
 from simulator.world.ripple import ripple
+from simulator.world.seen import seen
 from simulator.world.shapes import World
 
 _UNHURT = Supply()
@@ -57,6 +58,7 @@ class Live(NamedTuple):
 
 
 def energies(world: World, population: Population, slots: Ints, *, supply: Supply = _UNHURT) -> Energies:
+    population, supply = seen(population, supply)
     setting = setting_of(world, population, slots)
     phases, shape = population.phases, (len(population), len(slots))
     result = Energies(
@@ -74,6 +76,7 @@ def partial(world: World, population: Population, from_ms: int, to_ms: int, *, s
     """[channel, n] energy in mWh between two instants; partial(a, b) + partial(b, c) is partial(a, c) exactly."""
     if to_ms < from_ms:
         raise ValueError(f"energy runs forward, not from {from_ms} to {to_ms}")
+    population, supply = seen(population, supply)
     first, last = from_ms // SLOT_MS, to_ms // SLOT_MS
     total = np.zeros((len(Channel), len(population)), np.int64)
     for block in _parts(last - first, _PARTIAL_SLOTS):
@@ -88,22 +91,35 @@ def partial(world: World, population: Population, from_ms: int, to_ms: int, *, s
     return total
 
 
-def powers(world: World, population: Population, instants_ms: Ints) -> tuple[Floats, Floats]:
+def powers(
+    world: World, population: Population, instants_ms: Ints, *, supply: Supply = _UNHURT
+) -> tuple[Floats, Floats]:
     """Active (positive: import) and apparent power of one meter at many instants, in W and VA, before rounding."""
+    population, supply = seen(population, supply)
     slots, place = np.unique(instants_ms // SLOT_MS, return_inverse=True)
-    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=_UNHURT)[:, 0, place]
+    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=supply)[:, 0, place]
     w_per_mwh = ripple(population.lane, instants_ms).power / MWH_PER_W_SLOT
     active = (energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]) * w_per_mwh
     return active, (energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]) * w_per_mwh
 
 
-def running_current(world: World, population: Population, from_ms: int, to_ms: int) -> Ints:
-    """[phase + 1, n] sum over the slots from a slot's start of their mean currents in mA, the last slot so far only."""
+class Running(NamedTuple):
+    """Sums over slots of their means, the last slot so far only, int64."""
+
+    voltage_cv: Ints  # [phase, n]
+    current_ma: Ints  # [phase + 1, n], the neutral last
+
+
+def running(world: World, population: Population, from_ms: int, to_ms: int, *, supply: Supply = _UNHURT) -> Running:
+    """From a slot's start on. Voltage is taken as steady within a slot, current as power flows."""
     slots = np.arange(from_ms // SLOT_MS, to_ms // SLOT_MS + 1)
-    brought = energies(world, population, slots)
+    brought = energies(world, population, slots, supply=supply)
     currents = np.concatenate([brought.current_ma, brought.neutral_ma[None]], axis=0)
-    total: Ints = currents[:, :, :-1].sum(axis=2) + _so_far(currents[:, :, -1], ripple(population.lane, to_ms).energy)
-    return total
+    volts, steady = brought.voltage_cv, np.float64(to_ms % SLOT_MS / SLOT_MS)
+    return Running(
+        volts[:, :, :-1].sum(axis=2) + _so_far(volts[:, :, -1], steady),
+        currents[:, :, :-1].sum(axis=2) + _so_far(currents[:, :, -1], ripple(population.lane, to_ms).energy),
+    )
 
 
 def reading(world: World, population: Population, instant_ms: int, *, supply: Supply = _UNHURT) -> Reading:
@@ -114,6 +130,7 @@ def live(world: World, population: Population, settled_ms: int, instant_ms: int,
     """`reading` at an instant and `partial` up to it, in one pass: for a thousand meters and a few slots at most."""
     if instant_ms < settled_ms:
         raise ValueError(f"energy runs forward, not from {settled_ms} to {instant_ms}")
+    population, supply = seen(population, supply)
     slots = np.arange(settled_ms // SLOT_MS, instant_ms // SLOT_MS + 1)
     setting = setting_of(world, population, slots)
     energy = energy_mwh(setting, _ALL, supply=supply)
@@ -122,6 +139,8 @@ def live(world: World, population: Population, settled_ms: int, instant_ms: int,
     if settled_ms % SLOT_MS:
         since -= _so_far(energy[:, :, 0], ripple(population.lane, settled_ms).energy)
     voltage = grid.mean_voltage_cv(population, _ALL, slots=slots[-1:], load=setting.feeder_load[:, -1:])[:, :, 0]
+    if supply.voltage is not None:
+        voltage *= supply.voltage
     flow = _Flow(energy[:, :, -1], voltage * now.voltage, now.power / MWH_PER_W_SLOT)
     frequency_chz = round(grid.frequency_mhz(world.seed, instant_ms) / 10)
     return Live(_reading(population, flow, frequency_chz=frequency_chz, powered=supply.powered), since)
@@ -135,7 +154,7 @@ def _meter_parts(setting: Setting) -> Iterator[slice]:
     return _parts(len(setting.population), max(1, _CHUNK_CELLS // max(1, len(setting.slots))))
 
 
-def _so_far(energy: Ints, share: Floats) -> Ints:
+def _so_far(energy: Ints, share: Floats | np.float64) -> Ints:
     """Rounded once at each instant, so that differences of it add up."""
     settled: Ints = np.rint(energy * share).astype(np.int64)
     return settled
@@ -144,8 +163,11 @@ def _so_far(energy: Ints, share: Floats) -> Ints:
 def _fill_part(result: Energies, setting: Setting, *, part: slice, supply: Supply) -> None:
     population = setting.population
     energy = energy_mwh(setting, part, supply=supply, out=result.energy_mwh[:, part])
-    voltage = np.rint(grid.mean_voltage_cv(population, part, slots=setting.slots, load=setting.feeder_load))
-    current = np.rint(_phase_mvah(population, part, energy=energy) * (_MA_PER_VA / MWH_PER_W_SLOT) / voltage)
+    voltage = grid.mean_voltage_cv(population, part, slots=setting.slots, load=setting.feeder_load)
+    if supply.voltage is not None:
+        voltage *= supply.voltage[:, :, None]
+    np.rint(voltage, out=voltage)
+    current = _current(_phase_mvah(population, part, energy=energy) * (_MA_PER_VA / MWH_PER_W_SLOT), voltage)
     if supply.powered is not None:
         voltage *= supply.powered[:, None]
     result.voltage_cv[:, part] = voltage
@@ -157,8 +179,14 @@ def _phase_mvah(population: Population, part: slice, *, energy: Ints) -> Floats:
     """[phase, meters of the part, slot]."""
     active = (energy[Channel.WH_IMPORT] + energy[Channel.WH_EXPORT]).astype(np.float64)
     reactive = energy[Channel.VARH_Q1 :].sum(axis=0) * (1.0 + population.reactive_skew[:, part, None])
-    apparent: Floats = population.split[:, part, None] * np.sqrt(active * active + reactive * reactive)
+    apparent: Floats = np.abs(population.split[:, part, None]) * np.sqrt(active * active + reactive * reactive)
     return apparent
+
+
+def _current(power: Floats, voltage: Floats) -> Floats:
+    """None flows where there is no voltage."""
+    current = np.zeros_like(power)
+    return np.rint(np.divide(power, voltage, out=current, where=voltage > 0))
 
 
 def _neutral(current_ma: Floats, leakage: Floats) -> Floats:
@@ -187,7 +215,7 @@ def _reading(population: Population, flow: _Flow, *, frequency_chz: int, powered
     reactive = np.rint(skewed * ((q1 + q2 - q3 - q4) * flow.w_per_mwh))
     apparent = np.sqrt(active * active + reactive * reactive)
     voltage = np.rint(flow.voltage_cv)
-    current = np.rint(apparent * _MA_PER_VA / voltage)
+    current = _current(apparent * _MA_PER_VA, voltage)
     total_active, total_reactive = _phase_sum(active), _phase_sum(reactive)
     total_apparent = np.sqrt(total_active * total_active + total_reactive * total_reactive)
     supplied = np.ones(len(population)) if powered is None else powered.astype(np.float64)

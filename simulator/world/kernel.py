@@ -21,6 +21,7 @@ class Priority(IntEnum):
     DEMAND = 1
     CAPTURE = 2
     PUSH = 3
+    CHECK = 4
 
 
 @dataclass(eq=False, slots=True)

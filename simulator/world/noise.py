@@ -39,6 +39,8 @@ class Purpose(IntEnum):
     BIRTH_PV = 24
     PUSH_START = 40  # 40 and up: choices made outside this room
     SHARE = 41
+    BOOT = 50
+    LINK_FAULT = 60
 
 
 _MASK = (1 << 64) - 1
@@ -85,6 +87,13 @@ def words(lane: Words, slots: Ints, purpose: Purpose) -> Words:
 def uniform(seed: int, keys: Words, slots: Ints, purpose: Purpose) -> Floats:
     """Uniform in [0, 1), 53 bits, per (key, slot); the two broadcast."""
     return unit(words(lanes(seed, keys), slots, purpose))
+
+
+def uniform_one(seed: int, key: int, slot: int, purpose: Purpose) -> float:
+    """The same number as `uniform` gives for one key and slot."""
+    lane = _mix_one(key * _GOLDEN + _mix_one(seed ^ _GOLDEN))
+    salt = _mix_one(purpose * _GOLDEN)
+    return (_mix_one(lane ^ _mix_one(slot * _GOLDEN + salt)) >> 11) * 2.0**-53
 
 
 def unit(random: Words) -> Floats:

@@ -15,6 +15,7 @@ from simulator.world.noise import Floats, Ints, Purpose, Words, piece, words
 
 _SLOW_HEIGHT, _FAST_HEIGHT = 0.30, 0.12  # of the slot's mean; their sum stays below 1, so energy never runs backwards
 _VOLTAGE_HEIGHT = 0.004
+HIGHEST = 1.0 + _SLOW_HEIGHT + _FAST_HEIGHT  # no power is more times its slot's mean
 
 
 class Ripple(NamedTuple):

@@ -102,6 +102,8 @@ class Guard:
 class Meter:
     """A logical device in memory. Attributes hold encoded Data; what is absent is undefined."""
 
+    is_dark = is_gone = False
+
     def __init__(self, **changes: int) -> None:
         self.clients = {
             PUBLIC: rules(PUBLIC, 0, **changes),

@@ -6,12 +6,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faults_bench import faulty
 from live import CLOCK, DEADLINE_S, ENERGY, Judge, Meter, Spawned, free_port, run, spawned
 from ways_bench import WayJudge
 
@@ -90,6 +92,27 @@ def test_a_call_that_was_closed_is_made_again(fleet: Spawned, exchanges: tuple[E
 def test_hdlc_on_a_call(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
     opened, number = exchanges[1].accept()
     assert read(fleet, number, opened, framing="hdlc", physical=16) == at_home(fleet.meters[number])
+
+
+def test_faults_of_a_meter_strike_on_its_call(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
+    opened, number = exchanges[1].accept()
+    there = {"framing": "hdlc", "server": 1, "physical": 16, "opened": opened}
+    with WayJudge(there, fleet.meters[number].password) as judge, faulty(fleet, number + 1, {"temporary_failure": 1}):
+        assert judge.get(8, CLOCK).result == 2
+
+
+def test_a_meter_that_was_without_power_calls_anew(fleet: Spawned, exchanges: tuple[Exchange, Exchange]) -> None:
+    calls = exchanges[0].calls()
+    fleet.order("power", meters="1", on=False)
+    calls[0].sendall(bytes.fromhex("0001001000010002 6200"))
+    assert not select.select([calls[0]], [], [], 0.3)[0]
+    fleet.order("power", meters="1", on=True)
+    fleet.step(60_000)
+    opened, number = exchanges[0].accept()
+    assert number == 0
+    assert read(fleet, 0, opened) == at_home(fleet.meters[0])
+    for old in calls.values():
+        old.close()
 
 
 def test_calls_are_told(fleet: Spawned, home: Path, exchanges: tuple[Exchange, Exchange]) -> None:

@@ -41,7 +41,7 @@ def test_a_port_per_meter() -> None:
         ("wrapper,ports=65530", "beyond 65535"),
         ("wrapper,port=1,ports=2", "not both"),
         ("wrapper,address=255.255.255.250", "beyond the address space"),
-        ("wrapper,window=3", "'window' is not known; known are address, port, ports, shared"),
+        ("wrapper,window=3", "'window' is not known; known are address, link, port, ports, shared"),
         ("wrapper,shared=1,ports=4059", "not both"),
         ("wrapper,shared=2", "'2' is not a value of shared; 0 to 1"),
         ("gateway,ports=4063", "'ports' is not known"),

@@ -58,8 +58,11 @@ class Meters:
 
     async def until(self, text: str) -> None:
         """Live on to a moment of true local time."""
-        self.now_ms = instant_of(dt.datetime.fromisoformat(text + "+05:30"))
-        await story.bring(self.cohort, self.now_ms)
+        await self.until_ms(instant_of(dt.datetime.fromisoformat(text + "+05:30")))
+
+    async def until_ms(self, instant_ms: int) -> None:
+        self.now_ms = instant_ms
+        await story.bring(self.cohort, instant_ms)
 
     async def read(self, code: str, index: int = 2, *, row: int = 0, client: int = UTILITY) -> Any:
         answer = await done(Device(self.cohort, row).get(client, GetItem(key(code, index), None)))

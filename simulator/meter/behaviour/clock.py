@@ -83,10 +83,10 @@ def _nearest(local_s: int, step_s: int) -> int:
 
 def _set(meter: Meter, local_s: int) -> Change:
     offset_s = meter.number("clock_offset_s") + local_s - meter.local_s
-    return Change(columns={"clock_offset_s": offset_s}, forgets=_overtaken(meter, offset_s), events=(CLOCK_SET,))
+    return Change(columns={"clock_offset_s": offset_s}, forgets=overtaken(meter, offset_s), events=(CLOCK_SET,))
 
 
-def _overtaken(meter: Meter, offset_s: int) -> tuple[Forget, ...]:
+def overtaken(meter: Meter, offset_s: int) -> tuple[Forget, ...]:
     """What the meter will write anew: marks after the one up to which it is captured, by its new clock."""
     step_s = offset_s - meter.number("clock_offset_s")
     if step_s >= 0:

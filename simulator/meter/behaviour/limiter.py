@@ -16,18 +16,19 @@ from simulator.meter.behaviour.clock import moment_of
 from simulator.meter.behaviour.relay import TRIPPED, may_reconnect_locally
 from simulator.meter.behaviour.scripts import run_script
 from simulator.meter.change import PRIVATE, Answer, Change, Meter, Timer, objects_of, sibling
-from simulator.meter.columns import Ints
+from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.events import LOAD_LIMIT, OVERLOAD
+from simulator.meter.supplied import supply_of
 from simulator.wire.axdr import Data, decode_whole, encode
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.world import electric
 from simulator.world.noise import Floats
+from simulator.world.ripple import HIGHEST
 
 _LIMITER, _MONITOR = 71, 21
 _STEP_MS = 1000
 _OVER, _UNDER = 0, 1  # places in an action set
 _LOOK_ON = -1  # nothing was found up to here
-_PHASE_LIMIT_W = 14_200  # no phase's load ever comes up to it (world.consumption, world.ripple)
 _POWERS = {b"\x01\x00\x01\x07\x00\xff": 0, b"\x01\x00\x09\x07\x00\xff": 1}  # active, apparent: place in electric.powers
 _MONITORED, _ACTIVE, _NORMAL, _EMERGENCY, _MIN_OVER, _MIN_UNDER, _PROFILE, _GROUPS, _IS_ACTIVE, _ACTIONS = range(2, 12)
 
@@ -136,7 +137,7 @@ def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
     if not meter.number("output"):
         at_ms = since_ms + max(meter.value(head + bytes((_MIN_UNDER,))), 1) * 1000
         return Crossing(max(at_ms, meter.instant_ms), _UNDER) if may_reconnect_locally(meter) else None
-    if threshold >= _PHASE_LIMIT_W * meter.cohort.model.spec.phases:
+    if threshold >= _highest(meter):
         return None
     length_ms = max(meter.value(head + bytes((_MIN_OVER,))), 1) * 1000
     horizon_ms = _horizon(meter)
@@ -186,6 +187,15 @@ def _thresholds(meter: Meter) -> Iterator[tuple[int, float, Any]]:
             yield from ((place, threshold, action) for threshold, action in zip(thresholds, actions, strict=False))
 
 
+def _highest(meter: Meter) -> float:
+    """No power of the meter comes up to it, in W or VA."""
+    peak, row, factor = meter.cohort.peak, meter.row, 1.0 / NATURAL
+    tangent = peak.tangent[row] * meter.number("reactive_milli") * factor
+    consumption_va = peak.consumption_w[row] * meter.number("load_milli") * factor * np.sqrt(1.0 + tangent * tangent)
+    seen = max(1.0, float(np.abs(meter.column("current_milli")).max()) * factor)
+    return float((consumption_va + peak.roof_w[row]) * HIGHEST * seen)
+
+
 def _limiters(meter: Meter) -> tuple[bytes, ...]:
     return objects_of(meter.cohort.model, _LIMITER)
 
@@ -197,7 +207,8 @@ def _horizon(meter: Meter) -> int:
 
 def _power(meter: Meter, instants: Ints, place: int) -> Floats:
     population = meter.cohort.population.take(slice(meter.row, meter.row + 1))
-    return electric.powers(meter.cohort.around.world, population, instants)[place]
+    supply = supply_of(meter.cohort.columns.only(meter.row))
+    return electric.powers(meter.cohort.around.world, population, instants, supply=supply)[place]
 
 
 EMERGENCY_TIMER = Timer(_emergency_due, _change_emergency)

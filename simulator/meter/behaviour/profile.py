@@ -12,13 +12,14 @@ from typing import Any
 
 from simulator.cosem.model import Model, Profile
 from simulator.cosem.profiles import recaptured
-from simulator.meter.advance import close_billing, supply_of
+from simulator.meter.advance import close_billing
 from simulator.meter.behaviour.regime import CAPTURE_PERIOD
 from simulator.meter.change import Answer, Change, Meter, plain_value
 from simulator.meter.columns import MILLI
 from simulator.meter.events import CAPTURE_PERIOD as CAPTURE_PERIOD_CHANGED
 from simulator.meter.events import DEMAND_PERIOD, MD_RESET
 from simulator.meter.rows import billing_rows
+from simulator.meter.supplied import supply_of
 from simulator.store.rows import Forget
 from simulator.values import attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import Data, encode

@@ -15,9 +15,9 @@ import numpy as np
 from simulator.meter.change import PRIVATE, Answer, Change, Meter, objects_of, sibling
 from simulator.meter.columns import Ints
 from simulator.meter.events import CONNECTED, DISCONNECTED, LIMIT_DISABLED, LIMIT_ENABLED, OVERLOAD_ENDED
+from simulator.meter.supplied import changed_supply
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult
-from simulator.world import electric
 
 _CLASS, _LIMITER = 70, 71
 CONTROL_MODE = 4
@@ -91,7 +91,7 @@ def switched(meter: Meter, state: State) -> Change:
     columns: dict[str, Ints | int] = {"control_state": int(state), "relay_ms": meter.instant_ms}
     if before == after:
         return Change(columns=columns)
-    columns |= {"output": after, **_carried(meter, before - after)}
+    columns |= _output(meter, after)
     if not after:
         return Change(columns=columns, events=(DISCONNECTED,))
     over = dict.fromkeys(limiters_tripped(meter), _NOT_TRIPPED)
@@ -104,14 +104,6 @@ def limiters_tripped(meter: Meter) -> list[bytes]:
     return [key for key in keys if meter.encoded(key) == TRIPPED]
 
 
-def _carried(meter: Meter, sign: int) -> dict[str, Ints | int]:
-    cohort, row = meter.cohort, meter.row
-    population = cohort.population.take(slice(row, row + 1))
-    settled_ms = meter.number("settled_ms")
-    world, now_ms = cohort.around.world, meter.instant_ms
-    energy = electric.partial(world, population, settled_ms, now_ms)[:, 0]
-    current = electric.running_current(world, population, settled_ms, now_ms)[:, 0]
-    return {
-        "carry_mwh": np.asarray(meter.column("carry_mwh") + sign * energy),
-        "carry_ma": np.asarray(meter.column("carry_ma") + sign * current),
-    }
+def _output(meter: Meter, closed: int) -> dict[str, Ints | int]:
+    change = changed_supply(meter.cohort, np.array([meter.row]), meter.instant_ms, {"output": closed})
+    return {name: value if isinstance(value, int) else value[..., 0] for name, value in change.items()}

@@ -7,15 +7,18 @@ Billing dates are part of the meter's calendar (regime.py), so that they fall on
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
+from simulator.meter.behaviour.pushing import schedule_change
 from simulator.meter.behaviour.regime import BILLING_SCHEDULE
 from simulator.meter.behaviour.scripts import run_script, script_of
 from simulator.meter.calendar import DAY_S, Billing, billing_of
 from simulator.meter.change import Answer, Change, Meter, Timer, objects_of, plain_value
 from simulator.meter.events import BILLING_DATES, IMAGE_SCHEDULE
+from simulator.meter.push.schedule import own_of, plans_with
 from simulator.meter.tariff import date_matches
 from simulator.values import parse_obis
-from simulator.wire.axdr import Data, encode
+from simulator.wire.axdr import Data
 from simulator.wire.codes import DataAccessResult
 
 _CLASS, _SCRIPT, _TIMES = 22, 2, 4
@@ -28,7 +31,11 @@ async def set_execution_time(meter: Meter, key: bytes, value: Data) -> Answer:
     if key == BILLING_SCHEDULE and billing_of(plain_value(value)) is None:
         return DataAccessResult.OTHER_REASON
     events = {BILLING_SCHEDULE: (BILLING_DATES,)}.get(key, (IMAGE_SCHEDULE,) if key[2:8] == _IMAGE_ACTIVATION else ())
-    return Change(attributes={key: encode(value)}, events=events)
+    return replace(await schedule_change(meter, key, value), events=events)
+
+
+async def set_script(meter: Meter, key: bytes, value: Data) -> Answer:
+    return await schedule_change(meter, key, value)
 
 
 def _due(meter: Meter) -> int | None:
@@ -45,8 +52,10 @@ async def _fire(meter: Meter) -> Change | None:
 
 
 def _watched(meter: Meter) -> list[bytes]:
-    """Schedules that a client has written and whose script does something."""
-    keys = [head + bytes((_TIMES,)) for head in objects_of(meter.cohort.model, _CLASS)]
+    """Schedules that a client has written and whose script does something; those that push are the fleet's affair."""
+    pushing = {plan.schedule for plan in plans_with(meter.cohort.model, own_of(meter.cohort, meter.row))}
+    heads = [head for head in objects_of(meter.cohort.model, _CLASS) if head[2:] not in pushing]
+    keys = [head + bytes((_TIMES,)) for head in heads]
     own = [key for key in keys if key != BILLING_SCHEDULE and (meter.row, key) in meter.cohort.overrides]
     return [key for key in own if script_of(meter, *meter.value(key[:8] + bytes((_SCRIPT,))))]
 

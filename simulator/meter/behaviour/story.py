@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from simulator.meter.behaviour import profile
+import numpy as np
+
+from simulator.meter.behaviour import clock, lookout, power, profile
 from simulator.meter.behaviour.regime import calendar_for
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
+from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.wire.axdr import Data
 
@@ -37,22 +40,66 @@ async def act(cohort: Cohort, row: int, key: bytes, parameter: Data) -> Answer:
 
 
 async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongside = NOTHING) -> None:
-    """Events that meters notice now, whoever causes them; raises StoreUnavailable with nothing changed."""
+    """Events that meters notice now, whoever causes them; those without power notice nothing.
+
+    Raises StoreUnavailable with nothing changed.
+    """
     async with cohort.lock:
-        await _bring(cohort, cohort.around.now_ms())
-        await happen(cohort, happenings, max(cohort.around.now_ms(), int(cohort.columns.settled_ms.max())), also)
+        at_ms = await bring_locked(cohort, cohort.around.now_ms())
+        powered = cohort.columns.powered
+        lit = [one._replace(rows=one.rows[powered[one.rows] == 1]) for one in happenings]
+        await happen(cohort, lit, at_ms, also)
+
+
+async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
+    """`bring` for who holds the lock; returns the instant, or what the meters are captured up to if that is later."""
+    await _bring(cohort, instant_ms)
+    return max(instant_ms, int(cohort.columns.settled_ms.max()))
+
+
+async def step_clocks(cohort: Cohort, rows: Ints, by_s: int) -> None:
+    """Clocks go wrong: no meter notices it, so nothing is logged."""
+    async with cohort.lock:
+        now_ms = await bring_locked(cohort, cohort.around.now_ms())
+        offsets = cohort.columns.clock_offset_s[rows] + by_s
+        meters = zip((_meter(cohort, int(row), now_ms) for row in rows), offsets.tolist(), strict=True)
+        forgets = tuple(forget for meter, offset_s in meters for forget in clock.overtaken(meter, offset_s))
+        await happen(cohort, [], now_ms, Alongside(rows, {"clock_offset_s": offsets}, forgets=forgets))
+        for row in rows.tolist():
+            _look_ahead(cohort, row, now_ms)
+        call_again(cohort)
 
 
 def restore(cohort: Cohort) -> None:
     """Calendars and timers of all meters, after columns and settings came from the store."""
-    rows = {row for row, _ in cohort.overrides}
-    if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
-        rows.update(range(len(cohort.identities)))  # the model itself has something to look out for
     cohort.calendars.clear()
     cohort.profiles.clear()
     cohort.alarms.clear()
-    for row in sorted(rows):
+    cohort.lookout_ms = power.NEVER_MS
+    for row in sorted(_watchful(cohort, range(len(cohort.identities)))):
         _look_ahead(cohort, row, int(max(cohort.columns.settled_ms[row], cohort.columns.lived_ms[row])))
+    call_again(cohort)
+
+
+def look_ahead(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """What meters see coming has changed."""
+    for row in sorted(_watchful(cohort, rows.tolist())):
+        _look_ahead(cohort, row, instant_ms)
+
+
+def call_again(cohort: Cohort) -> None:
+    """Asks to be brought to the next instant at which supply or detectors have something to tell."""
+    if (due_ms := _next(cohort)) < power.NEVER_MS:
+        cohort.around.wake(due_ms)
+
+
+def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
+    """Those of some rows that a timer may look out for."""
+    if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
+        return set(rows)  # the model itself has something to look out for
+    columns = cohort.columns
+    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.clock_offset_s != 0)
+    return {row for row, _ in cohort.overrides}.union(np.flatnonzero(unusual).tolist()).intersection(rows)
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
@@ -68,11 +115,28 @@ async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bo
 async def _bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
     if await cohort.believe_the_store():
         restore(cohort)
-    while (due_ms := min(cohort.alarms.values(), default=to_ms + 1)) <= to_ms:
-        await cohort.settle(due_ms, report)
-        for row in [row for row, at_ms in cohort.alarms.items() if at_ms <= due_ms]:
-            await _fire(cohort, row, due_ms)
-    await cohort.settle(to_ms, report)
+    while True:
+        while (due_ms := min((_next(cohort), *cohort.alarms.values()))) <= to_ms:
+            await _live_through(cohort, due_ms, report)
+        await cohort.settle(to_ms, report)
+        lookout.look_ahead(cohort, to_ms)
+        if cohort.lookout_ms > to_ms:
+            break
+    call_again(cohort)
+
+
+async def _live_through(cohort: Cohort, due_ms: int, report: Report | None) -> None:
+    await cohort.settle(due_ms, report)
+    await lookout.notice_due(cohort, due_ms)
+    for row in [row for row, at_ms in cohort.alarms.items() if at_ms <= due_ms]:
+        await _fire(cohort, row, due_ms)
+    look_ahead(cohort, await power.start_due(cohort, due_ms), due_ms)
+    lookout.look_ahead(cohort, due_ms)
+
+
+def _next(cohort: Cohort) -> int:
+    """When meters start again after an outage, or notice something of their supply."""
+    return min(power.due(cohort), cohort.lookout_ms)
 
 
 async def _fire(cohort: Cohort, row: int, instant_ms: int) -> None:
@@ -87,14 +151,16 @@ async def _fire(cohort: Cohort, row: int, instant_ms: int) -> None:
 
 
 def _look_ahead(cohort: Cohort, row: int, instant_ms: int) -> None:
+    """Calendar and timers of a meter; without power no timer runs."""
     meter = _meter(cohort, row, instant_ms)
+    cohort.around.look(cohort, row)
     calendar = calendar_for(meter)
     if calendar == cohort.calendar:
         cohort.calendars.pop(row, None)
     else:
         cohort.calendars[row] = calendar
     cohort.profiles.update(((row, code), own) for code, own in profile.own_profiles(meter))
-    dues = [timer.due(meter) for timer in TIMERS]
+    dues = [timer.due(meter) for timer in TIMERS] if meter.number("powered") else []
     soonest = min((due for due in dues if due is not None), default=None)
     if soonest is None:
         cohort.alarms.pop(row, None)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet check`: files told apart by what they hold, every mistake of all of them at once, nothing started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cosem.catalogue import SUFFIX, read_catalogue
+from simulator.cosem.compiler import compile_model
+from simulator.cosem.registry import read_registry
+from simulator.documents import load_document, read_text, read_yaml
+from simulator.errors import Mistake, UserError
+from simulator.faults.packs import link_profile, quirk_pack
+from simulator.fleet.keyfile import read_keys
+from simulator.scenario.recording import COLUMNS, read_alarms
+from simulator.scenario.scenario import load_scenario
+from simulator.scenario.schema import schema_text
+from simulator.world.loads import LoadDocument
+
+EPILOG = """Examples:
+
+meterfleet check my-meter.yaml storm.yaml keys.csv      every mistake, with path and line
+
+meterfleet check --schema > scenario.schema.json        the JSON Schema of scenarios, for editors"""
+
+
+def check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Scenarios, models, loads, links, quirks; registries, events, keys, recorded alarms."),
+    ] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenario files.")] = False,
+) -> None:
+    """Check files without running anything: every mistake, with path and line; exit code 2 if there is one."""
+    if schema:
+        print(schema_text(), end="")
+    elif not files:
+        raise UserError("name a file to check, or give --schema")
+    check_files(files or ())
+
+
+def check_files(files: Sequence[Path]) -> None:
+    mistakes: list[Mistake] = []
+    for path in files:
+        try:
+            print(f"{path}: {_about(path)}")
+        except UserError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise UserError(mistakes)
+
+
+def _about(path: Path) -> str:
+    """What a file holds, if it is in order."""
+    if path.suffix == ".csv":
+        return _about_table(path)
+    data = read_yaml(path).data
+    keys = set(data) if isinstance(data, dict) else set()
+    return next((about for known, about in _DOCUMENTS.items() if keys & known), _model)(path)
+
+
+def _about_table(path: Path) -> str:
+    if path.name.endswith(SUFFIX):
+        return f"{len(read_catalogue(path))} events"
+    header = read_text(path).partition("\n")[0].strip().split(",")
+    if set(header) == COLUMNS:
+        return f"{len(read_alarms(path))} recorded alarms"
+    if "serial" in header:
+        return f"keys of {len(read_keys(path).meters)} meters"
+    return f"{len(read_registry(path))} objects"
+
+
+def _model(path: Path) -> str:
+    model = compile_model(str(path))
+    return f"{model.spec.title}: {len(model.objects)} objects, clients {sorted(model.views)}"
+
+
+def _scenario(path: Path) -> str:
+    scenario = load_scenario(path)
+    steps, expected = len(scenario.entries), len(scenario.expectations)
+    return f"{scenario.head.name}: {scenario.spec.count:,} meters, {steps} steps, {expected} expectations"
+
+
+def _load(path: Path) -> str:
+    load = load_document(path, LoadDocument)
+    return f"load {load.name}: {load.description}"
+
+
+def _link(path: Path) -> str:
+    return f"a link with {len(link_profile(str(path)))} faults"
+
+
+def _quirks(path: Path) -> str:
+    return f"a pack of {len(quirk_pack(str(path)))} faults"
+
+
+_DOCUMENTS: Mapping[frozenset[str], Callable[[Path], str]] = {
+    frozenset({"fleet", "timeline", "expect"}): _scenario,
+    frozenset({"yearly_kwh", "periods", "dusk_to_dawn", "shape_of", "mix"}): _load,
+    frozenset({"delay", "jitter", "loss", "bandwidth"}): _link,
+    frozenset({"faults"}): _quirks,
+}
+"""How YAML files are known by their keys; what is none of these is a model."""

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet link`: faults of the meters of a running fleet, set, cleared and listed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.errors import UserError
+from simulator.faults.packs import pack_names
+from simulator.faults.parse import faults_in
+from simulator.fleet.control import order
+from simulator.store.database import Store
+from simulator.values import moment_of
+
+EPILOG = """Examples:
+
+meterfleet link                                       the faults that there are
+
+meterfleet link 3 '{delay: 2s}'                       meter 3 answers two seconds later
+
+meterfleet link 1-20,35 '{drop: 0.3, for: 20m}'       three of ten messages vanish, for twenty minutes
+
+meterfleet link all nb-iot                            a link profile, or a quirk pack
+
+meterfleet link 9160000003 '{temporary_failure: 1, times: 3}' '{wrong_scaler: 1}'
+
+meterfleet link 3 --clear                             meter 3 is well again"""
+
+
+def link(
+    meters: Annotated[
+        str, typer.Argument(metavar="METERS", help="3, 1-20, a serial number, several with commas, or all.")
+    ] = "all",
+    faults: Annotated[
+        list[str] | None, typer.Argument(metavar="FAULT…", help="{delay: 2s} and the like, or the name of a profile.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all faults away first.")] = False,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Make meters of a running fleet and their links misbehave; without a fault, list those that there are."""
+    wanted = [_spelled(text) for text in faults or []]
+    for text in wanted:
+        faults_in(text)  # so that a mistake is told before anybody is asked
+    answer = asyncio.run(_ask(existing_place(database, home, fleet), meters, wanted, clear=clear))
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        _show(answer["faults"], answer["more"])
+
+
+def _spelled(text: str) -> str:
+    """A name alone is that of a quirk pack or of a link profile."""
+    if text.lstrip().startswith(("{", "[")):
+        return text
+    return f"{{quirk: {text}}}" if text in pack_names("quirks") else f"{{link: {text}}}"
+
+
+async def _ask(place: Place, meters: str, faults: list[str], *, clear: bool) -> dict[str, Any]:
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        if await store.lock_fleet():
+            raise UserError("no fleet runs on this database now")
+        return await order(store, "link", meters=meters, faults=faults, clear=clear)
+    finally:
+        await store.close()
+
+
+def _show(faults: list[dict[str, Any]], more: int) -> None:
+    console = Console()
+    if not faults:
+        console.print("no faults")
+        return
+    table = Table("meters", "fault", "has struck", "until")
+    for fault in faults:
+        until = f"{moment_of(fault['until_ms']):%Y-%m-%d %H:%M:%S} UTC" if fault["until_ms"] is not None else ""
+        until = "it is of the model" if fault["of_model"] else until
+        table.add_row(fault["meters"], fault["fault"], str(fault["struck"]), until)
+    console.print(table)
+    if more:
+        console.print(f"and {more} more; name some METERS to see theirs")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet power` and `meterfleet supply`: the supply of a running fleet's meters fails, returns, is disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.stored import opened
+from simulator.errors import UserError
+from simulator.fleet.control import order
+from simulator.values import parse_duration_ms
+
+app = typer.Typer(no_args_is_help=True, help="Power failures: switch the supply of meters off and on.")
+MetersArgument = Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")]
+ForOption = Annotated[str | None, typer.Option("--for", help="Undo it after that time of the fleet, e.g. 10m.")]
+SUPPLY_EPILOG = """Examples:
+
+meterfleet supply 1-20 --voltage 0.7 --for 10m      a sag
+
+meterfleet supply 3 --voltage 0 --phase y           a missing phase
+
+meterfleet supply 3 --current -1                    a current transformer that is turned round
+
+meterfleet supply all --voltage 1 --current 1 --load 1 --reactive 1 --earth 0      as nature has it"""
+
+
+@app.command(epilog="Example: meterfleet power off 1-500 --for 45m")
+def off(
+    meters: MetersArgument,
+    for_: ForOption = None,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """The supply fails: last gasp, silence, and no captures until it returns."""
+    answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=_span(for_))
+    print(f"power of {answer['meters']:,} meters is off")
+
+
+@app.command(epilog="Example: meterfleet power on all")
+def on(
+    meters: MetersArgument,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """The supply returns; each meter starts when it has needed its time."""
+    answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=True)
+    print(f"power of {answer['meters']:,} meters is back")
+
+
+def supply(
+    meters: MetersArgument,
+    voltage: Annotated[float | None, typer.Option(help="Factor of the natural voltage.", min=0, max=2)] = None,
+    current: Annotated[float | None, typer.Option(help="What the meter sees of the current.", min=-1, max=1)] = None,
+    load: Annotated[float | None, typer.Option(help="Factor of the consumption.", min=0, max=1000)] = None,
+    reactive: Annotated[float | None, typer.Option(help="Factor of its reactive part.", min=0, max=1000)] = None,
+    earth: Annotated[float | None, typer.Option(help="Share that returns by the earth.", min=0, max=1)] = None,
+    phase: Annotated[str | None, typer.Option(help="r, y or b: this phase's voltage and current alone.")] = None,
+    for_: ForOption = None,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Disturb the supply of meters of a running fleet; what is not given stays as it is."""
+    factors = {"voltage": voltage, "current": current, "load": load, "reactive": reactive, "earth": earth}
+    if all(factor is None for factor in factors.values()):
+        raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
+    place = existing_place(database, home, fleet)
+    answer = _give(place, "supply", meters=meters, phase=phase, for_ms=_span(for_), **factors)
+    print(f"the supply of {answer['meters']:,} meters has changed")
+
+
+def _span(text: str | None) -> int:
+    try:
+        return parse_duration_ms(text) if text else 0
+    except ValueError as error:
+        raise UserError(f"--for: {error}") from None
+
+
+def _give(place: Place, name: str, **values: Any) -> dict[str, Any]:
+    return asyncio.run(_order(place, name, values))
+
+
+async def _order(place: Place, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    async with opened(place) as store:
+        if await store.lock_fleet():
+            raise UserError("no fleet runs on this database now")
+        return await order(store, name, **values)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""The links of a fleet's meters: who calls gets a session, with the faults that the meters and the way to them have.
+
+Faults are set and cleared while the fleet runs; connections that are open take part from their next message on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from simulator.dlms.mode_e_link import ModeELink
+from simulator.dlms.session import Session
+from simulator.faults import course
+from simulator.faults.book import Book, Standing, described
+from simulator.faults.parse import Setting, faults_in, faults_of
+from simulator.fleet.clockwork import Clockwork
+from simulator.fleet.connection import Connection
+from simulator.fleet.delays import Delays
+from simulator.fleet.faulty import FaultyLink
+from simulator.fleet.listen import Listen
+from simulator.fleet.selection import Meters, in_words, parse_meters
+from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_of_caller, session_on_line
+
+_MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
+Signed = tuple[Session, ModeELink | None]
+
+
+class Links:
+    """`connections`: all that are open."""
+
+    def __init__(self, residents: Residents, connections: set[Connection], clock: Clockwork, *, seed: int) -> None:
+        self.residents, self._connections, self._clock = residents, connections, clock
+        self.book = Book(seed, lambda meter: residents.identity(meter).serial, clock.now_ms)
+        self._on_ways: dict[Listen, list[Standing]] = {}
+
+    # -- who calls ----------------------------------------------------------------------------------------------
+
+    def session(self, listen: Listen, connection: Connection, host: str, port: int) -> Session | None:
+        """At a network place; None: nobody lives there, or is not to be reached now."""
+        session = session_at(self.residents, listen, host, port)
+        if session is None:
+            return None
+        connection.way, connection.called = listen, (host, port)
+        if self._is_concerned(connection):
+            if not self._admits(connection):
+                connection.reset()
+                return None
+            self._stand_in(connection, session)
+        return session
+
+    def session_on_line(self, listen: Listen, connection: Connection, line: int) -> Signed:
+        session, sign_on = session_on_line(self.residents, listen, line)
+        connection.way, connection.called = listen, ("", line)
+        if self._is_concerned(connection):
+            self._stand_in(connection, session)
+        return session, sign_on
+
+    def session_of_caller(self, listen: Listen, connection: Connection, index: int) -> Session:
+        session = session_of_caller(self.residents, listen, index)
+        connection.way, connection.called = listen, ("", index)
+        if self._is_concerned(connection):
+            self._stand_in(connection, session)
+        return session
+
+    # -- faults -------------------------------------------------------------------------------------------------
+
+    def set(
+        self, meters: Meters, settings: Iterable[Setting], *, for_ms: int | None = None, of_model: bool = False
+    ) -> list[int]:
+        """Numbers by which `clear` finds them again."""
+        numbers = self.book.set(meters, settings, for_ms=for_ms, of_model=of_model)
+        for connection in self._connections:
+            if connection.session is not None and self._is_concerned(connection):
+                self._stand_in(connection, connection.session)
+        return numbers
+
+    def clear(self, meters: Meters, numbers: Sequence[int] | None = None) -> int:
+        """All faults of these meters, or those of these numbers; how many that were."""
+        return self.book.clear(meters, numbers)
+
+    async def follow(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """The order `link`: clear, set, and tell what there is."""
+        count = self.residents.count
+        meters = parse_meters(str(order.get("meters") or "all"), count, self.residents.named)
+        if order.get("clear"):
+            self.clear(meters)
+        if faults := order.get("faults"):
+            self.set(meters, understood(faults))
+        wanted = frozenset(meters)
+        standing = [one for one in self.book.all() if not wanted.isdisjoint(one.meters)]
+        told = [{"meters": in_words(one.meters, count), **described(one)} for one in standing[:_MOST_TOLD]]
+        return {"faults": told, "more": len(standing) - len(told)}
+
+    def _is_concerned(self, connection: Connection) -> bool:
+        """The usual case, no fault anywhere, costs a caller nothing."""
+        assert connection.way is not None
+        if connection.way.faults:
+            return True
+        return not self.book.is_empty and self.book.concerns(self._meters(connection))
+
+    def _meters(self, connection: Connection) -> range:
+        """Whom a connection leads to."""
+        if connection.meters is None:
+            assert connection.way is not None
+            connection.meters = meters_at(self.residents, connection.way, *connection.called)
+        return connection.meters
+
+    def _of_way(self, way: Listen) -> list[Standing]:
+        """What the link profile of a --listen does to all who use it."""
+        if way not in self._on_ways:
+            everybody = range(self.residents.count)
+            settings = [Setting(fault, f"{{link: {way.link}}}") for fault in way.faults]
+            self._on_ways[way] = [self.book.standing(everybody, setting) for setting in settings]
+        return self._on_ways[way]
+
+    def _admits(self, connection: Connection) -> bool:
+        """Behind a port of many meters nobody can tell yet whom a caller wants; and UDP has no connections."""
+        way, meters = connection.way, self._meters(connection)
+        assert way is not None
+        if len(meters) != 1 or not _is_reliable(connection):
+            return True
+
+        def others() -> int:
+            return sum(_is_reliable(other) and self._meters(other) == meters for other in self._connections)
+
+        return course.admits(self.book.turns(meters[0], self._of_way(way)), others)
+
+    def _stand_in(self, connection: Connection, session: Session) -> None:
+        """Once for each connection; which faults there are is asked at every message."""
+        if connection.is_faulty:
+            return
+        way, meters = connection.way, self._meters(connection)
+        assert way is not None
+        connection.is_faulty, of_way = True, self._of_way(way)
+        FaultyLink(
+            lambda meter: self.book.turns(meter, of_way),
+            lambda server: meter_behind(way, meters, server),
+            Delays(connection, lambda: self._clock.speed),
+            alone=meters[0] if len(meters) == 1 and _is_hdlc(way) else None,
+            reliable=_is_reliable(connection),
+        ).stand_in(session)
+
+
+def _is_hdlc(way: Listen) -> bool:
+    """It has frames that carry no APDU, and a link can lose those too."""
+    return way.framing in ("hdlc", "serial") or way.dials_hdlc
+
+
+def _is_reliable(connection: Connection) -> bool:
+    return connection.way is not None and connection.way.framing != "udp"
+
+
+def understood(faults: Any) -> list[Setting]:
+    """Of an order: mappings, or texts of them."""
+    entries = faults if isinstance(faults, list) else [faults]
+    parsed = [faults_in(entry) if isinstance(entry, str) else faults_of(entry) for entry in entries]
+    return [setting for settings in parsed for setting in settings]

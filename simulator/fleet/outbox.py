@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""Pushes on their way: sealed, sent, retried, given up; every attempt is told to the journal.
+
+Bounded. While the attempts of an instant are under way, simulated time does not pass that instant by more than a few
+seconds, so that what comes of them does not depend on its speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from simulator.dlms.push import Confirmation, Link, covered, framed
+from simulator.errors import StoreUnavailable
+from simulator.fleet.clockwork import Clockwork, Hold
+from simulator.fleet.push_journal import Journal
+from simulator.fleet.sender import STOPPED, Order, Sender
+from simulator.meter.cohort import Cohort
+from simulator.meter.guard import Guard
+from simulator.meter.push.body import Cells, body_of
+from simulator.meter.push.setup import PushSetup, Service
+from simulator.values import MS_PER_SECOND
+from simulator.wire.ciphering import required
+from simulator.wire.notification import CONFIRMED, INVOKE_ID_MASK, DataNotification
+from simulator.world.kernel import Priority
+
+log = logging.getLogger(__name__)
+
+ROOM = 100_000  # pushes being sent or waiting to be sent again
+_HELD_MS = 10 * MS_PER_SECOND
+_SETUPS = 16  # how many pushes of different setups within one second get invoke ids of their own
+
+
+@dataclass(eq=False, slots=True)
+class Push:
+    """One push of one meter, through all its attempts."""
+
+    cohort: Cohort
+    row: int
+    setup: PushSetup
+    cells: Cells
+    at_ms: int  # the instant of the attempt
+    trigger: str  # of sim.push_history
+    schedule: bytes = b""  # logical name
+    alarms: tuple[int, ...] = ()
+    repeats: int = 0  # 1: it may have gone out before a restart
+    attempt: int = 0
+    apdu: bytes = b""
+    is_superseded: bool = False
+
+    @property
+    def retries_left(self) -> int:
+        return self.setup.retries - self.attempt
+
+    @property
+    def delay_ms(self) -> int:
+        """Until the next attempt."""
+        return self.setup.repetition.delay_s(self.attempt) * MS_PER_SECOND
+
+    @property
+    def place(self) -> tuple[str, int, bytes]:
+        return self.cohort.name, self.row, self.setup.logical_name
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """Attempts of one instant."""
+
+    hold: Hold
+    under_way: int
+
+
+class Outbox:
+    def __init__(
+        self,
+        clock: Clockwork,
+        journal: Journal,
+        source_of: Callable[[Cohort, int], str | None],
+        *,
+        is_confirmed: bool = False,
+        room: int = ROOM,
+    ) -> None:
+        """`is_confirmed`: every push asks for a confirmation, whatever its setup says."""
+        self._clock, self._journal, self._source_of = clock, journal, source_of
+        self._is_confirmed, self._room = is_confirmed, room
+        self._sender = Sender()
+        self._held = 0
+        self.under_way = 0  # attempts that have not come to their end
+        self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
+        self._again: dict[int, list[Push]] = {}  # by instant
+        self._is_closed = False
+        self._landed = asyncio.Event()
+
+    async def landed(self) -> None:
+        """Until no attempt is under way; what waits to be sent again is not waited for."""
+        while self.under_way:
+            self._landed.clear()
+            await self._landed.wait()
+
+    async def close(self) -> None:
+        """What waits is cancelled; alarms stay open and go out at the next start."""
+        self._is_closed = True
+        await self._sender.close()
+        for push in [push for pushes in self._again.values() for push in pushes]:
+            self._journal.cancelled(push, STOPPED)
+        self._again.clear()
+
+    async def post(self, pushes: Sequence[Push]) -> None:
+        """New pushes, all of one instant, in whose kernel event this happens."""
+        room = max(self._room - self._held, 0)
+        for push in pushes[room:]:
+            self._journal.cancelled(push, "the outbox is full")
+        self._held += len(pushes[:room])
+        for push in pushes[:room]:
+            self._supersede(push)
+        await self._attempt(pushes[:room])
+
+    def _supersede(self, push: Push) -> None:
+        """A newer push on schedule takes the place of one that waits to be sent again."""
+        if push.schedule and (older := self._waiting.pop(push.place, None)) is not None:
+            older.is_superseded = True
+            self._over(older)
+            self._journal.cancelled(older, "a newer push has taken its place")
+
+    # -- attempts -----------------------------------------------------------------------------------------------
+
+    async def _attempt(self, pushes: Sequence[Push]) -> None:
+        ready = await self._reserved(pushes)
+        orders = [(push, order) for push in ready if (order := self._order(push)) is not None]
+        if not orders:
+            return
+        limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push, _ in orders)
+        batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms), len(orders))
+        self.under_way += len(orders)
+        for push, order in orders:
+            self._sender.send(order._replace(done=partial(self._ended, push, batch)))
+
+    async def _reserved(self, pushes: Sequence[Push]) -> list[Push]:
+        """Those whose invocation counters are safe from a restart, or that use none."""
+        protected: dict[Cohort, list[Push]] = {}
+        for push in pushes:
+            if required(_guard(push).policy):
+                protected.setdefault(push.cohort, []).append(push)
+        unsafe: set[Push] = set()
+        for cohort, own in protected.items():
+            try:
+                await cohort.vault.reserve_sent({push.row for push in own})
+            except StoreUnavailable:
+                unsafe.update(own)
+        for push in unsafe:
+            self._give_up(push, "no invocation counter is safe while the store is away")
+        return [push for push in pushes if push not in unsafe]
+
+    def _order(self, push: Push) -> Order | None:
+        """The push sealed and framed; None if its frame cannot be made."""
+        setup, guard = push.setup, _guard(push)
+        assert setup.destination is not None
+        is_confirmed = setup.is_confirmed or self._is_confirmed
+        invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
+        control = required(guard.policy)
+        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, control)
+        link = Link.HDLC if setup.destination.service is Service.HDLC else Link.WRAPPER
+        frame = framed(push.apdu, setup.client, link)
+        if frame is None:
+            self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
+            return None
+        confirmation = Confirmation(invoke, link, guard, control) if is_confirmed else None
+        return Order(frame, setup.destination, self._source_of(push.cohort, push.row), confirmation, lambda why: None)
+
+    def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
+        if why is None:
+            self._over(push)
+            self._journal.delivered(push, is_confirmed=push.setup.is_confirmed or self._is_confirmed)
+        elif self._is_closed:
+            self._over(push)
+            self._journal.cancelled(push, STOPPED)
+        elif push.retries_left and is_powered(push):
+            self._journal.failed(push, why, is_last=False)
+            self._retry(push)
+        else:
+            self._over(push)
+            self._journal.failed(push, why, is_last=True)
+        self.under_way -= 1
+        if not self.under_way:
+            self._landed.set()
+        batch.under_way -= 1
+        if not batch.under_way:
+            self._clock.release(batch.hold)
+
+    def _over(self, push: Push) -> None:
+        self._held -= 1
+        if self._waiting.get(push.place) is push:
+            del self._waiting[push.place]
+
+    def _give_up(self, push: Push, why: str) -> None:
+        self._over(push)
+        self._journal.cancelled(push, why)
+
+    # -- retries ------------------------------------------------------------------------------------------------
+
+    def _retry(self, push: Push) -> None:
+        push.at_ms += push.delay_ms
+        push.attempt += 1
+        if push.schedule:
+            self._waiting[push.place] = push
+        if push.at_ms not in self._again:
+            self._again[push.at_ms] = []
+            self._clock.schedule(push.at_ms, Priority.PUSH, partial(self._once_more, push.at_ms))
+        self._again[push.at_ms].append(push)
+
+    def _once_more(self, instant_ms: int) -> Awaitable[None]:
+        pushes = [push for push in self._again.pop(instant_ms, ()) if not push.is_superseded]
+        for push in pushes:
+            if not is_powered(push):
+                self._give_up(push, "the meter is without power")
+        return self._attempt([push for push in pushes if is_powered(push)])
+
+
+def is_powered(push: Push) -> bool:
+    return bool(push.cohort.columns.powered[push.row])
+
+
+def _guard(push: Push) -> Guard:
+    return Guard(push.cohort, push.row, push.setup.client)
+
+
+def _invoke_id(push: Push) -> int:
+    """A function of instant and setup, so that a meter's octets are the same in a fleet of any size."""
+    seconds = push.at_ms // MS_PER_SECOND
+    return (seconds * _SETUPS + push.setup.logical_name[1] % _SETUPS) & INVOKE_ID_MASK

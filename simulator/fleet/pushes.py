@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""What makes meters push: schedules, a status word that has changed, a closed bill, a tamper, a first start, a client.
+
+It decides who pushes what and when; the bodies are the meters', the sending is the outbox's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.errors import StoreUnavailable
+from simulator.fleet.clockwork import Clockwork
+from simulator.fleet.outbox import Outbox, Push
+from simulator.fleet.push_journal import Journal
+from simulator.fleet.push_start import open_alarms, recall, unregistered
+from simulator.fleet.timetable import Timetable
+from simulator.meter.cohort import Cohort
+from simulator.meter.columns import Ints
+from simulator.meter.push.body import Collected, collect
+from simulator.meter.push.schedule import Plan
+from simulator.meter.push.setup import PushSetup, setup_of, setups_of
+from simulator.meter.push.times import opening
+from simulator.store.database import Store
+from simulator.values import MS_PER_SECOND, parse_obis
+from simulator.world.kernel import Priority
+from simulator.world.noise import Bools, Purpose, unit, words
+
+log = logging.getLogger(__name__)
+
+SCHEDULE, ALARM, MANUAL = "SCHEDULE", "ALARM", "MANUAL"  # ALARM: something has happened, be it a bill
+_NO_ROW = "the profile has no row yet"
+_NO_STORE = "the store is away, and the values are there"
+_NEVER = "no communication window opens any more"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Due:
+    """Meters of a cohort with one setup in common that are to push at an instant."""
+
+    cohort: Cohort
+    setup: PushSetup
+    rows: Ints
+    instant_ms: int
+    trigger: str
+    schedule: bytes = b""
+    repeats: Ints | None = None  # of alarms at a start: rows whose alarms may have gone out before
+
+    def part(self, places: Ints, instant_ms: int) -> Due:
+        return Due(self.cohort, self.setup, self.rows[places], instant_ms, self.trigger, self.schedule, self.repeats)
+
+
+class _Waiting(NamedTuple):
+    """An alert that the store must know of before it goes out."""
+
+    due: Due
+    collected: Collected
+
+
+class Pushes:
+    def __init__(
+        self,
+        clock: Clockwork,
+        store: Store,
+        source_of: Callable[[Cohort, int], str | None],
+        *,
+        is_confirmed: bool = False,
+    ) -> None:
+        self._clock, self._store = clock, store
+        self.journal = Journal(store)
+        self.outbox = Outbox(clock, self.journal, source_of, is_confirmed=is_confirmed)
+        self._timetable = Timetable(clock, self._fire)
+        self._unclaimed: list[_Waiting] = []  # alerts that wait for the store
+        self._is_running = False
+
+    async def start(self, cohorts: Sequence[Cohort]) -> None:
+        """The clock runs: schedules, open alarms of before, and meters that have not registered yet."""
+        await recall(self._store, cohorts)
+        self._is_running = True
+        self._timetable.start(cohorts)
+        for cohort, rows, repeats in await open_alarms(self._store, cohorts):
+            self._alert_all(cohort, rows[powered(cohort, rows)], self._clock.now_ms(), repeats)
+        for cohort, rows in await unregistered(self._store, cohorts):
+            self.occur(cohort, rows, "registration", self._clock.now_ms())
+
+    async def close(self) -> None:
+        self._is_running = False
+        await self.outbox.close()
+        await self.journal.close()
+
+    async def settled(self) -> None:
+        """Until what is under way has ended and stands in the history."""
+        await self.outbox.landed()
+        await self.journal.flush()
+
+    def make_up(self) -> None:
+        """The store may be back: alerts that waited for it go out."""
+        waiting, self._unclaimed = self._unclaimed, []
+        for alert in waiting:
+            self._at(self._clock.now_ms(), partial(self._alert, alert))
+
+    # -- occasions ----------------------------------------------------------------------------------------------
+
+    def alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+        """The status words of these meters have changed: their values are taken now, while they have power."""
+        if self._is_running:
+            self._alert_all(cohort, rows, instant_ms)
+
+    def occur(self, cohort: Cohort, rows: Ints, occasion: str, instant_ms: int) -> None:
+        """`tamper`, `billing` or `registration`: if the model has a setup for it."""
+        pushes = cohort.model.spec.pushes
+        setup = pushes.setups().get(occasion) if pushes is not None else None
+        if self._is_running and setup is not None:
+            self._soon(cohort, parse_obis(setup), rows, instant_ms, ALARM)
+
+    def push(self, cohort: Cohort, row: int, setup: bytes, instant_ms: int) -> bool:
+        """The method push; False if there is nobody to push to."""
+        if not self._is_running or setup_of(cohort, row, setup).destination is None:
+            return False
+        self._soon(cohort, setup, np.array([row]), instant_ms, MANUAL)
+        return True
+
+    def look(self, cohort: Cohort, row: int) -> None:
+        self._timetable.look(cohort, row)
+
+    async def _fire(self, cohort: Cohort, plan: Plan, rows: Ints, instant_ms: int) -> None:
+        for setup in plan.setups:
+            await self._start(cohort, setup, rows, instant_ms, SCHEDULE, plan.schedule)
+
+    def _soon(self, cohort: Cohort, setup: bytes, rows: Ints, instant_ms: int, trigger: str) -> None:
+        at_ms = max(instant_ms, self._clock.instant_ms)
+        self._at(at_ms, lambda: self._start(cohort, setup, rows, at_ms, trigger))
+
+    def _at(self, instant_ms: int, act: Callable[[], Awaitable[None]]) -> None:
+        self._clock.schedule(instant_ms, Priority.PUSH, act)
+
+    # -- starting -----------------------------------------------------------------------------------------------
+
+    async def _start(
+        self, cohort: Cohort, logical_name: bytes, rows: Ints, instant_ms: int, trigger: str, schedule: bytes = b""
+    ) -> None:
+        """At once, or after a random delay, or when a window opens."""
+        rows = rows[powered(cohort, rows)]
+        for setup, own in setups_of(cohort, logical_name, rows):
+            if setup.destination is not None:
+                for due in self._parts(Due(cohort, setup, own, instant_ms, trigger, schedule)):
+                    if due.instant_ms == instant_ms:
+                        await self._begin(due)
+                    else:
+                        self._at(due.instant_ms, partial(self._begin, due))
+
+    def _parts(self, due: Due) -> Iterator[Due]:
+        """By the instant at which they may start, to the second."""
+        waits = self._waits_s(due)
+        for place in np.flatnonzero(waits < 0).tolist():
+            self.journal.cancelled(_push(due, int(due.rows[place]), []), _NEVER)
+        for wait_s in np.unique(waits[waits >= 0]).tolist():
+            yield due.part(np.flatnonzero(waits == wait_s), due.instant_ms + wait_s * MS_PER_SECOND)
+
+    def _waits_s(self, due: Due) -> Ints:
+        """Until a window opens on the meter's own clock, and a random part of the start interval; -1: for ever."""
+        cohort, setup = due.cohort, due.setup
+        offsets = cohort.columns.clock_offset_s[due.rows]
+        waits = np.zeros(len(due.rows), np.int64)
+        if setup.windows:
+            true_s = cohort.calendar.local_s(due.instant_ms)
+            for offset_s in np.unique(offsets).tolist():
+                opens = opening(setup.windows, true_s + offset_s)
+                waits[offsets == offset_s] = -1 if opens is None else opens - true_s - offset_s
+        if setup.start_interval_s:
+            waits[waits >= 0] += start_delays_s(due)[waits >= 0]
+        return waits
+
+    async def _begin(self, due: Due) -> None:
+        due = due.part(np.flatnonzero(powered(due.cohort, due.rows)), due.instant_ms)
+        if len(due.rows):  # not all of them have lost their power while they waited
+            collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
+            await self._post(due, collected, {})
+
+    async def _post(self, due: Due, collected: Collected, alarms: dict[int, tuple[int, ...]]) -> None:
+        try:
+            bodies = await collected.bodies()
+        except StoreUnavailable:
+            bodies = [None] * len(due.rows)
+            why = _NO_STORE
+        else:
+            why = _NO_ROW
+        pushes = []
+        for row, cells in zip(due.rows.tolist(), bodies, strict=True):
+            push = _push(due, row, cells or [], alarms.get(row, ()))
+            if cells is None:
+                self.journal.cancelled(push, why)
+            else:
+                pushes.append(push)
+        if pushes:
+            await self.outbox.post(pushes)
+
+    # -- alerts -------------------------------------------------------------------------------------------------
+
+    def _alert_all(self, cohort: Cohort, rows: Ints, instant_ms: int, repeats: Ints | None = None) -> None:
+        at_ms = max(instant_ms, self._clock.instant_ms)
+        pushes = cohort.model.spec.pushes
+        if pushes is None or pushes.alert is None:
+            return
+        for setup, own in setups_of(cohort, parse_obis(pushes.alert), rows):
+            if setup.destination is not None:
+                whole = Due(cohort, setup, own, at_ms, ALARM, repeats=repeats)
+                for due in self._parts(whole):
+                    alert = _Waiting(due, collect(cohort, setup, due.rows, instant_ms))
+                    self._at(due.instant_ms, partial(self._alert, alert))
+
+    async def _alert(self, alert: _Waiting) -> None:
+        """Its alarms are claimed first, so that after a kill it is known that they may have gone out."""
+        due, collected = alert
+        kept, setup = due.cohort.kept_pushes, due.setup.logical_name
+        ids = [due.cohort.identities[row].id for row in due.rows.tolist()]
+        try:
+            await kept.ensure(setup, due.rows)
+            claimed = await self._store.pushes.claim(ids, kept.setup_ids(setup, due.rows).tolist())
+        except StoreUnavailable:
+            self._unclaimed.append(alert)
+            return
+        alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(due.rows.tolist(), ids, strict=True)}
+        late = due.part(np.arange(len(due.rows)), max(due.instant_ms, self._clock.instant_ms))
+        await self._post(late, collected, alarms)
+
+
+def powered(cohort: Cohort, rows: Ints) -> Bools:
+    """Which of them have power: without it a meter pushes nothing."""
+    return np.asarray(cohort.columns.powered[rows].astype(np.bool_))
+
+
+def start_delays_s(due: Due) -> Ints:
+    """0 to randomisation_start_interval: of each meter, instant and setup its own, whatever the fleet."""
+    slot = np.array([due.instant_ms // MS_PER_SECOND * 256 + due.setup.logical_name[1]])
+    share = unit(words(due.cohort.population.lane[due.rows], slot, Purpose.PUSH_START))
+    return np.asarray(share * (due.setup.start_interval_s + 1)).astype(np.int64)
+
+
+def _push(due: Due, row: int, cells: list[bytes], alarms: tuple[int, ...] = ()) -> Push:
+    repeats = int(due.repeats is not None and row in due.repeats)
+    return Push(
+        due.cohort, row, due.setup, cells, due.instant_ms, due.trigger, due.schedule, alarms=alarms, repeats=repeats
+    )

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Frames to their destinations: connect from the meter's own address, write, wait for a confirmation if one is due,
+close. So many connections to one destination at once, and so many in all.
+
+It knows no push, no simulated time and no retry; it tells what became of each frame, in words if it failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+from simulator.dlms.push import Confirmation
+from simulator.meter.push.setup import Destination, Service
+
+PER_DESTINATION, IN_ALL = 128, 1024
+_TIMEOUT_S = 5.0
+STOPPED = "the fleet was stopped"
+_UNCONFIRMED = "no confirmation came"
+Done = Callable[[str | None], None]  # hears None, or why it was not delivered
+
+
+class Order(NamedTuple):
+    frame: bytes
+    destination: Destination
+    source: str | None  # the meter's own address
+    confirmation: Confirmation | None
+    done: Done
+
+
+class Sender:
+    def __init__(self, *, per_destination: int = PER_DESTINATION, in_all: int = IN_ALL) -> None:
+        self._per_destination = per_destination
+        self._room = asyncio.Semaphore(in_all)
+        self._queues: dict[Destination, deque[Order]] = {}
+        self._workers: dict[Destination, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, order: Order) -> None:
+        """`done` is called later, once."""
+        destination = order.destination
+        self._queues.setdefault(destination, deque()).append(order)
+        if self._workers.get(destination, 0) < self._per_destination:
+            self._workers[destination] = self._workers.get(destination, 0) + 1
+            task = asyncio.ensure_future(self._work(destination))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """What is still under way is given up and told so."""
+        waiting = [order for queue in self._queues.values() for order in queue]
+        self._queues.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for order in waiting:
+            order.done(STOPPED)
+
+    async def _work(self, destination: Destination) -> None:
+        queue = self._queues[destination]
+        try:
+            while queue:
+                async with self._room:
+                    if queue:
+                        await _deliver(queue.popleft())
+        finally:
+            self._workers[destination] -= 1
+            if not self._workers[destination]:
+                del self._workers[destination]
+                self._queues.pop(destination, None)
+
+
+async def _deliver(order: Order) -> None:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            deliver = _by_datagram if order.destination.service is Service.UDP else _by_stream
+            why = await deliver(order)
+    except TimeoutError:
+        why = _UNCONFIRMED if order.confirmation else f"no connection within {_TIMEOUT_S:g} s"
+    except OSError as error:
+        why = _words(error)
+    except asyncio.CancelledError:
+        order.done(STOPPED)
+        raise
+    order.done(why)
+
+
+async def _by_stream(order: Order) -> str | None:
+    loop = asyncio.get_running_loop()
+    line = _Line(order, loop.create_future())
+    local = _local(order)
+    await loop.create_connection(lambda: line, order.destination.host, order.destination.port, local_addr=local)
+    try:
+        return await line.ended
+    finally:
+        line.close()
+
+
+async def _by_datagram(order: Order) -> str | None:
+    loop = asyncio.get_running_loop()
+    line = _Datagram(order, loop.create_future())
+    remote = (order.destination.host, order.destination.port)
+    transport, _ = await loop.create_datagram_endpoint(lambda: line, local_addr=_local(order), remote_addr=remote)
+    try:
+        return await line.ended if order.confirmation else None
+    finally:
+        transport.close()
+
+
+class _Line(asyncio.Protocol):
+    """One connection for one frame."""
+
+    def __init__(self, order: Order, ended: asyncio.Future[str | None]) -> None:
+        self._order, self.ended = order, ended
+        self._transport: asyncio.Transport | None = None
+        self._why: str | None = _UNCONFIRMED if order.confirmation else None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = line = cast(asyncio.Transport, transport)  # uvloop's are no instances of it
+        line.write(self._order.frame)
+        if self._order.confirmation is None:
+            line.close()  # when all is written
+
+    def data_received(self, data: bytes) -> None:
+        if self._order.confirmation is not None and self._order.confirmation.feed(data):
+            self._why = None
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(_words(exc) if exc is not None else self._why)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+class _Datagram(asyncio.DatagramProtocol):
+    def __init__(self, order: Order, ended: asyncio.Future[str | None]) -> None:
+        self._order, self.ended = order, ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.DatagramTransport, transport).sendto(self._order.frame)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._order.confirmation is not None and self._order.confirmation.feed(data) and not self.ended.done():
+            self.ended.set_result(None)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.ended.done():
+            self.ended.set_result(_words(exc))
+
+
+def _words(error: Exception) -> str:
+    """What the system says, whichever library tells it."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number is not None else str(error)
+
+
+def _local(order: Order) -> tuple[str, int] | None:
+    return (order.source, 0) if order.source and _can_reach(order.source, order.destination.host) else None
+
+
+@lru_cache(maxsize=65_536)
+def _can_reach(source: str, host: str) -> bool:
+    """From a loopback address only loopback addresses can be reached; a name decides for itself."""
+    try:
+        target = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    own = ipaddress.ip_address(source)
+    return own.version == target.version and (not own.is_loopback or target.is_loopback)

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""A Push setup (class 40, Blue Book 4.4.8.2, versions 0 to 2) as a noun: what is pushed, where to, when again.
+
+Parsed from the encoded attributes, once for all meters that have the same ones.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from simulator.cosem.model import Attribute, CosemObject, Model, Setting
+from simulator.meter.change import plain_value, settings
+from simulator.meter.columns import Ints
+from simulator.meter.push.times import Window
+from simulator.values import attribute_key
+from simulator.wire.axdr import decode_whole
+
+if TYPE_CHECKING:
+    from simulator.meter.cohort import Cohort
+
+PUSH_SETUP = 40
+OBJECTS, DESTINATION, WINDOWS, START_INTERVAL, RETRIES, DELAY = range(2, 8)
+CLIENT_SAP, OPERATION_METHOD, LAST_CONFIRMATION = 9, 11, 13
+PUSH_METHOD, RESET_METHOD = 1, 2
+CONFIRMED_METHOD = 2  # push_operation_method: confirmed, retry on missing confirmation
+DEFAULT_PORT = 4059  # IANA: dlms-cosem
+_BY_DATE, _BY_ENTRY = 1, 2
+_PERCENT = 100
+
+
+class Service(IntEnum):
+    """transport_service of send_destination_and_method."""
+
+    TCP = 0
+    UDP = 1
+    HDLC = 5
+
+
+class Destination(NamedTuple):
+    service: Service
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.service.name} {host}:{self.port}"
+
+
+class Restriction(NamedTuple):
+    """Of a profile's rows: date-times of twelve octets, or entries counted from 1, both ends included."""
+
+    dates: tuple[bytes, bytes] | None = None
+    entries: tuple[int, int] | None = None
+
+
+NO_RESTRICTION = Restriction()
+
+
+class PushObject(NamedTuple):
+    """push_object_definition: an attribute, or an element of it; of a profile perhaps some rows and columns only."""
+
+    class_id: int
+    logical_name: bytes
+    attribute_index: int  # 0: all of them
+    data_index: int  # 0: the whole attribute
+    restriction: Restriction = NO_RESTRICTION
+    columns: tuple[tuple[int, bytes, int, int], ...] = ()
+
+    @property
+    def key(self) -> bytes:
+        return attribute_key(self.class_id, self.logical_name, self.attribute_index)
+
+
+class Repetition(NamedTuple):
+    """repetition_delay: minimum × (exponent × 0.01)^n, at most the maximum; version 0 has one number for both."""
+
+    minimum_s: int
+    exponent: int
+    maximum_s: int
+
+    def delay_s(self, retry: int) -> int:
+        """Before a retry, counted from 0."""
+        return int(min(self.minimum_s * (self.exponent / _PERCENT) ** retry, self.maximum_s))
+
+
+@dataclass(frozen=True, slots=True)
+class PushSetup:
+    logical_name: bytes
+    objects: tuple[PushObject, ...]
+    service: int
+    octets: bytes  # of the destination, as written
+    message: int
+    windows: tuple[Window, ...]
+    start_interval_s: int
+    retries: int
+    repetition: Repetition
+    client: int
+    is_confirmed: bool
+    destination: Destination | None  # None: nobody, or nobody that a meter of ours could reach
+
+
+@lru_cache(maxsize=64)
+def attributes_of(model: Model) -> dict[bytes, Attribute]:
+    return {attribute.key: attribute for entry in model.objects for attribute in entry.attributes}
+
+
+@lru_cache(maxsize=64)
+def setup_objects(model: Model) -> dict[bytes, CosemObject]:
+    """A model's push setups by logical name."""
+    return {entry.logical_name: entry for entry in model.objects if entry.interface_class.class_id == PUSH_SETUP}
+
+
+def setup_of(cohort: Cohort, row: int, logical_name: bytes) -> PushSetup:
+    """As one meter has it now."""
+    return setup_with(cohort, row, logical_name, {})
+
+
+def setup_with(cohort: Cohort, row: int, logical_name: bytes, changed: Mapping[bytes, bytes]) -> PushSetup:
+    """As it would be with other attributes."""
+    entry, own = setup_objects(cohort.model)[logical_name], cohort.overrides
+    encoded = tuple(changed.get(key) or own.get((row, key), default) for key, default in _defaults(entry))
+    return parse_setup(logical_name, encoded, _client(cohort.model))
+
+
+def setups_of(cohort: Cohort, logical_name: bytes, rows: Ints) -> Iterator[tuple[PushSetup, Ints]]:
+    """The meters grouped by what they have: those that follow their model are one group."""
+    head = attribute_key(PUSH_SETUP, logical_name, 0)[:8]
+    owners = {row for row, key in cohort.overrides if key[:8] == head}
+    is_own = np.isin(rows, np.fromiter(owners, np.int64, len(owners)))
+    if not is_own.all():
+        entry = setup_objects(cohort.model)[logical_name]
+        yield model_setup(entry, _client(cohort.model)), rows[~is_own]
+    groups: dict[PushSetup, list[int]] = {}
+    for row in rows[is_own].tolist():
+        groups.setdefault(setup_of(cohort, row, logical_name), []).append(row)
+    for setup, own in groups.items():
+        yield setup, np.array(own)
+
+
+def model_setup(entry: CosemObject, client: int) -> PushSetup:
+    return parse_setup(entry.logical_name, tuple(default for _, default in _defaults(entry)), client)
+
+
+def has_destination(model: Model, logical_name: bytes, own: Mapping[bytes, bytes]) -> bool:
+    """Whether a setup, with what clients have written of a meter's, pushes to anybody."""
+    key = attribute_key(PUSH_SETUP, logical_name, DESTINATION)
+    encoded = own.get(key) or settings(model).get(key)
+    return encoded is not None and _is_reached(encoded)
+
+
+@lru_cache(maxsize=8192)
+def _is_reached(encoded: bytes) -> bool:
+    service, octets, _ = plain_value(decode_whole(encoded))
+    return destination_of(service, octets) is not None
+
+
+def _client(model: Model) -> int:
+    return model.spec.pushes.client if model.spec.pushes else 0
+
+
+def _defaults(entry: CosemObject) -> Iterator[tuple[bytes, bytes]]:
+    for attribute in entry.attributes[1:]:
+        if isinstance(attribute.source, Setting):
+            yield attribute.key, attribute.source.default
+
+
+@lru_cache(maxsize=8192)
+def parse_setup(logical_name: bytes, encoded: Sequence[bytes], client: int) -> PushSetup:
+    """`encoded`: the attributes from 2 on; `client`: of versions that do not name theirs."""
+    values = [None, None, *(plain_value(decode_whole(one)) for one in encoded)]
+    service, octets, message = values[DESTINATION]
+    delay = values[DELAY]
+    return PushSetup(
+        logical_name,
+        tuple(_object(definition) for definition in values[OBJECTS]),
+        service,
+        octets or b"",
+        message,
+        tuple(Window(*window) for window in values[WINDOWS]),
+        values[START_INTERVAL],
+        values[RETRIES],
+        Repetition(*delay) if isinstance(delay, tuple) else Repetition(delay, _PERCENT, delay),
+        values[CLIENT_SAP] if len(values) > CLIENT_SAP else client,
+        len(values) > OPERATION_METHOD and values[OPERATION_METHOD] == CONFIRMED_METHOD,
+        destination_of(service, octets or b""),
+    )
+
+
+def _object(definition: Sequence[Any]) -> PushObject:
+    class_id, logical_name, attribute_index, data_index, *more = definition
+    restriction = NO_RESTRICTION
+    if more and more[0][0] == _BY_DATE:
+        restriction = Restriction(dates=more[0][1])
+    elif more and more[0][0] == _BY_ENTRY:
+        restriction = Restriction(entries=more[0][1])
+    return PushObject(class_id, logical_name, attribute_index, data_index, restriction, more[1] if more[1:] else ())
+
+
+def destination_of(service: int, octets: bytes) -> Destination | None:
+    """`10.0.0.1:4059`, `[fd00::1]:4059`, `fd00::1` or a name; without a port that of DLMS."""
+    try:
+        kind, text = Service(service), octets.decode("ascii").strip("\0 ")
+    except ValueError:
+        return None
+    host, colon, port = text.rpartition(":")
+    if _is_address(text) or not colon:
+        host, port = text, str(DEFAULT_PORT)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        return None
+    return Destination(kind, host, int(port))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""The head of a scenario file: who lives in the fleet, which clock, where it listens.
+
+Steps and expectations are declared with what they do (steps/, expectations.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from simulator.cosem.spec import model_names, model_path
+from simulator.documents import did_you_mean
+from simulator.errors import UserError
+from simulator.fleet.listen import parse_listen
+from simulator.fleet.pace import MAX_SPEED
+from simulator.fleet.push_options import parse_push
+from simulator.scenario.words import Span, Start, Strict, When
+from simulator.world.shapes import load_world
+
+MAX = "max"
+_MAX_METERS = 9_999_999
+Scalar = str | int | float | bool
+
+
+class GroupSpec(Strict):
+    """Meters of one model and load."""
+
+    model: str = Field(default="is15959-1ph", description="a model of profiles/meters, or a path beside the scenario")
+    count: int = Field(ge=1, le=_MAX_METERS)
+    load: str = Field(default="mixed", description="a load of profiles/loads")
+    block: Literal[15, 30, 60] | None = Field(default=None, description="minutes; without it the model's")
+    feeder: str | dict[str, float] | None = Field(
+        default=None, description="a feeder, or shares of several: {F1: 0.5, F2: 0.5}"
+    )
+    group: str | None = Field(default=None, description="a name for selectors")
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, name: str) -> str:
+        try:
+            model_path(name)
+        except UserError:
+            raise ValueError(f"there is no model {name!r}; {did_you_mean(name, model_names())}") from None
+        return name
+
+    @field_validator("load")
+    @classmethod
+    def _known_load(cls, name: str) -> str:
+        known = list(load_world(0).loads())
+        if name not in known:
+            raise ValueError(f"there is no load {name!r}; {did_you_mean(name, known)}")
+        return name
+
+    @property
+    def feeders(self) -> tuple[tuple[str, float], ...]:
+        if self.feeder is None:
+            return ()
+        return ((self.feeder, 1.0),) if isinstance(self.feeder, str) else tuple(self.feeder.items())
+
+
+class ClockSpec(Strict):
+    start: Start | None = Field(default=None, description="simulated start; without it the real clock is followed")
+    speed: float | Literal["max"] = Field(default=1.0, description="simulated seconds a second, or max: full speed")
+
+    @property
+    def rate(self) -> float:
+        return MAX_SPEED if isinstance(self.speed, str) else self.speed
+
+    @field_validator("speed")
+    @classmethod
+    def _in_range(cls, speed: float | str) -> float | str:
+        if not isinstance(speed, str) and not 0 <= speed <= MAX_SPEED:
+            raise ValueError(f"a speed is 0 to {MAX_SPEED:,.0f}, or max")
+        return speed
+
+
+class PushSpec(Strict):
+    """Where meters push by default; what a client sets stays set."""
+
+    destination: str = Field(description="HOST:PORT, with ,udp or ,hdlc; sink: heard and forgotten")
+    schedule: str | None = Field(default=None, description="of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR")
+
+    @model_validator(mode="after")
+    def _understood(self) -> PushSpec:
+        try:
+            parse_push(None if self.destination == "sink" else self.destination, self.schedule)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
+class Recording(Strict):
+    """Alarms that were recorded elsewhere: they happen again, as events."""
+
+    csv: str = Field(description="a file beside the scenario with the columns time, meter, code")
+    at: Span = Field(default=0, description="how long after the start the first of them happens")
+
+
+class Head(Strict):
+    name: str = Field(min_length=1, max_length=100)
+    description: str = ""
+    seed: int = Field(default=1, ge=-(1 << 63), lt=1 << 63, description="decides every number and every choice")
+    clock: ClockSpec = ClockSpec()
+    history: Span = Field(default=0, description="profiles are filled for that long before the start")
+    fleet: list[GroupSpec] = Field(min_length=1)
+    network: list[str | dict[str, Scalar]] = Field(
+        default=["wrapper"], description="as --listen: text, or {framing: wrapper, port: 4059}"
+    )
+    push: PushSpec | None = None
+    parameters: dict[str, Scalar] = Field(default={}, description="values for ${name}; `--set name=value` gives others")
+    include: list[str] = Field(default=[], description="files whose lists come before these")
+    timeline: list[Any] = Field(default_factory=list)
+    replay: Recording | None = None
+    expect: list[Any] = Field(default_factory=list)
+    end: When | None = Field(default=None, description="when a replay ends; without it a minute after the last step")
+
+    @field_validator("network")
+    @classmethod
+    def _known_places(cls, places: list[str | dict[str, Scalar]]) -> list[str | dict[str, Scalar]]:
+        for place in places:
+            try:
+                parse_listen(listen_text(place), 1)
+            except UserError as error:
+                raise ValueError(str(error).removeprefix("--listen ")) from None
+        return places
+
+    @property
+    def listens(self) -> list[str]:
+        return [listen_text(place) for place in self.network]
+
+
+def listen_text(place: str | dict[str, Scalar]) -> str:
+    """The words of `--listen`; `{framing: wrapper, shared: true}` is `wrapper,shared=1`."""
+    if isinstance(place, str):
+        return place
+    options = dict(place)
+    framing = options.pop("framing", "wrapper")
+    return ",".join([str(framing), *(f"{key}={int(v) if isinstance(v, bool) else v}" for key, v in options.items())])

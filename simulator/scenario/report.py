@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What a replay came to, for people in a terminal and for machines that read JUnit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.table import Table
+
+from simulator.scenario.player import missed
+from simulator.scenario.replay import Result
+from simulator.store.history import StepRow
+from simulator.values import MS_PER_SECOND, moment_of
+
+_COLOURS = {"MET": "green", "DONE": "green", "PARTLY": "yellow", "REFUSED": "yellow", "MISSED": "red", "FAILED": "red"}
+NOT_CHECKED = "not checked: the replay ended before"
+
+
+def steps(result: Result) -> list[StepRow]:
+    """What was done, without the beginnings of expectations and their verdicts."""
+    return [row for row in result.rows if row.outcome not in ("BEGUN", "MET", "MISSED")]
+
+
+def words(row: StepRow) -> str:
+    """What is worth telling about a step."""
+    detail = row.detail
+    if "refused" in detail:
+        return ", ".join(f"{count} x {reason}" for reason, count in detail["refused"].items())
+    return str(detail.get("words") or detail.get("error") or detail.get("text") or "")
+
+
+def tables(result: Result) -> Iterator[Table]:
+    done = Table("at", "step", "what", "meters", "outcome", "", title=result.scenario.head.name)
+    for row in steps(result):
+        outcome = f"[{_COLOURS[row.outcome]}]{row.outcome}"
+        done.add_row(f"{moment_of(row.local_ms):%d %H:%M:%S}", row.step, row.kind, str(row.meters), outcome, words(row))
+    yield done
+    if result.expectations:
+        yield _expectations(result)
+
+
+def _expectations(result: Result) -> Table:
+    table = Table("expected", "outcome", "seen")
+    for name, row in result.expectations:
+        outcome = "MISSED" if row is None else row.outcome
+        table.add_row(name, f"[{_COLOURS[outcome]}]{outcome}", NOT_CHECKED if row is None else words(row))
+    return table
+
+
+def write_junit(result: Result, path: Path) -> None:
+    """One test case per expectation, and one per step that failed."""
+    failed = [row for row in missed(result.rows) if row.outcome == "FAILED"]
+    cases = [(name, row is not None and row.outcome == "MET", NOT_CHECKED if row is None else words(row))
+             for name, row in result.expectations]  # fmt: skip
+    cases += [(row.step, False, words(row)) for row in failed]
+    suite = ElementTree.Element("testsuite", name=result.scenario.head.name, tests=str(len(cases)),
+                                failures=str(sum(not good for _, good, _ in cases)), errors="0",
+                                time=f"{(result.end_ms - result.start_ms) / MS_PER_SECOND:.0f}")  # fmt: skip
+    for name, good, told in cases:
+        case = ElementTree.SubElement(suite, "testcase", classname=result.scenario.path.stem, name=name)
+        if not good:
+            ElementTree.SubElement(case, "failure", message=told).text = told
+    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

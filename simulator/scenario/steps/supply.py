@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""What the world does to meters: outages, voltage, load, theft. What they notice of it is their own business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from simulator.meter import supply
+from simulator.meter.cohort import Cohort
+from simulator.scenario.selecting import Numbers
+from simulator.scenario.stage import Stage
+from simulator.scenario.step import Graded, Lasting, Outcome, Step
+
+Phase = Literal["r", "y", "b"]
+Disturbance = Mapping[str, Any]  # the factors of supply.disturb
+_PHASES = ("r", "y", "b")
+_ONE_PHASE = "the model has one phase"
+_NATURAL = 1.0
+
+
+class Outage(Lasting):
+    """The supply fails; after `for` it returns, and each meter starts when its model has needed its time."""
+
+    do: Literal["outage"]
+
+    async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
+        for cohort, rows in stage.parts(numbers):
+            await supply.power_fails(cohort, rows, stage.now_ms)
+        return Outcome(len(numbers))
+
+    async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
+        return await _restore(stage, numbers)
+
+
+class Restore(Step):
+    """The supply of those that have none returns."""
+
+    do: Literal["restore"]
+
+    async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
+        return await _restore(stage, numbers)
+
+
+class Voltage(Graded):
+    """A sag or a swell: a factor of the natural voltage."""
+
+    do: Literal["voltage"]
+    factor: float = Field(ge=0, le=2, description="0.8 is a sag, 1.2 a swell")
+    phase: Phase | None = Field(default=None, description="one phase alone; without it all")
+
+    async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
+        factor = _graded(self.factor, level)
+        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, factor))
+
+    async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
+        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, None, _NATURAL))
+
+
+class PhaseLoss(Lasting):
+    """One phase of three is missing."""
+
+    do: Literal["phase_loss"]
+    phase: Phase
+
+    async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
+        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, 0.0))
+
+    async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
+        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, None, _NATURAL))
+
+
+class Load(Graded):
+    """The consumption changes by a factor."""
+
+    do: Literal["load"]
+    factor: float = Field(ge=0, le=100, description="0.5 is half of what the load would be")
+
+    async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
+        factor = _graded(self.factor, level)
+        return await _disturb(stage, numbers, lambda cohort: {"load": factor})
+
+    async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
+        return await _disturb(stage, numbers, lambda cohort: {"load": _NATURAL})
+
+
+class Theft(Lasting):
+    """Current that the meter does not see as it should: what it counts is less than what is used."""
+
+    do: Literal["theft"]
+    how: Literal["bypass", "reverse", "earth"]
+    part: float = Field(default=0.6, gt=0, le=1, description="of the current, for bypass and earth")
+
+    async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
+        if self.how == "earth":
+            return await _disturb(stage, numbers, lambda cohort: {"earth": self.part})
+        factor = -_NATURAL if self.how == "reverse" else _NATURAL - self.part
+        return await _disturb(stage, numbers, lambda cohort: {"current": [factor] * cohort.model.spec.phases})
+
+    async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
+        natural = {"earth": 0.0}
+        if self.how == "earth":
+            return await _disturb(stage, numbers, lambda cohort: natural)
+        return await _disturb(stage, numbers, lambda cohort: {"current": [_NATURAL] * cohort.model.spec.phases})
+
+
+def _graded(factor: float, level: float) -> float:
+    """On the way from what is natural."""
+    return _NATURAL + (factor - _NATURAL) * level
+
+
+def _voltage(cohort: Cohort, phase: Phase | None, factor: float) -> Disturbance | None:
+    phases = cohort.model.spec.phases
+    if phase is None:
+        return {"voltage": [factor] * phases}
+    if phases == 1 and phase != "r":
+        return None
+    return {"voltage": [factor if name == phase else _NATURAL for name in _PHASES[:phases]]}
+
+
+async def _disturb(stage: Stage, numbers: Numbers, of: Callable[[Cohort], Disturbance | None]) -> Outcome:
+    """None: a model that cannot be disturbed so."""
+    done = refused = 0
+    for cohort, rows in stage.parts(numbers):
+        factors = of(cohort)
+        if factors is None:
+            refused += len(rows)
+        else:
+            await supply.disturb(cohort, rows, stage.now_ms, **factors)
+            done += len(rows)
+    return Outcome(done, {_ONE_PHASE: refused} if refused else {})
+
+
+async def _restore(stage: Stage, numbers: Numbers) -> Outcome:
+    for cohort, rows in stage.parts(numbers):
+        await supply.power_returns(cohort, rows, stage.now_ms)
+    return Outcome(len(numbers))

@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a client sees of each fault. Gurux speaks, through the product's reader where that can meet the fault, else
+frame by frame; the faults come and go by order on one running fleet."""
+
+from __future__ import annotations
+
+import select
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from faults_bench import HDLC, UDP, faulty, lasting, place, reader, tell
+from gurux_dlms import GXReplyData
+from gurux_dlms.enums import Conformance
+from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
+from live import BLOCK, CLOCK, ENERGY, MESSAGE, Judge, Spawned, Wire, by_entry, framed, free_port, get_hex, spawned
+from secure import SecureJudge, login_of, shown_counter
+from ways_bench import HdlcStream, WayJudge
+
+from simulator.headend.failures import (
+    AssociationRefused,
+    BrokenAnswer,
+    NoAnswer,
+    NotReachable,
+    ReadRefused,
+    ServiceRefused,
+)
+from simulator.wire import hdlc
+from simulator.wire.axdr import Data
+from simulator.wire.codes import DataAccessResult, Tag
+from simulator.wire.gbt import GeneralBlock
+from simulator.wire.gbt import decode as decode_block
+from simulator.wire.gbt import encode as encode_block
+from simulator.wire.hdlc import Address, Frame
+
+AT = "2025-06-10T10:00:00+05:30"
+SHORT_S = 0.3
+CURRENT = "0.0.40.0.0.255"  # association
+GONE = (NoAnswer, NotReachable)
+TEN_ROWS = by_entry(1, 10)
+TWICE = 2
+
+
+@pytest.fixture(scope="module")
+def fleet(home: Path) -> Iterator[Spawned]:
+    address = "127.45.0.1"
+    listens = [
+        f"hdlc,address={address},port={free_port()},info=128,window=1",
+        f"udp,address={address},port={free_port()}",
+        f"wrapper,shared=1,port={free_port()}",
+        f"gateway,port={free_port()}",
+        f"hdlc,shared=1,port={free_port()}",
+        "serial,pty=1",
+    ]
+    options = [word for listen in listens for word in ("--listen", listen)]
+    where = f"wrapper,address={address},port={free_port()}"
+    timing = ("--block-minutes", 15, "--history", "3d", "--start", AT, "--speed", 0)
+    with spawned(home, 4, *timing, *options, listen=where) as fleet:
+        yield fleet
+
+
+# ------------------------------------------------------------------------------------------------------- on the link
+
+
+def test_delay_is_felt_from_the_next_message_on_and_as_long_as_it_lasts(fleet: Spawned) -> None:
+    with reader(fleet) as meter:
+        meter.read(CLOCK)
+        with faulty(fleet, 1, {"delay": "400ms"}), lasting(0.4):
+            meter.read(CLOCK)
+        with lasting(0, less_than_s=0.4):
+            meter.read(CLOCK)
+
+
+def test_delay_with_jitter_is_longer_by_any_part_of_it(fleet: Spawned) -> None:
+    with reader(fleet) as meter, faulty(fleet, 1, {"delay": "50ms", "jitter": "100ms"}), lasting(0.5, less_than_s=2.5):
+        for _ in range(10):
+            meter.read(CLOCK)
+
+
+def test_dropped_request_is_not_heard_and_dropped_answer_is(fleet: Spawned) -> None:
+    def text(octets: bytes) -> Data:
+        return Data(Tag.VISIBLE_STRING, octets)
+
+    with faulty(fleet, 1, {"drop": 1, "only": "requests"}), pytest.raises(NoAnswer):
+        reader(fleet, timeout_s=SHORT_S).connect()
+    with reader(fleet, timeout_s=SHORT_S) as meter:
+        meter.write(MESSAGE, 2, text(b"before"))
+        with faulty(fleet, 1, {"drop": 1, "only": "requests"}), pytest.raises(NoAnswer):
+            meter.write(MESSAGE, 2, text(b"unheard"))
+    with reader(fleet, timeout_s=SHORT_S) as meter:
+        assert meter.read(MESSAGE).value == "before"
+        with faulty(fleet, 1, {"drop": 1, "only": "answers"}), pytest.raises(NoAnswer):
+            meter.write(MESSAGE, 2, text(b"heard"))
+    with reader(fleet) as meter:
+        assert meter.read(MESSAGE).value == "heard"
+
+
+def test_loss_is_late_on_tcp_and_a_lost_datagram_on_udp(fleet: Spawned) -> None:
+    # The request and its answer are each sent again after 10, 20, 40 ... 320 ms (RFC 6298 5.5).
+    loss = {"loss": 1, "retransmission": "10ms", "times": 2}
+    with reader(fleet) as meter:
+        meter.association_view()
+        with faulty(fleet, 1, loss), lasting(1.26, less_than_s=3):
+            meter.read(CLOCK)
+    with reader(fleet, 1, UDP, timeout_s=SHORT_S) as meter, faulty(fleet, 1, {"loss": 1}), pytest.raises(NoAnswer):
+        meter.read(CLOCK)
+
+
+def test_bandwidth_makes_a_long_answer_slow(fleet: Spawned) -> None:
+    with reader(fleet) as meter:
+        meter.columns(BLOCK)
+        table = meter.profile(BLOCK, first=1, count=1)  # its scalers are known then
+        with faulty(fleet, 1, {"bandwidth": 100_000}), lasting(0.3, less_than_s=5):
+            assert len(meter.profile(BLOCK, first=1, count=100).rows) == 100  # some 5,700 octets
+    assert len(table.rows) == 1
+
+
+def test_reset_at_byte(fleet: Spawned) -> None:
+    with faulty(fleet, 1, {"reset_at_byte": 20}), Wire(fleet.meters[0]) as wire:
+        wire.send_octets(framed("6200"))
+        assert len(wire.receive_frame()) == 8 + 5  # RLRE
+        wire.send_octets(framed("6200"))
+        assert wire._stream.read(7) is not None
+        with pytest.raises(ConnectionResetError):
+            wire._stream.read(1)
+    with faulty(fleet, 1, {"reset_at_byte": 20}), pytest.raises(NoAnswer, match="reset"):
+        reader(fleet).connect()
+
+
+def test_half_open_connection_stays_dead_and_a_new_one_lives(fleet: Spawned) -> None:
+    with Judge(fleet.meters[0]) as judge:
+        with faulty(fleet, 1, {"half_open": 2}):
+            assert judge.get(8, CLOCK).result == 0
+            judge.wire.send_octets(framed(get_hex(8, CLOCK)))
+            assert not select.select([judge.wire._socket], [], [], SHORT_S)[0]
+        judge.wire.send_octets(framed(get_hex(8, CLOCK)))
+        assert not select.select([judge.wire._socket], [], [], SHORT_S)[0], "no answer, no FIN, no reset"
+        with reader(fleet) as meter:
+            meter.read(CLOCK)
+
+
+def test_half_open_conversation_by_udp_is_forgotten_and_begins_anew(fleet: Spawned) -> None:
+    """There is nothing to tell anybody: the association is gone, and the next datagram finds a new one."""
+    with reader(fleet, 1, UDP, timeout_s=SHORT_S) as meter:
+        meter.association_view()
+        with faulty(fleet, 1, {"half_open": 0, "times": 1}):
+            with pytest.raises(NoAnswer):
+                meter.read(CLOCK)
+            with pytest.raises(ServiceRefused):
+                meter.read(CLOCK)
+
+
+def test_refuse_concerns_new_connections_only(fleet: Spawned) -> None:
+    with reader(fleet) as before, faulty(fleet, 1, {"refuse": True}):
+        with pytest.raises(GONE):
+            reader(fleet).connect()
+        before.read(CLOCK)
+        with reader(fleet, 2) as neighbour:
+            neighbour.read(CLOCK)
+
+
+def test_one_client_only(fleet: Spawned) -> None:
+    with faulty(fleet, 1, {"one_client": True}):
+        with reader(fleet) as first:
+            with pytest.raises(GONE):
+                reader(fleet).connect()
+            first.read(CLOCK)
+        with reader(fleet) as second:
+            second.read(CLOCK)
+
+
+def test_duplicate_answer_is_taken_for_the_next_one(fleet: Spawned) -> None:
+    with reader(fleet) as meter:
+        meter.association_view()
+        with faulty(fleet, 1, {"duplicate": 1}):
+            meter.read(CLOCK)
+            with pytest.raises(BrokenAnswer, match="invoke-id"):
+                meter.read(MESSAGE)
+
+
+def test_corrupt_is_one_bit(fleet: Spawned) -> None:
+    with Wire(fleet.meters[0]) as wire:
+        whole = wire.ask("6200")
+        with faulty(fleet, 1, {"corrupt": 1}):
+            wire.send_octets(framed("6200"))
+            broken = wire._stream.read(8 + len(whole) // 2)
+    right = b"\0\1\0\1\0\x10" + (len(whole) // 2).to_bytes(2, "big") + bytes.fromhex(whole)
+    wrong = int.from_bytes(broken, "big") ^ int.from_bytes(right, "big")
+    assert wrong.bit_count() == 1
+
+
+def test_bad_fcs_makes_the_client_ask_again(fleet: Spawned) -> None:
+    where = place(fleet, 1, "hdlc")
+    server = Address(1, where["physical"], 4)
+    stream = HdlcStream(where["host"], where["port"])
+    stream.send_octets(hdlc.encode_command(Frame(server, 16, hdlc.Control.SNRM | hdlc.POLL_FINAL)))
+    assert is_sound(stream.receive_frame())
+    request = Frame(server, 16, hdlc.POLL_FINAL, b"\xe6\xe6\x00" + bytes.fromhex("6200"))
+    with faulty(fleet, 1, {"bad_fcs": 1, "times": 1}):
+        stream.send_octets(hdlc.encode_command(request))
+        assert not is_sound(stream.receive_frame())
+        # Nothing has come that counts: the poll for frame 0 brings it once more (IEC 62056-46 6.4.4.4.3).
+        stream.send_octets(hdlc.encode_command(Frame(server, 16, hdlc.Control.RR | hdlc.POLL_FINAL)))
+        assert is_sound(stream.receive_frame())
+    stream.close()
+    with reader(fleet, 1, HDLC) as meter, faulty(fleet, 1, {"bad_fcs": 1}), pytest.raises((BrokenAnswer, NoAnswer)):
+        meter.read(CLOCK)
+
+
+def is_sound(frame: bytes) -> bool:
+    return frame[-3:-1] == hdlc.fcs(frame[1:-3])
+
+
+def test_late_last_frame_is_the_last_block_or_the_last_segment(fleet: Spawned) -> None:
+    late = {"late_last_frame": "400ms", "times": 1}
+    with Judge(fleet.meters[0], max_pdu=200) as judge, faulty(fleet, 1, late), lasting(0.4):
+        judge.get(7, BLOCK, 2, TEN_ROWS)
+        assert judge.blocks > 1
+    with WayJudge(place(fleet, 1, "hdlc"), fleet.meters[0].password) as judge:
+        reply = GXReplyData()
+        with faulty(fleet, 1, late):
+            with lasting(0, less_than_s=0.4):
+                judge._exchange(judge.protocol._read(BLOCK, 7, 3, None)[0], reply)
+            assert reply.isMoreData(), "the first of several segments"
+            with lasting(0.4):
+                while reply.isMoreData():
+                    judge._exchange(judge.protocol.receiverReady(reply), reply)
+
+
+# ------------------------------------------------------------------------------------------------------------ APDUs
+
+
+def us(fleet: Spawned, **how: object) -> SecureJudge:
+    """The utility setting client, ciphered."""
+    return SecureJudge(fleet.meters[0], login_of(fleet.ready["meters"][0], 48, **how))
+
+
+def test_bad_tag(fleet: Spawned) -> None:
+    with us(fleet) as judge:
+        judge.get(8, CLOCK)
+        assert opens(judge.frames[-1], judge)
+        with faulty(fleet, 1, {"bad_tag": 1}):
+            judge.get(8, CLOCK)  # gurux reads on and does not mind
+        assert not opens(judge.frames[-1], judge)
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_bad_tag_of_an_answer_in_general_blocks(fleet: Spawned, share: int) -> None:
+    """It is ciphered as a whole, then cut up (Green Book 9.4.6.13)."""
+    general = Conformance.GET | Conformance.GENERAL_BLOCK_TRANSFER
+    with us(fleet, conformance=general) as judge, faulty(fleet, 1, {"bad_tag": share}):
+        judge.wire.send_octets(bytes(judge.protocol._read(CURRENT, 15, 2, None)[0]))
+        blocks = [decode_block(judge.wire.receive_frame()[8:])]
+        while not blocks[-1].last:
+            judge.wire.send_octets(acknowledgement(blocks[-1].number))
+            blocks.append(decode_block(judge.wire.receive_frame()[8:]))
+        apdu = b"".join(block.data for block in blocks)
+        assert apdu[:2] == b"\xcc\x82"
+        assert opens(bytes(8) + apdu[:1] + apdu[3:], judge) is not bool(share)
+
+
+def acknowledgement(number: int) -> bytes:
+    """Of the blocks up to this one, with a window of one."""
+    block = GeneralBlock(last=True, streaming=False, window=1, number=number, acknowledged=number, data=b"")
+    return framed(encode_block(block).hex(), 48)
+
+
+def opens(frame: bytes, judge: SecureJudge) -> bool:
+    """Whether the tag of an answer is right, as the library's own GCM sees it (NIST SP 800-38D 7.2)."""
+    cipher = judge.protocol.ciphering
+    control, counter, text, tag = frame[10:11], frame[11:15], frame[15:-12], frame[-12:]
+    mode = modes.GCM(bytes(judge.protocol.settings.sourceSystemTitle) + counter, tag, min_tag_length=12)
+    decryptor = Cipher(algorithms.AES(bytes(cipher.blockCipherKey)), mode).decryptor()
+    decryptor.authenticate_additional_data(control + bytes(cipher.authenticationKey))
+    decryptor.update(text)
+    try:
+        decryptor.finalize()
+    except InvalidTag:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("client", ["plain", "ciphered"])
+def test_wrong_block_number(fleet: Spawned, client: str) -> None:
+    judge = Judge(fleet.meters[0], max_pdu=200) if client == "plain" else us(fleet)
+    with judge, faulty(fleet, 1, {"wrong_block_number": 2}), pytest.raises(Exception, match=r"(?i)block"):
+        judge.get(7, BLOCK, 2)
+
+
+@pytest.mark.parametrize("client", ["plain", "ciphered"])
+def test_lost_block_of_a_get(fleet: Spawned, client: str) -> None:
+    judge = Judge(fleet.meters[0], max_pdu=200) if client == "plain" else us(fleet)
+    with judge, faulty(fleet, 1, {"lost_block": 2}):
+        judge.wire._socket.settimeout(SHORT_S)
+        with pytest.raises(TimeoutError):
+            judge.get(7, BLOCK, 2)
+        assert judge.blocks == 2
+
+
+def test_lost_general_block_is_asked_for_again(fleet: Spawned) -> None:
+    """Green Book 9.4.6.13: the acknowledgement tells up to where the blocks came in order."""
+    general = Conformance.GET | Conformance.GENERAL_BLOCK_TRANSFER
+    with us(fleet, conformance=general) as judge, faulty(fleet, 1, {"lost_block": 2, "times": 1}):
+        wire = judge.wire
+        wire.send_octets(bytes(judge.protocol._read(CURRENT, 15, 2, None)[0]))
+        assert decode_block(wire.receive_frame()[8:]).number == 1
+        wire.send_octets(acknowledgement(1))
+        assert not select.select([wire._socket], [], [], SHORT_S)[0]
+        wire.send_octets(acknowledgement(1))
+        assert decode_block(wire.receive_frame()[8:]).number == 2
+        wire.send_octets(acknowledgement(2))
+        assert decode_block(wire.receive_frame()[8:]).number == 3
+
+
+def test_pdu_too_big(fleet: Spawned) -> None:
+    with Judge(fleet.meters[0], max_pdu=200) as judge:
+        with faulty(fleet, 1, {"pdu_too_big": 1000}):
+            octets = judge.get(7, BLOCK, 2, TEN_ROWS).octets
+            assert judge.blocks == 1
+            assert len(octets) > 200
+        assert judge.get(7, BLOCK, 2, TEN_ROWS).octets == octets
+        assert judge.blocks > 1
+
+
+def test_counter_shift_sends_an_old_counter(fleet: Spawned) -> None:
+    with us(fleet) as judge:
+        judge.get(8, CLOCK)
+        before = counter_of(judge.frames[-1])
+        with faulty(fleet, 1, {"counter_shift": -5}):
+            judge.get(8, CLOCK)
+        assert counter_of(judge.frames[-1]) == before + 1 - 5
+        judge.get(8, CLOCK)
+        assert counter_of(judge.frames[-1]) == before + 2
+
+
+def counter_of(frame: bytes) -> int:
+    """Behind wrapper, envelope tag, a length of one octet and the security control."""
+    found: int = struct.unpack_from(">I", frame, 8 + 3)[0]
+    return found
+
+
+def test_counter_refused_tells_what_was_expected(fleet: Spawned) -> None:
+    with us(fleet) as judge:
+        sent = judge.counter
+        with faulty(fleet, 1, {"counter_refused": 1000, "times": 1}), pytest.raises(GXDLMSExceptionResponse):
+            judge.get(8, CLOCK)
+        assert judge.frames[-1][8:].hex() == "d80106" + f"{sent + 1000:08x}"
+        assert judge.get(8, CLOCK).result == 0
+    assert shown_counter(fleet.meters[0], login_of(fleet.ready["meters"][0], 48)) >= sent
+
+
+def test_aare_reject(fleet: Spawned) -> None:
+    with faulty(fleet, 1, {"aare_reject": 13, "result": "transient", "times": 1}):
+        with pytest.raises(AssociationRefused) as refused:
+            reader(fleet).connect()
+        assert (refused.value.result, refused.value.diagnostic) == (2, 13)
+        with reader(fleet) as meter:
+            meter.read(CLOCK)
+
+
+# --------------------------------------------------------------------------------------------------------- answers
+
+
+def test_temporary_failure_n_times(fleet: Spawned) -> None:
+    with reader(fleet) as meter:
+        meter.association_view()
+        with faulty(fleet, 1, {"temporary_failure": 1, "times": TWICE}):
+            for _ in range(TWICE):
+                with pytest.raises(ReadRefused) as refused:
+                    meter.read(CLOCK)
+                assert refused.value.result is DataAccessResult.TEMPORARY_FAILURE
+            meter.read(CLOCK)
+
+
+def test_wrong_scaler(fleet: Spawned) -> None:
+    with reader(fleet) as meter:
+        right = meter.read(ENERGY).value
+    with faulty(fleet, 1, {"wrong_scaler": 1}), reader(fleet) as meter:
+        assert meter.read(ENERGY).value == pytest.approx(right * 10)
+
+
+# ------------------------------------------------------------------------------------------- whom they strike, how long
+
+
+@pytest.mark.parametrize("framing", ["wrapper", "gateway", "hdlc", "serial"])
+def test_behind_a_shared_port_only_the_meter_that_is_meant(fleet: Spawned, framing: str) -> None:
+    def ask(meter: int) -> int:
+        known = fleet.meters[meter - 1]
+        named = known.serial if framing == "gateway" else None
+        with WayJudge(place(fleet, meter, framing, shared=True), known.password, gateway=named) as judge:
+            return judge.get(8, CLOCK).result
+
+    with faulty(fleet, 2, [{"temporary_failure": 1}, {"delay": "200ms"}]):
+        with lasting(0.4):
+            assert ask(2) == DataAccessResult.TEMPORARY_FAILURE
+        with lasting(0, less_than_s=0.4):
+            assert ask(3) == 0
+
+
+def test_a_fault_ends_with_its_span_of_simulated_time(fleet: Spawned) -> None:
+    with reader(fleet, 4) as meter, faulty(fleet, 4, {"wrong_scaler": 1, "for": "20m"}):
+        fleet.step(19 * 60_000)
+        assert [one["fault"] for one in tell(fleet, meters="4")] == ["{wrong_scaler: 1, for: 20m}"]
+        fleet.step(60_000)
+        assert tell(fleet, meters="4") == []
+        meter.read(ENERGY)
+
+
+def test_the_same_messages_are_lost_each_time_that_the_fleet_is_run(fleet: Spawned) -> None:
+    """Style: every random choice is a function of seed, meter, slot and purpose."""
+    with faulty(fleet, 4, {"temporary_failure": 0.5}), Judge(fleet.meters[3]) as judge:
+        seen = [judge.get(8, CLOCK).result for _ in range(12)]
+    assert set(seen) == {0, 2}
+    assert seen == [0, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0]

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Pushes of a running fleet, received by the gurux listener: schedules, retries, windows, alerts, history."""
+
+from __future__ import annotations
+
+import pytest
+from pushing_fleet import (
+    ALERT,
+    BLOCK,
+    DAILY,
+    DAY_MS,
+    HOUR_MS,
+    INSTANT,
+    MINUTE_MS,
+    PLAIN,
+    SCHEDULE,
+    free_port,
+    heard,
+    local,
+    pushing,
+)
+
+from simulator.headend.listener import Listener
+from simulator.meter.push.times import SCHEDULE_TYPES
+
+COUNTS = dict(zip(SCHEDULE_TYPES, (96, 48, 24, 6, 3, 2, 1), strict=True))
+TIMES = "array(structure(stamp-time,stamp-date))"
+
+
+def entries(name: str) -> list[list[str]]:
+    """Execution times as a profile writes them."""
+    words = []
+    for moment in SCHEDULE_TYPES[name]:
+        hour, minute = ("*" if part == 0xFF else f"{part:02d}" for part in moment.time[:2])
+        words.append([f"{hour}:{minute}:00.*", "*-*-*"])
+    return words
+
+
+async def test_seven_meters_push_by_the_seven_schedules_for_a_day(database: str) -> None:
+    """S004-09: 96, 48, 24, 6, 3, 2, 1 pushes, each on its boundary; the one at midnight holds midnight's row."""
+    async with (
+        Listener() as ear,
+        pushing(database, 7, PLAIN.format(port=ear.port), start="2025-06-01T00:00:30+05:30") as meters,
+    ):
+        for index, name in enumerate(COUNTS):
+            assert await meters.set(index, 22, SCHEDULE, 4, TIMES, entries(name)) == 0
+        await meters.step(DAY_MS)
+        for index, (name, count) in enumerate(COUNTS.items()):
+            fired = meters.history(INSTANT, index, "timestamp, status, trigger, schedule_id IS NOT NULL")
+            assert len(fired) == count
+            assert {row[1:] for row in fired} == {("SUCCESS", "SCHEDULE", True)}
+            assert [local(row[0]) % (86_400 // count) for row in fired] == [0] * count
+            (kept,) = meters.sql(
+                "SELECT schedule_type, count(*) FROM sim.push_schedules p JOIN sim.schedule_entries e"
+                " ON e.schedule_id = p.id JOIN sim.obis_codes o ON o.id = p.obis_code_id"
+                " WHERE meter_id = %s AND logical_name = %s GROUP BY 1",
+                meters.fleet.identity(index).id,
+                SCHEDULE,
+            )
+            assert kept == (name, len(SCHEDULE_TYPES[name]))
+        assert meters.sql("SELECT count(*) FROM sim.push_setups p JOIN sim.obis_codes o ON o.id = p.obis_code_id"
+                          " WHERE o.class_id <> 40") == [(0,)]  # fmt: skip
+        assert (
+            meters.sql("SELECT logical_name FROM sim.push_objects EXCEPT SELECT logical_name FROM sim.obis_codes") == []
+        )
+        daily = await heard(ear, DAILY)
+        assert daily.clock.isoformat() == "2025-06-02T00:00:00+05:30"
+        (row,) = meters.sql(
+            "SELECT cumulative_kwh_import FROM sim.daily_load_profile d JOIN sim.meters m ON m.id = d.meter_id"
+            " WHERE m.meter_number = %s AND capture_date = '2025-06-02'",
+            daily.device.removeprefix("MFL"),
+        )
+        assert float(daily.values[0].value.value) == pytest.approx(float(row[0]), rel=1e-6)
+
+
+async def test_a_set_changes_the_next_firing_and_a_restart_knows_it(database: str) -> None:
+    async with Listener() as ear:
+        async with pushing(database, 2, PLAIN.format(port=ear.port)) as meters:
+            await meters.step(50 * MINUTE_MS)
+            assert await meters.set(0, 22, SCHEDULE, 4, TIMES, [["00:52:00.*", "*-*-*"]]) == 0
+            await meters.step(2 * MINUTE_MS)
+            minutes = [row[0].minute for row in meters.history(INSTANT, 0)]
+            assert minutes == [15, 30, 45, 52]
+            assert [row[0].minute for row in meters.history(INSTANT, 1)] == [15, 30, 45]
+        async with pushing(database, 2, PLAIN.format(port=ear.port)) as meters:
+            await meters.step(DAY_MS - HOUR_MS)
+            await meters.step(HOUR_MS)
+            assert [row[0].strftime("%d %H:%M") for row in meters.history(INSTANT, 0)][4:] == ["02 00:52"]
+            assert len(meters.history(INSTANT, 1)) == 3 + 96
+
+
+async def test_an_empty_schedule_pushes_nothing_and_is_told_as_disabled(database: str) -> None:
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port)) as meters:
+        await meters.step(20 * MINUTE_MS)
+        assert await meters.set(0, 22, SCHEDULE, 4, TIMES, []) == 0
+        await meters.step(HOUR_MS)
+        assert len(meters.history(INSTANT)) == 1
+        assert meters.sql("SELECT count(*) FROM sim.active_schedules WHERE logical_name = %s", SCHEDULE) == [(0,)]
+
+
+async def test_without_a_destination_nobody_pushes_and_no_rows_are_made(database: str) -> None:
+    async with pushing(database, 2, None) as meters:
+        await meters.step(2 * HOUR_MS)
+        await meters.happen([0], 201)
+        await meters.step(MINUTE_MS)
+        assert meters.sql("SELECT count(*) FROM sim.push_setups") == [(0,)]
+        assert meters.alarms() == [("PENDING", 0)]
+
+
+async def test_a_listener_that_is_down_costs_all_retries_and_one_that_is_back_hears_the_next(database: str) -> None:
+    """S004-19: number_of_retries 3: four attempts, repetition_delay apart."""
+    port = free_port()
+    async with pushing(database, 1, PLAIN.format(port=port)) as meters:
+        await meters.step(19 * MINUTE_MS)
+        tried = meters.history(INSTANT, 0, "to_char(timestamp, 'MI:SS'), status, retry_count, error_message")
+        refused = "Connection refused"
+        assert tried == [
+            ("15:00", "RETRY", 0, refused),
+            ("16:00", "RETRY", 1, refused),
+            ("17:00", "RETRY", 2, refused),
+            ("18:00", "FAILED", 3, refused),
+        ]
+        await meters.happen([0], 201)
+        await meters.step(2 * MINUTE_MS)
+        assert meters.alarms("a.status, a.retry_count, a.push_setup_id IS NOT NULL") == [("PENDING", 2, True)]
+        await meters.step(2 * MINUTE_MS)
+        (alarm,) = meters.alarms("a.status, a.retry_count, to_char(a.last_retry_timestamp, 'MI:SS')")
+        assert alarm == ("FAILED", 3, "22:00")
+        async with Listener(port=port) as ear:
+            await meters.happen([0], 202)
+            await meters.happen([0], 201)
+            await meters.step(MINUTE_MS)
+            assert {bit.bit for bit in (await heard(ear, ALERT)).alerts} == {86}
+            assert {bit.bit for bit in (await heard(ear, ALERT)).alerts} == {81, 86}
+            assert meters.alarms() == [("FAILED", 3), ("SENT", 0)]
+
+
+async def test_a_confirmed_push_is_acknowledged_and_one_without_confirmation_retried(database: str) -> None:
+    async with Listener() as ear, pushing(database, 1, f"127.0.0.1:{ear.port},confirmed,security=0") as meters:
+        await meters.happen([0], 201)
+        await meters.step(MINUTE_MS)
+        assert meters.alarms() == [("ACKNOWLEDGED", 0)]
+        assert (await heard(ear, ALERT)).received.answer == "confirmed"
+
+
+async def test_a_closed_window_delays_to_its_opening_and_a_random_start_stays_in_its_interval(database: str) -> None:
+    async with (
+        Listener() as ear,
+        pushing(database, 3, PLAIN.format(port=ear.port), models=("every-class",)) as meters,
+    ):
+        window = [["*-*-* 02:00:00", "*-*-* 03:00:00"]]
+        assert await meters.set(0, 40, INSTANT, 4, "array(structure(stamp,stamp))", window) == 0
+        for index in (1, 2):
+            assert await meters.set(index, 40, INSTANT, 5, "long-unsigned", 600) == 0
+        await meters.set(0, 22, SCHEDULE, 4, TIMES, [["01:15:00.*", "*-*-*"], ["02:30:00.*", "*-*-*"]])
+        await meters.step(4 * HOUR_MS)
+        assert [row[0].strftime("%H:%M:%S") for row in meters.history(INSTANT, 0)] == ["02:00:00", "02:30:00"]
+        late = [[local(row[0]) % 900 for row in meters.history(INSTANT, index)] for index in (1, 2)]
+        assert all(0 <= wait <= 600 for waits in late for wait in waits)
+        assert len(set(late[0])) > 10
+        assert late[0] != late[1]
+
+
+async def test_a_client_pushes_by_hand_where_it_may(database: str) -> None:
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port), models=("every-class",)) as meters:
+        assert await meters.act(0, 40, BLOCK, 1) == 0
+        assert await meters.act(0, 40, INSTANT, 1) == 0
+        await meters.step(MINUTE_MS)
+        assert meters.history(INSTANT, 0, "status, trigger, schedule_id") == [("SUCCESS", "MANUAL", None)]
+        told = meters.history(BLOCK, 0, "status, error_message, payload")
+        assert told == [("CANCELLED", "the profile has no row yet", None)]
+        assert (await heard(ear, INSTANT)).clock.isoformat() == "2025-06-01T00:00:00+05:30"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kind", "value", "column", "told"),
+    [
+        (3, "structure(enum,octet-string,enum)", [1, "10.1.2.3:99", 0],
+         "destination_and_method", "UDP 10.1.2.3:99 A-XDR"),
+        (4, "array(structure(stamp,stamp))", [["*-*-* 02:00:00", "*-*-* 03:00:00"]], "communication_window",
+         [["ffffffffff020000008000ff", "ffffffffff030000008000ff"]]),
+        (5, "long-unsigned", 77, "randomisation_start_interval", 77),
+        (6, "unsigned", 9, "number_of_retries", 9),
+        (7, "structure(long-unsigned,long-unsigned,long-unsigned)", [5, 200, 50], "repetition_delay", 5),
+    ],
+)  # fmt: skip
+async def test_a_set_of_a_setup_changes_answer_and_row_and_survives_a_restart(
+    database: str, attribute: int, kind: str, value: object, column: str, told: object
+) -> None:
+    """S004-04."""
+    select = f"SELECT {column} FROM sim.push_setups"
+    async with pushing(database, 1, None, models=("every-class",)) as meters:
+        assert await meters.set(0, 40, DAILY, attribute, kind, value) == 0
+        answer = await meters.get(0, 40, DAILY, attribute)
+        assert meters.sql(select) == [(told,)]
+    async with pushing(database, 1, None, models=("every-class",)) as meters:
+        assert await meters.get(0, 40, DAILY, attribute) == answer
+        assert meters.sql(select) == [(told,)]
+
+
+async def test_an_object_list_that_a_client_writes_is_what_is_pushed_and_what_the_rows_say(database: str) -> None:
+    kind = "array(structure(long-unsigned,logical-name,integer,long-unsigned,structure(enum,any),array(any)))"
+    none = [0, {"null-data": None}]
+    wanted = [[1, "0.0.96.1.0.255", 2, 0, none, []], [3, "1.0.1.8.0.255", 3, 2, none, []]]
+    rows = "SELECT class_id, logical_name, attribute_index, data_index FROM sim.push_objects WHERE push_setup_id IS NOT NULL ORDER BY position"  # noqa: E501
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port), models=("every-class",)) as meters:
+        assert await meters.act(0, 40, DAILY, 1) == 0  # makes the rows
+        await meters.step(MINUTE_MS)
+        assert await meters.set(0, 40, DAILY, 2, kind, [[1, "9.9.9.9.9.255", 2, 0, none, []]]) != 0
+        assert await meters.set(0, 40, DAILY, 2, kind, wanted) == 0
+        assert meters.sql(rows)[:2] == [tuple(one[:4]) for one in wanted]
+        assert await meters.act(0, 40, DAILY, 1) == 0
+        await meters.step(MINUTE_MS)
+        values = "SELECT v.value FROM sim.push_history_objects v JOIN sim.push_objects o ON o.id = v.push_object_id"
+        assert meters.sql(f"{values} ORDER BY o.position") == [(meters.fleet.identity(0).serial,), (30,)]
+
+
+async def test_other_defaults_of_a_run_are_in_the_rows_that_are_there_already(database: str) -> None:
+    async with pushing(database, 1, "127.0.0.1:9,security=0") as meters:
+        await meters.step(20 * MINUTE_MS)
+    async with pushing(database, 1, "127.0.0.1:9,udp,security=0", schedule="EIGHT_HOUR") as meters:
+        assert {row[0] for row in meters.sql("SELECT destination_and_method FROM sim.push_setups")} == {
+            "UDP 127.0.0.1:9 A-XDR"
+        }
+        patterns = meters.sql("SELECT schedule_type, time_pattern FROM sim.active_schedules ORDER BY 2")
+        assert patterns == [("EIGHT_HOUR", f"{hour:02X}:00:00:FF") for hour in (0, 8, 16)]

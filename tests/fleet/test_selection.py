@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Which meters a user means."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.errors import UserError
+from simulator.fleet.selection import Meters, in_words, parse_meters
+
+
+def named(word: str) -> int | None:
+    """Forty meters, whose serial numbers begin at 9160000001."""
+    number = int(word) - (9_160_000_000 if len(word) == 10 else 0) if word.isdecimal() else 0
+    return number - 1 if 1 <= number <= 40 else None
+
+
+@pytest.mark.parametrize(
+    ("text", "meters"),
+    [
+        ("all", range(40)),
+        ("3", range(2, 3)),
+        ("1-20", range(20)),
+        ("9160000007", range(6, 7)),
+        ("1-3, 9160000007,40", frozenset({0, 1, 2, 6, 39})),
+        ("2,1-3", frozenset({0, 1, 2})),
+    ],
+)
+def test_numbers_ranges_serials_and_all(text: str, meters: Meters) -> None:
+    assert parse_meters(text, 40, named) == meters
+
+
+@pytest.mark.parametrize("text", ["", "0", "41", "5-3", "1-41", "meter", "1,,2", "3-", "9160000041", "all,1"])
+def test_mistakes_are_told(text: str) -> None:
+    with pytest.raises(
+        UserError, match=r"(is no meter; write a number from 1 to 40|is no range of this fleet's meters)"
+    ):
+        parse_meters(text, 40, named)
+
+
+def test_every_mistake_is_told() -> None:
+    with pytest.raises(UserError) as error:
+        parse_meters("0,1,50-60,x", 40, named)
+    assert [str(error.value).count(word) for word in ("'0'", "'50-60'", "'x'")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("meters", "words"),
+    [
+        (range(40), "all"),
+        (frozenset(range(40)), "all"),
+        (range(2, 3), "3"),
+        (frozenset({0, 1, 2, 6, 39}), "1-3,7,40"),
+        (frozenset(range(0, 40, 2)), "1,3,5,7,9,11,13,15,..."),
+    ],
+)
+def test_back_into_words(meters: Meters, words: str) -> None:
+    assert in_words(meters, 40) == words

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""What a scenario may say: every mistake at once with its line, parameters, includes, times, selectors, chance."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from simulator.documents import read_yaml
+from simulator.errors import UserError
+from simulator.scenario.scenario import Scenario, load_scenario
+from simulator.scenario.schema import schema_text
+from simulator.scenario.selecting import Selector
+from simulator.scenario.timing import Turn, timeline
+from simulator.scenario.words import parse_comparison, parse_moment
+
+FLEET = "name: x\nfleet: [{count: 10, feeder: {A: 0.5, B: 0.5}}]\n"
+START_MS = 1_750_000_000_000  # 2025-06-15T15:06:40Z
+TEN_MISTAKES = """\
+name: ten mistakes
+sed: 4
+clock: {start: yesterday, speed: fast}
+fleet:
+  - {model: is15959-9ph, count: 0}
+timeline:
+  - {at: soon, do: relay, to: open}
+  - {at: 5m, do: blackout}
+  - {at: 5m, do: relay, to: ajar, fro: 3m}
+expect:
+  - {event: 201, share: most}
+"""
+
+
+def load(folder: Path, text: str, name: str = "scenario.yaml", **settings: str) -> Scenario:
+    path = folder / name
+    path.write_text(text)
+    return load_scenario(path, settings)
+
+
+def mistakes(folder: Path, text: str, **settings: str) -> list[str]:
+    with pytest.raises(UserError) as error:
+        load(folder, text, **settings)
+    return [f"{mistake.line}: {mistake.message}" for mistake in error.value.mistakes]
+
+
+def test_ten_mistakes_are_told_with_their_lines(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, TEN_MISTAKES)
+    assert [(one.split(":")[0], one.split()[1]) for one in told] == [
+        ("2", "sed:"),
+        ("3", "clock.start:"),
+        ("3", "clock.speed:"),
+        ("5", "fleet.0.model:"),
+        ("5", "fleet.0.count:"),
+        ("7", "timeline.0.at:"),
+        ("8", "timeline.1.do:"),
+        ("9", "timeline.2.to:"),
+        ("9", "timeline.2.fro:"),
+        ("11", "expect.0.share:"),
+    ]
+    assert "did you mean seed?" in told[0]
+    assert "did you mean is15959-" in told[3]
+    assert "did you mean for?" in told[8]
+
+
+def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(TEN_MISTAKES)
+    refused = {tuple(error.absolute_path)[:2] for error in _judge().iter_errors(read_yaml(path).data)}
+    assert refused >= {(), ("clock", "start"), ("clock", "speed"), ("fleet", 0), ("timeline", 0), ("timeline", 1),
+                       ("timeline", 2), ("expect", 0)}  # fmt: skip
+
+
+def _judge() -> jsonschema.Draft202012Validator:
+    schema = json.loads(schema_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("timeline: [{do: log, text: a, id: one}, {do: log, text: b, id: one}]", "the id 'one' is given twice"),
+        ("expect: [{event: 201, after: two}]", "no step has the id 'two'"),
+        ("timeline: [{do: relay, to: open, on: {feeder: C}}]", "no meter has the feeder 'C'; known are A, B"),
+        ("timeline: [{do: relay, to: open, on: {meters: 11}}]", "'11' is no meter"),
+        ("timeline: [{do: event, code: [201, 12345]}]", "no model of the fleet knows event 12345"),
+        ("expect: [{alarm: 12345}]", "no model of the fleet knows event 12345"),
+        ("push: {destination: '127.0.0.1:4070,tpc'}", "'tpc' is not known"),
+        ("timeline: [{do: push, setup: instnt}]", "did you mean instant?"),
+        ("timeline: [{do: link, faults: [{drip: 1}]}]", "drop"),
+        ("timeline: [{do: relay, to: open, until: 3h}]", "until and count belong to every"),
+        ("timeline: [{do: relay, to: open, every: 0s}]", "takes no time"),
+        ("timeline: [{do: write, object: '1.0.1.8.0:2', value: 'integer:1'}]", "names no attribute or method"),
+        ("timeline: [{do: write, object: '0.0.96.13.1.255:2', value: '12'}]", "write the type before the value"),
+        ("timeline: [{do: log, text: a, every: 1h}]\nexpect: [{event: 201}]", "repeats without end"),
+        ("expect: [{read: '1.0.1.8.0.255:2'}]", "give equals, value or refused"),
+        ("expect: [{sql: SELECT 1, event: 201, equals: 1}]", "say what is expected, one of"),
+        ("network: ['tcp,port=4059']", "'tcp' is not known"),
+        ("network: [{framing: wrapper, port: 99999}]", "is not a port"),
+        ("replay: {csv: nowhere.csv}", "there is no file"),
+        ("timeline: [{do: sql, file: nowhere.sql}]", "there is no file"),
+        ("include: [nowhere.yaml]", "there is no file"),
+        ("seed: ${nobody}", "${nobody} is not a parameter"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is(tmp_path: Path, line: str, words: str) -> None:
+    (told,) = mistakes(tmp_path, FLEET + line + "\n")
+    assert words in told
+    assert int(told.partition(":")[0]) >= 3
+
+
+def test_parameters_keep_their_types_and_the_user_may_give_others(tmp_path: Path) -> None:
+    text = 'name: x ${n}\nparameters: {n: 3}\nfleet: [{count: "${n}"}]\n'
+    assert load(tmp_path, text).spec.count == 3
+    assert load(tmp_path, text, n="5").head.name == "x 5"
+    assert load(tmp_path, text, n="5").digest != load(tmp_path, text).digest
+    with pytest.raises(UserError, match=r"--set m: there is no such parameter; known are n"):
+        load(tmp_path, text, m="5")
+    assert mistakes(tmp_path, text, n="many")[0].startswith("3: fleet.0.count:")
+
+
+def test_includes_come_first_and_their_mistakes_stand_in_their_files(tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text("fleet:\n  - {count: 2}\ntimeline:\n  - {do: log, text: included}\n")
+    scenario = load(tmp_path, "name: x\ninclude: [fleet.yaml]\nfleet: [{count: 3}]\ntimeline: [{do: log, text: own}]\n")
+    assert scenario.spec.count == 5
+    assert [entry.model_dump()["text"] for entry in scenario.entries] == ["included", "own"]
+    (tmp_path / "fleet.yaml").write_text("fleet:\n  - {count: none}\n")
+    with pytest.raises(UserError, match=r"fleet.yaml:2:13: fleet.0.count"):
+        load(tmp_path, "name: x\ninclude: [fleet.yaml]\n")
+    (tmp_path / "fleet.yaml").write_text("include: [scenario.yaml]\n")
+    with pytest.raises(UserError, match="in a circle"):
+        load(tmp_path, "name: x\ninclude: [fleet.yaml]\n")
+
+
+def test_moments() -> None:
+    assert parse_moment("90s").instant(START_MS, 330) == START_MS + 90_000
+    assert _local(parse_moment("20:40").instant(START_MS, 330)) == "2025-06-15 20:40:00"
+    assert _local(parse_moment("20:30").instant(START_MS, 330)) == "2025-06-16 20:30:00"  # it is 20:36:40
+    assert _local(parse_moment("2025-06-17T01:00").instant(START_MS, 330)) == "2025-06-17 01:00:00"
+    assert _local(parse_moment("2025-06-17T01:00Z").instant(START_MS, 330)) == "2025-06-17 06:30:00"
+
+
+def _local(instant_ms: int) -> str:
+    zone = dt.timezone(dt.timedelta(minutes=330))
+    return str(dt.datetime.fromtimestamp(instant_ms / 1000, zone).replace(tzinfo=None))
+
+
+def test_comparisons() -> None:
+    assert parse_comparison(">= 99%").holds(0.99)
+    assert not parse_comparison(">= 0.99").holds(0.98)
+    assert parse_comparison(3).holds(3)
+    with pytest.raises(ValueError, match="is not a comparison"):
+        parse_comparison("about 3")
+
+
+def turns(folder: Path, entry: str, **settings: str) -> list[Turn]:
+    scenario = load(folder, FLEET + f"end: 1d\ntimeline: [{entry}]\n")
+    return list(timeline(scenario.entries, scenario.times(0)))
+
+
+def minutes(found: list[Turn]) -> list[tuple[float, str]]:
+    return [(turn.at_ms / 60_000, turn.key) for turn in found]
+
+
+def test_a_step_repeats_and_is_undone(tmp_path: Path) -> None:
+    found = turns(tmp_path, "{id: r, at: 10m, do: relay, to: open, for: 7m, every: 5m, count: 2}")
+    assert minutes(found) == [(10, "r#0"), (15, "r#1"), (17, "r#0/undo"), (22, "r#1/undo")]
+    assert [turn.key for turn in turns(tmp_path, "{do: log, text: a, every: 2h, until: 4h}")] == [
+        "timeline.0#0",
+        "timeline.0#1",
+        "timeline.0#2",
+    ]
+
+
+def test_a_stagger_goes_through_all_meters_in_waves(tmp_path: Path) -> None:
+    found = turns(tmp_path, "{do: relay, to: open, stagger: 10m}")
+    assert [turn.wave for turn in found] == list(range(20))
+    assert max(turn.at_ms for turn in found) < 600_000
+
+
+def test_chance_follows_from_the_seed(tmp_path: Path) -> None:
+    entry = "{do: log, text: a, at: 1h, random: {count: 5, within: 2h}}"
+    first, again = turns(tmp_path, entry), turns(tmp_path, entry)
+    assert first == again
+    assert len({turn.at_ms for turn in first}) == 5
+    assert all(3_600_000 <= turn.at_ms < 3 * 3_600_000 for turn in first)
+
+
+def chosen(scenario: Scenario, slot: int = 1, **words: Any) -> list[int]:
+    selector = Selector.model_validate(words)
+    return scenario.residents.choose((selector,), slot).tolist()
+
+
+GROUPS = """\
+name: x
+fleet:
+  - {count: 6, feeder: {A: 0.5, B: 0.5}, group: homes}
+  - {model: is15959-3ph, count: 4, feeder: B, group: shops}
+"""
+
+
+def test_selectors_choose_and_combine(tmp_path: Path) -> None:
+    scenario = load(tmp_path, GROUPS)
+    assert chosen(scenario, model="*3ph") == chosen(scenario, group="shops") == [6, 7, 8, 9]
+    assert chosen(scenario, feeder="B", meters="1-7,10") == [*chosen(scenario, feeder="B", group="homes"), 6, 9]
+    assert chosen(scenario, group="shops", index="2-3") == [7, 8]
+    assert chosen(scenario, serial="*0000003") == [2]
+    assert len(chosen(scenario, group="homes", share=0.5)) == 3
+    assert chosen(scenario) == list(range(10))
+
+
+def test_a_share_stays_when_other_meters_come(tmp_path: Path) -> None:
+    few = load(tmp_path, GROUPS)
+    many = load(tmp_path, GROUPS + "  - {count: 40, group: others}\n")
+    assert chosen(few, group="homes", share=0.5) == chosen(many, group="homes", share=0.5)
+    assert any(chosen(few, slot, share=0.3) != chosen(few, 1, share=0.3) for slot in range(2, 9))
+
+
+def test_recorded_alarms_become_steps(tmp_path: Path) -> None:
+    csv = "time,meter,code\n2025-01-01T10:00:00,3,201\n2025-01-01T10:00:00,4,201\n2025-01-01T10:02:00,3,202\n"
+    (tmp_path / "alarms.csv").write_text(csv)
+    text = FLEET + "replay: {csv: alarms.csv, at: 1m}\n"
+    found = timeline(load(tmp_path, text).entries, load(tmp_path, text).times(0))
+    assert [turn.at_ms for turn in found] == [60_000, 180_000]
+    (tmp_path / "alarms.csv").write_text("time,meter,code\nthen,3,201\n0s,11,201\n0s,1,x\n")
+    told = mistakes(tmp_path, text)
+    assert told == ["4: code: Input should be a valid integer, unable to parse string as an integer"]
+    (tmp_path / "alarms.csv").write_text("time,meter,code\nthen,3,201\n0s,11,201\n")
+    assert [one.partition(":")[0] for one in mistakes(tmp_path, text)] == ["2", "3"]

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios at work: steps do what they say, a run that is stopped goes on, the same seed gives the same rows."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from xml.etree import ElementTree
+
+import psycopg
+import pytest
+from playing import Play, free_port
+
+from simulator.fleet.pace import MAX_SPEED
+from simulator.fleet.runner import Fleet, RunOptions
+from simulator.scenario.html import page
+from simulator.scenario.player import Player
+from simulator.scenario.replay import Result
+from simulator.scenario.report import write_junit
+from simulator.scenario.scenario import Scenario, load_scenario
+from simulator.store.database import Store
+
+START = 'clock: {start: "2025-06-10T10:00:00+05:30", speed: max}\nseed: 4\n'
+FLEET = f"name: x\n{START}fleet: [{{count: 4, load: shop}}]\n"
+
+
+def rows(result: Result) -> list[tuple[str, str, int, str]]:
+    return [(row.step, row.kind, row.meters, row.outcome) for row in result.rows]
+
+
+async def test_each_step_is_a_row_of_history(play: Play, database: str) -> None:
+    result = await play(f"""{FLEET}
+timeline:
+  - {{id: out, at: 5m, on: {{meters: 1-2}}, do: relay, to: open, for: 10m}}
+  - {{at: 6m, on: {{meters: "3"}}, do: write, object: "0.0.96.13.1.255:2", value: "visible-string:hello", client: 32}}
+  - {{at: 6m, on: {{meters: "3"}}, do: write, object: "1.0.1.8.0.255:2", value: "float32:1.5"}}
+  - {{at: 7m, do: act, object: "0.0.10.0.1.255:1", value: "long-unsigned:9", client: 48, on: {{meters: 4}}}}
+  - {{at: 8m, do: sql, text: "DELETE FROM event_logs WHERE event_code = 1"}}
+  - {{at: 9m, do: sql, text: "SELECT nonsense"}}
+  - {{at: 9m, do: log, text: half of it is over}}
+  - {{at: 9m, on: {{meters: 1}}, do: tariff, name: flat, zones: [{{start: "00:00", zone: 3}}]}}
+""")
+    assert rows(result) == [
+        ("start", "start", 0, "DONE"),
+        ("out", "relay", 2, "DONE"),
+        ("timeline.1", "write", 1, "DONE"),
+        ("timeline.2", "write", 1, "REFUSED"),
+        ("timeline.3", "act", 1, "REFUSED"),
+        ("timeline.4", "sql", 0, "DONE"),
+        ("timeline.5", "sql", 0, "FAILED"),
+        ("timeline.6", "log", 0, "DONE"),
+        ("timeline.7", "tariff", 1, "DONE"),
+        ("out/undo", "relay/undo", 2, "DONE"),
+    ]
+    assert not result.is_good  # a step has failed
+    with psycopg.connect(database) as connection:
+        kept = connection.execute("SELECT step, at::text FROM sim.scenario_steps ORDER BY id").fetchall()
+        told = "SELECT event_code, event_timestamp::text FROM sim.event_logs WHERE event_code > 300 ORDER BY 2, 1"
+        relays = connection.execute(told).fetchall()
+    assert kept[1] == ("out", "2025-06-10 10:05:00")
+    assert relays == [(301, "2025-06-10 10:05:00")] * 2 + [(302, "2025-06-10 10:15:00")] * 2
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen"),
+    [
+        ("{event: 301, share: 1, after: out, within: 1m}", "2 of 4 meters (50.0%); share == 1 was expected"),
+        ("{event: 301, count: '>= 3', after: out, within: 1m}", "count >= 3 was expected"),
+        ("{read: '0.0.96.3.10.255:2', equals: true, at: 6m, within: 1m}", "others: False, False"),
+        ("{read: '1.0.1.8.0.255:2', refused: read-write-denied, client: 32, at: 6m, within: 1m}", "0 fitting answers"),
+        ("{sql: SELECT count(*) FROM meters, equals: 5, within: 1m}", "found 4"),
+        ("{sql: SELECT nonsense, equals: 5, within: 1m}", 'column "nonsense" does not exist'),
+        ("{sql: DELETE FROM meters, rows: [], within: 1m}", "read-only transaction"),
+    ],
+)  # fmt: skip
+async def test_an_expectation_that_is_missed_says_what_was_seen(play: Play, expected: str, seen: str) -> None:
+    result = await play(f"""{FLEET}
+timeline: [{{id: out, at: 5m, on: {{meters: 1-2}}, do: relay, to: open}}]
+expect: [{expected}]
+""")
+    assert not result.is_good
+    ((_, row),) = result.expectations
+    assert row is not None
+    assert seen in row.detail["words"]
+
+
+async def test_reports(play: Play, tmp_path: Path) -> None:
+    result = await play(f"""{FLEET}
+timeline: [{{id: out, at: 40m, on: {{meters: 1}}, do: relay, to: open}}]
+expect:
+  - {{name: good & <b>, event: 301, on: {{meters: 1}}}}
+  - {{name: bad, event: 302, on: {{meters: 1}}}}
+""")
+    write_junit(result, tmp_path / "junit.xml")
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert [case.find("failure") is None for case in suite] == [True, False]
+    html = page(result)
+    assert "good &amp; &lt;b&gt;" in html
+    assert "<b>" not in html
+    assert "http" not in html.replace("<!DOCTYPE html>", "")
+    assert html.count("<svg") == 3  # load, events, alarms
+
+
+# -- going on --------------------------------------------------------------------------------------------------------
+
+
+LONG = f"""{FLEET}
+timeline:
+  - {{id: first, at: 5m, on: {{meters: 1}}, do: relay, to: open, for: 2h}}
+  - {{id: second, at: 1h, on: {{meters: 2}}, do: event, code: 201}}
+expect:
+  - {{event: 301, on: {{meters: 1}}, within: 90m}}
+"""
+
+
+async def lived(scenario: Scenario, dsn: str, minutes: int) -> list[str]:
+    """The steps of the history after so many more minutes."""
+    options = RunOptions(scenario.listens([f"wrapper,shared=1,port={free_port()}"]), 0.0)
+    fleet = Fleet(scenario.spec, options, await Store.open(dsn))
+    await fleet.open()
+    player = Player(scenario, fleet)
+    await player.prepare()
+    await fleet.listen()
+    serving = asyncio.create_task(fleet.serve())
+    await fleet.clock.turn(step_ms=minutes * 60_000)
+    fleet.stop()
+    await serving
+    return [f"{row.step} {row.outcome}" for row in player.rows]
+
+
+async def test_a_run_that_was_stopped_goes_on(database: str, tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text(LONG)
+    scenario = load_scenario(tmp_path / "scenario.yaml")
+    begun = ["start DONE", "expect.0/begin BEGUN", "first DONE"]
+    assert await lived(scenario, database, 30) == begun
+    assert await lived(scenario, database, 20) == begun
+    assert await lived(scenario, database, 100) == [*begun, "second DONE", "expect.0 MET", "first/undo DONE"]
+    with psycopg.connect(database) as connection:
+        told = connection.execute("SELECT event_code, event_timestamp::text FROM sim.event_logs ORDER BY id").fetchall()
+    assert told == [(301, "2025-06-10 10:05:00"), (201, "2025-06-10 11:00:00"), (302, "2025-06-10 12:05:00")]
+
+
+# -- determinism -----------------------------------------------------------------------------------------------------
+
+STORY = f"""name: x
+{START}
+parameters: {{others: 1}}
+fleet:
+  - {{count: 6, load: shop, feeder: {{A: 0.5, B: 0.5}}, block: 15}}
+  - {{count: "${{others}}", load: household, feeder: C, block: 15}}
+timeline:
+  - {{at: 2m, on: {{feeder: "[AB]", share: 0.5}}, do: relay, to: open, for: 20m, stagger: 5m}}
+  - {{on: {{meters: 1-6}}, do: event, code: 203, random: {{count: 3, within: 30m}}, for: 1m}}
+  - {{at: 10m, on: {{meters: 1-2}}, do: clock_jump, by: 90s}}
+  - {{on: {{meters: 3}}, do: clock_drift, ppm: 5000, until: 30m}}
+end: 40m
+push: {{destination: sink}}
+"""
+
+
+def stored(dsn: str) -> list[list[tuple[object, ...]]]:
+    """What the first six meters have, without what names a row."""
+    mine = "meter_id IN (SELECT id FROM meters ORDER BY meter_number LIMIT 6)"
+    told = "event_timestamp, event_code, sequence_number, additional_data"
+    measured = "capture_time, kwh_import, average_voltage_r, status_word"
+    queries = (
+        f"SELECT meter_id, {measured} FROM block_load_profile WHERE {mine} ORDER BY 1, 2",
+        f"SELECT meter_id, {told} FROM event_logs WHERE {mine} ORDER BY 1, 2, 3",
+        f"SELECT meter_id, timestamp, esw_byte_0, esw_byte_5 FROM eswf_status WHERE {mine} ORDER BY 1, 2, id",
+        "SELECT s.meter_id, h.timestamp, o.logical_name, h.status, h.payload FROM push_history h"
+        " JOIN push_setups s ON s.id = h.push_setup_id JOIN obis_codes o ON o.id = s.obis_code_id"
+        f" WHERE {mine} ORDER BY 1, 2, 3, 5",
+        "SELECT step, kind, at, outcome FROM scenario_steps ORDER BY id",
+    )  # fmt: skip
+    with psycopg.connect(dsn, options="-c search_path=sim") as connection:
+        return [connection.execute(query.encode()).fetchall() for query in queries]
+
+
+async def test_the_same_seed_gives_the_same_rows_at_any_speed_and_among_other_meters(database: str, play: Play) -> None:
+    seen = []
+    for speed, others in ((MAX_SPEED, "1"), (60.0 * 20, "1"), (MAX_SPEED, "22")):
+        await play(STORY, speed=speed, others=others)
+        seen.append(stored(database))
+        with psycopg.connect(database) as connection:
+            connection.execute("DROP SCHEMA sim CASCADE")
+    assert all(seen[0])
+    assert seen[0] == seen[1]
+    assert seen[0] == seen[2]
