@@ -12,7 +12,8 @@ from simulator.headend.values import Value, as_text
 from simulator.values import format_obis
 
 PUSH_SETUP, SCHEDULE = 40, 22
-_TYPES = {
+_EVERY = 0xFF
+_TYPES = {  # by firings a day
     96: "FIFTEEN_MIN", 48: "THIRTY_MIN", 24: "ONE_HOUR", 6: "FOUR_HOUR", 3: "EIGHT_HOUR", 2: "TWELVE_HOUR",
     1: "TWENTY_FOUR_HOUR",
 }  # fmt: skip
@@ -43,7 +44,8 @@ def _schedule(reader: MeterReader, entry: ObjectEntry, setups: dict[str, Any]) -
     group, number = entry.obis.split(".")[1], entry.obis.split(".")[4]
     setup = f"0.{group}.25.9.0.255"
     (times,) = _answers(reader, entry, (4,))
-    if number != "4" or setup not in setups or (kind := _TYPES.get(len(times or ()))) is None:
+    a_day = sum(24 if time[0] == _EVERY else 1 for time, _date in times or ())
+    if number != "4" or setup not in setups or (kind := _TYPES.get(a_day)) is None:
         return None
     return {"setup": setup, "type": kind, "times": [_pattern(time) for time, _date in times]}
 

@@ -224,7 +224,7 @@ def _truth_rows(truth: Truth, columns: Iterable[str], group: Group, table: Table
     """What a table without a number cannot tell apart comes once; as do equal events of one second."""
     number = truth.number if table.number else "0"
     values = [_shown(f"t.{column}", column, group) for column in columns]
-    source = f"{truth.relation} t JOIN sim.meters m ON m.id = t.meter_id"
+    source = f"{truth.relation} t {truth.joined}"
     kept = "truth_once" if not truth.columns else "rows"
     return _rows(kept, "m.meter_number", truth.time, number, values, "t.created_at", source)
 

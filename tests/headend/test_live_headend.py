@@ -15,9 +15,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
+from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from push_bench import ALERT_BODY, notification, wrapped
 
 from simulator.store.embedded import EmbeddedPostgres
 
@@ -289,42 +288,6 @@ def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, errors
     assert _verify(fleet, empty, "--tables", "block_load_profile,daily_load_profile")[0] == 0
-
-
-# ------------------------------------------------------------------------------------------------------- pushes
-
-
-def test_pushes_are_received_stored_and_tied_to_their_setup(fleet: Spawned, empty: str) -> None:
-    """S001-04, S001-08, S001-19; what comes from a meter that nobody knows is an entry of the system's log."""
-    port, serial = free_port(), fleet.meters[0].serial
-    words = _words(fleet, empty, "--listen", f"127.0.0.1:{port}", "--profiles", "config,events")
-    line, environment = command(*words, home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
-        eventually(lambda: _count(empty, "public.meters WHERE status = 'CONNECTED'") == _METERS)
-        for body in (ALERT_BODY.replace(b"9160000007", serial.encode()), ALERT_BODY):
-            with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as meter:
-                meter.sendall(wrapped(notification(body)))
-        eventually(lambda: _count(empty, "hes.push_history"))
-        eventually(lambda: _count(empty, "hes.event_logs WHERE event_type = 'UNKNOWN_METER'"))
-    finally:
-        process.terminate()
-        _, errors = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 0, errors
-    (pushed,) = sql(
-        empty,
-        "SELECT m.meter_number, o.logical_name, h.status, h.payload IS NOT NULL,"
-        " (SELECT count(*) FROM hes.push_history_objects p WHERE p.push_history_id = h.id) FROM hes.push_history h"
-        " JOIN public.meters m ON m.id = h.meter_id JOIN hes.push_setups s ON s.id = h.push_setup_id"
-        " JOIN hes.obis_codes o ON o.id = s.obis_code_id",
-    )
-    assert pushed == (serial, "0.4.25.9.0.255", "SUCCESS", True, 4)
-    sources = dict(sql(empty, "SELECT source, min(severity) FROM public.meter_events GROUP BY 1"))
-    assert sources.keys() == {"EVENT_LOG", "PUSH_ALARM"}
-    assert sources["PUSH_ALARM"] in ("WARNING", "CRITICAL")
-    setups = sql(empty, "SELECT count(*), count(DISTINCT meter_id) FROM hes.push_setups")
-    assert setups == [(4 * _METERS, _METERS)]
 
 
 # --------------------------------------------------------------------------------------- other makes, ciphered

@@ -27,6 +27,7 @@ class Truth(BaseModel):
     relation: str
     time: str
     number: str = "0"
+    joined: str = "JOIN sim.meters m ON m.id = t.meter_id"
     columns: frozenset[str] = frozenset()
 
 
@@ -62,6 +63,13 @@ TRUTHS = {
         ),
     ),
     "event_logs": Truth(relation="sim.event_logs", time="t.event_timestamp", number="t.event_code"),
+    "push_history": Truth(
+        relation="sim.push_history",
+        time="t.timestamp",
+        number="o.logical_name",
+        joined="JOIN sim.push_setups s ON s.id = t.push_setup_id AND t.status = 'SUCCESS'"
+        " JOIN sim.obis_codes o ON o.id = s.obis_code_id JOIN sim.meters m ON m.id = s.meter_id",
+    ),
 }
 
 
@@ -75,7 +83,7 @@ class TableMap(BaseModel):
     time: str  # as the meter's clock showed it, unless time_zone is given
     time_zone: str | None = None  # the meters'; then `time` is an instant
     stored_in: str | None = None  # the zone of an instant that is stored without one, mostly UTC
-    number: str | None = None  # reset count or event code, where one day or second may have several
+    number: str | None = None  # reset count, event code or push setup: what tells rows of one time apart
     arrived: str | None = None  # when the head-end stored it
     only_told: bool = False  # compare only what the meter's model captures in this profile
     columns: dict[str, str] = {}
@@ -98,6 +106,7 @@ class Maps(BaseModel):
     billing_profile: TableMap | None = None
     instant_profile: TableMap | None = None
     event_logs: TableMap | None = None
+    push_history: TableMap | None = None
 
     def tables(self) -> dict[str, TableMap]:
         found = {name: getattr(self, name) for name in TRUTHS}
