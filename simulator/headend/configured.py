@@ -11,7 +11,7 @@ from simulator.headend.reader import MeterReader
 from simulator.headend.values import Value, as_text
 from simulator.values import format_obis
 
-PUSH_SETUP, SCHEDULE = 40, 22
+SCRIPTS, SCHEDULE, PUSH_SETUP = 9, 22, 40
 _EVERY = 0xFF
 _TYPES = {  # by firings a day
     96: "FIFTEEN_MIN", 48: "THIRTY_MIN", 24: "ONE_HOUR", 6: "FOUR_HOUR", 3: "EIGHT_HOUR", 2: "TWELVE_HOUR",
@@ -40,14 +40,23 @@ def _setup(reader: MeterReader, entry: ObjectEntry) -> dict[str, Any]:
 
 
 def _schedule(reader: MeterReader, entry: ObjectEntry, setups: dict[str, Any]) -> dict[str, Any] | None:
-    """0.x.15.0.4.255 is that of the push setup 0.x.25.9.0.255 (IS 15959)."""
-    group, number = entry.obis.split(".")[1], entry.obis.split(".")[4]
-    setup = f"0.{group}.25.9.0.255"
-    (times,) = _answers(reader, entry, (4,))
-    a_day = sum(24 if time[0] == _EVERY else 1 for time, _date in times or ())
-    if number != "4" or setup not in setups or (kind := _TYPES.get(a_day)) is None:
+    """One whose script pushes, so often that it is one of the kinds that the tables know."""
+    script, times = _answers(reader, entry, (2, 4))
+    if not script or not times:
+        return None
+    setup = next((obis for obis in _pushed_by(reader, format_obis(script[0]), script[1]) if obis in setups), None)
+    kind = _TYPES.get(sum(24 if time[0] == _EVERY else 1 for time, _date in times))
+    if setup is None or kind is None:
         return None
     return {"setup": setup, "type": kind, "times": [_pattern(time) for time, _date in times]}
+
+
+def _pushed_by(reader: MeterReader, table: str, number: int) -> list[str]:
+    """The push setups whose method 1 a script calls (Blue Book 4.5.2, script table)."""
+    found = next((one for one in reader.association_view() if (one.class_id, one.obis) == (SCRIPTS, table)), None)
+    (scripts,) = _answers(reader, found, (2,)) if found else (None,)
+    actions = next((actions for script, actions in scripts or () if script == number), ())
+    return [format_obis(obis) for _service, class_id, obis, *_ in actions if class_id == PUSH_SETUP]
 
 
 def _answers(reader: MeterReader, entry: ObjectEntry, attributes: Sequence[int]) -> list[Any]:
