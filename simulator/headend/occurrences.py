@@ -59,7 +59,10 @@ def event(moment: dt.datetime, code: int, source: str, data: dict[str, Any]) -> 
     known = load_catalogue("is15959").get(code)
     kind = known.event_type if known else "CONFIGURATION"
     words = known.words if known else f"event {code}, which IS 15959 does not list"
-    return (moment, code, kind, _severity(known), words, source, data or None)
+    severity = _severity(known)
+    if source == "PUSH_ALARM" and severity == "INFO":
+        severity = "WARNING"  # a meter does not push an alarm for nothing
+    return (moment, code, kind, severity, words, source, data or None)
 
 
 def _severity(known: Event | None) -> str:
