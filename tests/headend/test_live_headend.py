@@ -222,7 +222,9 @@ def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) ->
 
 def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> None:
     """docs/your-own-head-end.md: wide table in watt-hours, start of the interval, UTC without a zone."""
-    maps = Path(__file__).parents[2] / "docs" / "other-head-end.yaml"
+    docs = Path(__file__).parents[2] / "docs"
+    maps = docs / "other-head-end.yaml"
+    assert maps.read_text().partition("block_load")[2] in (docs / "your-own-head-end.md").read_text()
     _change(
         copied,
         "CREATE TABLE public.half_hours AS SELECT m.meter_number::bigint AS device, (t.capture_time -"

@@ -70,7 +70,8 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
         assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
         configured = (
             "SELECT m.meter_number, o.logical_name, pushed.logical_name, p.schedule_type, p.is_enabled,"
-            " string_agg(e.time_pattern, ' ' ORDER BY e.time_pattern) FROM {0}.push_schedules p JOIN {1}.meters m ON m.id = p.meter_id"
+            " string_agg(e.time_pattern, ' ' ORDER BY e.time_pattern) FROM {0}.push_schedules p"
+            " JOIN {1}.meters m ON m.id = p.meter_id"
             " JOIN {0}.obis_codes o ON o.id = p.obis_code_id JOIN {0}.schedule_entries e ON e.schedule_id = p.id"
             " JOIN {0}.push_setups s ON s.id = p.push_setup_id JOIN {0}.obis_codes pushed ON pushed.id = s.obis_code_id"
             " WHERE p.is_enabled GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2"
