@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.collecting import collecting
 from bench.effort import FULL, QUICK, Effort
 from bench.figures import Figure, as_json, table
 from bench.filling import filling
@@ -26,6 +27,7 @@ def _figures(effort: Effort) -> Iterator[Figure]:
     with home() as place:
         yield from gets(effort, place)
         yield from profiles(effort, place)
+        yield from collecting(effort, place)
     yield from standing(effort)
     yield from filling(effort)
 

@@ -17,6 +17,7 @@ class Effort:
     starts: int  # of each size
     history: tuple[int, int]  # meters, days
     fills: int
+    collected: tuple[int, int]  # meters that the head-end reads, days of blocks that it lands of each
 
 
 QUICK = Effort(
@@ -29,6 +30,7 @@ QUICK = Effort(
     starts=1,
     history=(200, 10),
     fills=1,
+    collected=(40, 20),
 )
 FULL = Effort(
     pairs=25,
@@ -40,4 +42,5 @@ FULL = Effort(
     starts=3,
     history=(1_000, 30),
     fills=3,
+    collected=(200, 30),
 )

@@ -111,7 +111,7 @@ class _Run:
 
         collector = Collector(self.meters, self.pasts, self.manners, partial(_open_landing, self.dsn))
         with contextlib.ExitStack() as stack:
-            _stop_on_signals(collector)
+            stack.enter_context(_stopped_by_signals(collector))
             if where:
                 self._hear(stack, where, place, collector)
             collector.run(schedule, for_s=for_s)
@@ -203,10 +203,16 @@ def _seconds(option: str, text: str) -> float:
         raise UserError(f"{option}: {error}") from None
 
 
-def _stop_on_signals(collector: Collector) -> None:
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: collector.stop())
+@contextlib.contextmanager
+def _stopped_by_signals(collector: Collector) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end it in good order."""
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = [signal.signal(number, lambda *_: collector.stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _say(words: str) -> None:

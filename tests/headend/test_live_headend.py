@@ -17,7 +17,9 @@ import psycopg
 import pytest
 from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from typer.testing import CliRunner, Result
 
+from simulator.cli import app
 from simulator.store.embedded import EmbeddedPostgres
 
 _METERS = 20
@@ -71,17 +73,23 @@ def _words(fleet: Spawned, dsn: str, *words: object) -> tuple[object, ...]:
     return ("headend", "--database", fleet.dsn, "--hes-database", dsn, *words)
 
 
+def _invoke(*words: object) -> Result:
+    """The command in this process, which spares its start."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code in (0, 1), result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
 def _collect(fleet: Spawned, dsn: str, *words: object) -> str:
-    done = run(*_words(fleet, dsn, "--once", *words), home=fleet.log.parent)
-    assert done.returncode == 0, done.stderr
+    done = _invoke(*_words(fleet, dsn, "--once", *words))
+    assert done.exit_code == 0
     return done.stderr
 
 
 def _verify(fleet: Spawned, dsn: str, *words: object) -> tuple[int, dict[str, Any]]:
-    done = run("verify", "--database", fleet.dsn, "--hes", dsn, "--json", *words, home=fleet.log.parent)
-    assert done.returncode in (0, 1), done.stderr
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    done = _invoke("verify", "--database", fleet.dsn, "--hes", dsn, "--json", *words)
+    return done.exit_code, json.loads(done.stdout)
 
 
 def _change(dsn: str, *statements: str) -> None:
@@ -315,31 +323,31 @@ def test_other_makes_are_read_by_a_ciphered_client(
 # ------------------------------------------------------------------------------------------ by hand, and reviews
 
 
-def _hes(dsn: str, home: Path, *words: object) -> str:
-    done = run(*words, "--hes-database", dsn, home=home)
-    assert done.returncode == 0, done.stderr
+def _hes(dsn: str, *words: object) -> str:
+    done = _invoke(*words, "--hes-database", dsn)
+    assert done.exit_code == 0
     return done.stdout
 
 
 def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> None:
     """S000-18, S000-22, S000-26."""
-    home, meter = fleet.log.parent, fleet.meters[0].serial
+    meter = fleet.meters[0].serial
     at = ("--at", "2025-06-01T00:00:00+05:30")
     words = ("hes", "put", meter, "ACTIVE_ENERGY_IMPORT")
-    assert _hes(copied, home, *words, 1000, *at, "--manual") == "stored\n"
-    assert _hes(copied, home, *words, 1000, *at, "--manual") == "it is there already\n"
-    assert _hes(copied, home, *words, 1001, *at, "--validated") == "stored\n"
+    assert _hes(copied, *words, 1000, *at, "--manual") == "stored\n"
+    assert _hes(copied, *words, 1000, *at, "--manual") == "it is there already\n"
+    assert _hes(copied, *words, 1001, *at, "--validated") == "stored\n"
     (row,) = sql(
         copied,
         "SELECT value, source, quality, validation_status FROM public.meter_readings"
         " WHERE timestamp = '2025-06-01+05:30'",
     )
     assert row == (1001, "MANUAL_READ", 216, "MANUALLY_VALIDATED")
-    changes = json.loads(_hes(copied, home, "hes", "audit", "--meter", meter, "--since", "1h", "--changed", "--json"))
+    changes = json.loads(_hes(copied, "hes", "audit", "--meter", meter, "--since", "1h", "--changed", "--json"))
     assert [(one["operation"], one["old_value"], one["new_value"]) for one in changes] == [("U", 1000, 1001)]
-    everything = json.loads(_hes(copied, home, "hes", "audit", "--meter", meter, "--json"))
+    everything = json.loads(_hes(copied, "hes", "audit", "--meter", meter, "--json"))
     assert {"I", "U"} == {one["operation"] for one in everything}
-    counted = json.loads(_hes(copied, home, "hes", "quality", "--since", "2025-01-01", "--json"))
+    counted = json.loads(_hes(copied, "hes", "quality", "--since", "2025-01-01", "--json"))
     total = sum(_count(copied, relation) for relation in counted["relations"])
     assert counted["total"] == total == sum(counted["status"].values()) == sum(counted["quality"].values())
     assert counted["quality"]["good by hand"] == 1
@@ -348,7 +356,7 @@ def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> Non
 def test_a_profile_is_exported_without_a_gap(fleet: Spawned, collected: str) -> None:
     """S001-18: 48 half hours a day."""
     words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-02", "--csv")
-    rows = list(csv.DictReader(_hes(collected, fleet.log.parent, "profile", "export", *words).splitlines()))
+    rows = list(csv.DictReader(_hes(collected, "profile", "export", *words).splitlines()))
     assert len(rows) == 96
     assert rows[0]["rtc_timestamp"] == "2025-05-31 00:30:00"
     assert rows[-1]["rtc_timestamp"] == "2025-06-02 00:00:00"
