@@ -3,8 +3,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; 
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 WORKERS ?= 2
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench fuzz clean
 
 demo: .venv/ready
 	$(BIN)/meterfleet demo
@@ -21,6 +22,9 @@ lint: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m bench
 
+fuzz: .venv/fuzz
+	$(BIN)/python tests/fuzz --seconds $(FUZZ_SECONDS) $(TARGETS)
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3 python3-venv)"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -32,6 +36,10 @@ bench: .venv/dev
 .venv/dev: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ .venv/ready
+
+.venv/fuzz: .venv/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,fuzz]'
+	touch $@
 
 clean:
 	rm -rf .venv .demo dist build

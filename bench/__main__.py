@@ -17,8 +17,10 @@ from bench.figures import Figure, as_json, table
 from bench.filling import filling
 from bench.fleets import home
 from bench.machine import facts
+from bench.pushing import pushes
 from bench.serving import gets, profiles
 from bench.standing import standing
+from bench.ways import ways
 
 _WIDTH = 165  # of the table where there is no terminal
 
@@ -27,6 +29,8 @@ def _figures(effort: Effort) -> Iterator[Figure]:
     with home() as place:
         yield from gets(effort, place)
         yield from profiles(effort, place)
+        yield from ways(effort, place)
+        yield from pushes(effort, place)
         yield from collecting(effort, place)
     yield from standing(effort)
     yield from filling(effort)

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: MIT
 """The clients of one side: they ask while they are told to, then finish what they are at and rest.
 
-One request is under way per connection. They decode nothing: an answer is whole when it has the length that the plan
-says, and any other length is a fault.
+One request is under way per connection. They decode nothing but a challenge: an answer is whole when it has the length
+that the plan says, and any other length is a fault.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import cast
 
 from bench.plan import Seat, Side
-from simulator.wire import wrapper
+from bench.voice import Voice
+from simulator.wire import hdlc, wrapper
 
 _LIMIT_S = 30.0
 _AT_ONCE = 100  # connections being opened
+_PREPARED = 12_000  # requests of all clients that are made before the clock runs
 
 
 class Crew:
@@ -27,6 +30,7 @@ class Crew:
         self._working = 0
         self._resting = asyncio.Event()
         self._clients: list[Client] = []
+        self._voices = {seat.host: Voice(seat.secrets) for seat in side.seats}
         self._connecting: set[asyncio.Task[Client]] = set()
 
     async def open(self) -> None:
@@ -42,6 +46,11 @@ class Crew:
         if not self.reconnect:
             async with asyncio.timeout(_LIMIT_S):
                 self._clients = await asyncio.gather(*map(one, self.side.seats))
+
+    def prepare(self) -> None:
+        """What would cost the load generator more than the servers if it were done while the clock runs."""
+        for client in self._clients:
+            client.prepare(_PREPARED // len(self._clients))
 
     async def work(self, seconds: float) -> None:
         """Load for so long, and until the last round is finished. SystemExit if a server fails."""
@@ -78,7 +87,9 @@ class Crew:
 
     async def _connect(self, seat: Seat) -> Client:
         loop = asyncio.get_running_loop()
-        return (await loop.create_connection(lambda: Client(seat, self), seat.host, self.side.port))[1]
+        return (
+            await loop.create_connection(lambda: Client(seat, self._voices[seat.host], self), seat.host, self.side.port)
+        )[1]
 
     def _connect_soon(self, seat: Seat) -> None:
         task = asyncio.ensure_future(self._connect(seat))
@@ -95,17 +106,18 @@ class Client(asyncio.Protocol):
     """Plays a seat's part on one connection."""
 
     __slots__ = (
-        "_crew", "_expected", "_first", "_got", "_index", "_last", "_repeats", "_request", "_seat", "_steps",
-        "_transport", "_write", "opened",
+        "_again", "_crew", "_expected", "_first", "_got", "_heard", "_index", "_last", "_repeats", "_seat", "_steps",
+        "_transport", "_voice", "_write", "opened",
     )  # fmt: skip
 
-    def __init__(self, seat: Seat, crew: Crew) -> None:
-        self._seat, self._crew = seat, crew
+    def __init__(self, seat: Seat, voice: Voice, crew: Crew) -> None:
+        self._seat, self._voice, self._crew = seat, voice, crew
         self._steps = [*seat.opening, *seat.script]
         self._first, self._last = len(seat.opening), len(self._steps) - 1
         self._index = self._got = self._expected = 0
-        self._request = b""
+        self._heard = b""
         self._repeats = False
+        self._again: Callable[[], bytes] = bytes
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -116,23 +128,31 @@ class Client(asyncio.Protocol):
         else:
             self.opened.set_result(None)
 
+    def prepare(self, count: int) -> None:
+        if self._first == self._last:
+            say = self._steps[self._first].say
+            if not self._repeats:
+                self._again, self._repeats = self._voice.again(say), True
+            self._voice.prepare(say, count)
+
     def begin(self) -> None:
-        self._repeats = self._first == self._last
         self._ask(self._first)
 
     def _ask(self, index: int) -> None:
-        self._index, self._got = index, 0
-        self._request, self._expected = self._steps[index]
-        self._write(self._request)
+        say, self._expected, _ = self._steps[index]
+        request = self._again() if self._repeats else self._voice.say(say, self._heard)
+        self._index, self._got, self._heard = index, 0, b""
+        self._write(request)
 
     def data_received(self, data: bytes) -> None:
         crew = self._crew
         if self._repeats and len(data) == self._expected and crew.going:
             # One request again and again: the load must cost less than the bare server, or it were the limit.
             crew.done += 1
-            self._write(self._request)
+            self._write(self._again())
             return
         self._got += len(data)
+        self._heard += data
         if self._got != self._expected:
             self._check_length(data)
         elif self._index == self._last:
@@ -152,14 +172,22 @@ class Client(asyncio.Protocol):
             self._crew.rest()
 
     def _check_length(self, data: bytes) -> None:
-        """A part of an answer is well, if it begins one of the expected length."""
-        length = int.from_bytes(data[6:8], "big") + wrapper.HEADER_OCTETS
+        """A part of an answer is well, if it begins one whose first frame has the expected length."""
+        first = self._steps[self._index].first_octets
         begins = self._got == len(data) >= wrapper.HEADER_OCTETS
-        if self._got > self._expected or (begins and length != self._expected):
-            self._crew.fail(f"an answer of {length} octets came where {self._expected} were expected")
+        if self._got > self._expected or (begins and frame_octets(data) != first):
+            told = frame_octets(data) if begins else self._got
+            self._crew.fail(f"an answer of {told} octets came where {first} of {self._expected} were expected")
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._crew.reconnect and self._transport.is_closing():
             self._crew.left(self._seat)
         else:
             self._crew.fail("the server closed a connection")
+
+
+def frame_octets(data: bytes) -> int:
+    """How long the frame is that begins here: the wrapper's or HDLC's."""
+    if data[0] == hdlc.FLAG:
+        return ((data[1] << 8 | data[2]) & 0x07FF) + 2
+    return int.from_bytes(data[6:8], "big") + wrapper.HEADER_OCTETS

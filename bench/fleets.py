@@ -9,28 +9,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.frames import READER
+from bench.voice import READER, SETTER
 from simulator.store.embedded import EmbeddedPostgres
 
 START = "2025-06-01T00:00:00+05:30"
 _FIRST_ADDRESS = "127.7.0.1"
+_MODEL = Path(__file__).with_name("hls5.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
     host: str
     password: str
+    ek: bytes
+    ak: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
     pid: int
-    port: int
+    port: int  # of the wrapper
+    hdlc_port: int
     dsn: str
     meters: tuple[Meter, ...]  # the first thousand
     ready_s: float  # from the start of the process to its word that the meters can be read
@@ -49,13 +53,23 @@ def home() -> Iterator[EmbeddedPostgres]:
 
 
 @contextmanager
-def fleet(place: EmbeddedPostgres, count: int, *, history: str | None = None) -> Iterator[Fleet]:
-    """A running fleet that has said that it is ready."""
-    port = _free_port()
+def fleet(
+    place: EmbeddedPostgres,
+    count: int,
+    *,
+    history: str | None = None,
+    start: str = START,
+    every_way: bool = False,
+    options: Sequence[str] = (),
+) -> Iterator[Fleet]:
+    """A running fleet that has said that it is ready. `every_way`: with HDLC, and HLS by GMAC."""
+    port, hdlc_port = _free_port(), _free_port()
     program = str(Path(sys.executable).with_name("meterfleet"))
     command = [program, "spawn", str(count), "--home", str(place.home), "--json"]
-    command += ["--start", START, "--listen", f"wrapper,address={_FIRST_ADDRESS},port={port}"]
-    command += ["--history", history] if history else []
+    command += ["--start", start, "--listen", f"wrapper,address={_FIRST_ADDRESS},port={port}"]
+    if every_way:
+        command += ["--model", str(_MODEL), "--listen", f"hdlc,address={_FIRST_ADDRESS},port={hdlc_port}"]
+    command += [*options, *(["--history", history] if history else [])]
     log = place.home / "spawn.log"
     began_s = time.perf_counter()
     with log.open("w") as words, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True) as process:
@@ -66,8 +80,8 @@ def fleet(place: EmbeddedPostgres, count: int, *, history: str | None = None) ->
             if not line:
                 raise SystemExit(f"the fleet did not start:\n{log.read_text()}")
             event = json.loads(line)
-            meters = tuple(Meter(entry["host"], _password(entry["clients"])) for entry in event["meters"])
-            yield Fleet(process.pid, port, event["dsn"], meters, ready_s)
+            meters = tuple(_meter(entry["host"], entry["clients"]) for entry in event["meters"])
+            yield Fleet(process.pid, port, hdlc_port, event["dsn"], meters, ready_s)
         finally:
             process.terminate()
 
@@ -77,8 +91,11 @@ def server_pid(place: EmbeddedPostgres) -> int:
     return int((place.data / "postmaster.pid").read_text().split()[0])
 
 
-def _password(clients: list[dict[str, str | int]]) -> str:
-    return next(str(client["password"]) for client in clients if client["sap"] == READER)
+def _meter(host: str, clients: list[dict[str, str]]) -> Meter:
+    by_address = {int(client["sap"]): client for client in clients}
+    setter = by_address[SETTER]
+    keys = (bytes.fromhex(setter[name]) for name in ("ek", "ak"))
+    return Meter(host, by_address[READER]["password"], *keys)
 
 
 def _free_port() -> int:

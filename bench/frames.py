@@ -1,55 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""The requests of the load, pre-built, and a first talk with a meter that learns how long its answers are.
-
-Here everything is decoded and checked once, so that the load generator need not.
-"""
+"""The APDUs of the load, pre-built. It sends nothing."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from bench.plan import Exchange
 from simulator.cosem.stamps import stamp
 from simulator.values import attribute_key, parse_obis
-from simulator.wire import acse, initiate, wrapper
-from simulator.wire.apdu_get import (
-    GetNext,
-    GetNormal,
-    GetResponseBlock,
-    GetResponseWithList,
-    decode_response,
-    encode_request,
-)
+from simulator.wire import acse, gbt, initiate
+from simulator.wire.apdu_get import GetNext, GetNormal, encode_request
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Conformance, Tag
+from simulator.wire.gbt import GeneralBlock
 from simulator.wire.selection import CaptureObject, RangeDescriptor
 
-READER = 32  # the client with a password
 LONGEST_PDU = 0xFFFF
+INDIAN_PDU = 1024  # what a meter after IS 15959 takes
 UTC_OFFSET_MINUTES = 330  # of the meters' model
-_METER = 1
 _INVOKE = 0xC1
 _CLOCK = CaptureObject(8, parse_obis("0.0.1.0.0.255"), 2, 0)
-_CONFORMANCE = int(Conformance.GET | Conformance.SELECTIVE_ACCESS | Conformance.BLOCK_TRANSFER_WITH_GET)
+BY_SERVICE = int(Conformance.GET | Conformance.SELECTIVE_ACCESS | Conformance.BLOCK_TRANSFER_WITH_GET)
+ACTIONS = int(Conformance.ACTION)  # which HLS needs
+BY_GENERAL_BLOCKS = int(
+    Conformance.GET | Conformance.ACTION | Conformance.SELECTIVE_ACCESS | Conformance.GENERAL_BLOCK_TRANSFER
+)
 
 ENERGY = encode_request(GetNormal(_INVOKE, (attribute_key(3, parse_obis("1.0.1.8.0.255"), 2), None)))
 CLOCK = encode_request(GetNormal(_INVOKE, (attribute_key(8, _CLOCK.logical_name, 2), None)))
 MAKER = encode_request(GetNormal(_INVOKE, (attribute_key(1, parse_obis("0.0.96.1.1.255"), 2), None)))
+RELEASE = acse.encode_rlrq(acse.Rlrq(b"\x00"))
+
+
+def proposal(max_pdu: int, conformance: int = BY_SERVICE) -> bytes:
+    """An InitiateRequest."""
+    return initiate.encode_request(
+        initiate.InitiateRequest(None, True, None, initiate.DLMS_VERSION, conformance, max_pdu)
+    )
 
 
 def associate(password: str, max_pdu: int) -> bytes:
-    """A frame with an AARQ that carries a low-level password (Green Book 9.4.2)."""
-    proposal = initiate.InitiateRequest(None, True, None, initiate.DLMS_VERSION, _CONFORMANCE, max_pdu)
+    """An AARQ that carries a low-level password (Green Book 9.4.2)."""
     aarq = acse.Aarq(
         context_name=acse.CONTEXT_NAME + b"\x01",
         requirements=acse.AUTHENTICATION_UNIT,
         mechanism_name=acse.MECHANISM_NAME + b"\x01",
         authentication_value=password.encode(),
-        user_information=initiate.encode_request(proposal),
+        user_information=proposal(max_pdu),
     )
-    return _framed(acse.encode_aarq(aarq))
+    return acse.encode_aarq(aarq)
 
 
 def block_load(first_s: int, last_s: int) -> bytes:
@@ -59,53 +55,10 @@ def block_load(first_s: int, last_s: int) -> bytes:
     return encode_request(GetNormal(_INVOKE, target))
 
 
-class Talk:
-    """One connection to a meter, a request at a time. SystemExit if the meter does not do what it should."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._stream = connection.makefile("rb")
-
-    def associate(self, password: str, max_pdu: int) -> Exchange:
-        exchange, answer = self._exchange(associate(password, max_pdu))
-        if acse.decode_aare(answer).result != b"\x00":
-            raise SystemExit("the meter did not open an association")
-        return exchange
-
-    def get(self, request: bytes) -> tuple[Exchange, ...]:
-        """All exchanges up to the last block."""
-        exchange, answer = self._exchange(_framed(request))
-        exchanges = [exchange]
-        while (block := _block(answer)) is not None:
-            exchange, answer = self._exchange(_framed(encode_request(GetNext(_INVOKE, block))))
-            exchanges.append(exchange)
-        return tuple(exchanges)
-
-    def release(self) -> Exchange:
-        return self._exchange(_framed(acse.encode_rlrq(acse.Rlrq(b"\x00"))))[0]
-
-    def _exchange(self, frame: bytes) -> tuple[Exchange, bytes]:
-        self._connection.sendall(frame)
-        header = self._stream.read(wrapper.HEADER_OCTETS)
-        answer = self._stream.read(int.from_bytes(header[6:], "big"))
-        if not answer:
-            raise SystemExit("the meter closed the connection")
-        return Exchange(frame, len(header) + len(answer)), answer
+def next_block(number: int) -> bytes:
+    return encode_request(GetNext(_INVOKE, number))
 
 
-@contextmanager
-def talk(host: str, port: int) -> Iterator[Talk]:
-    with socket.create_connection((host, port), timeout=30) as connection:
-        yield Talk(connection)
-
-
-def _framed(apdu: bytes) -> bytes:
-    return wrapper.encode(READER, _METER, apdu)
-
-
-def _block(answer: bytes) -> int | None:
-    """The number of a block that others follow; None: the value is complete."""
-    response = decode_response(answer)
-    if isinstance(response, GetResponseWithList) or not isinstance(response.result, bytes):
-        raise SystemExit(f"the meter refused a GET: {response}")
-    return response.number if isinstance(response, GetResponseBlock) and not response.last else None
+def all_further_blocks() -> bytes:
+    """The first general block has come; the client takes as many at once as can be (Green Book 9.4.6.13)."""
+    return gbt.encode(GeneralBlock(True, False, gbt.MAX_WINDOW, 1, 1, b""))

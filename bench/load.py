@@ -53,6 +53,7 @@ def _between(before: Sample, after: Sample) -> Slice:
 
 
 async def _slice(crew: Crew, seconds: float, database: int | None = None) -> Slice:
+    crew.prepare()
     before = _sample(crew, database)
     await crew.work(seconds)
     return _between(before, _sample(crew, database))
@@ -63,6 +64,7 @@ async def _carry_out(plan: Plan) -> Outcome:
     _part(plan)
     for crew in (ours, bare):
         await crew.open()
+        crew.prepare()
         await crew.work(plan.slice_s)  # to warm up
     foreign_s, began_s = _foreign_s(plan), time.perf_counter()
     pairs = [

@@ -8,11 +8,27 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 
-class Exchange(NamedTuple):
-    """One request and how long its answer is; both with the wrapper's header."""
+class Say(NamedTuple):
+    """What a client says, and how its octets become a frame: see bench/voice.py."""
 
-    request: bytes
+    octets: bytes
+    how: str = "frame"
+
+
+class Exchange(NamedTuple):
+    """One request and how long its answer is, with all that its framing adds."""
+
+    say: Say
     answer_octets: int
+    first_octets: int  # of an answer's first frame
+
+
+class Secrets(NamedTuple):
+    """Of one client of one meter, with the first invocation counter that nobody has used."""
+
+    ek: bytes
+    ak: bytes
+    counter: int
 
 
 class Seat(NamedTuple):
@@ -21,6 +37,7 @@ class Seat(NamedTuple):
     host: str
     opening: tuple[Exchange, ...]  # once after connecting
     script: tuple[Exchange, ...]  # again and again; a whole round of it counts one
+    secrets: Secrets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +87,16 @@ class Outcome(NamedTuple):
 
 
 def _side(values: dict[str, Any]) -> Side:
-    seats = tuple(Seat(host, _exchanges(opening), _exchanges(script)) for host, opening, script in values["seats"])
-    return Side(values["pid"], values["port"], seats)
+    return Side(values["pid"], values["port"], tuple(_seat(*seat) for seat in values["seats"]))
 
 
-def _exchanges(pairs: list[tuple[str, int]]) -> tuple[Exchange, ...]:
-    return tuple(Exchange(bytes.fromhex(request), octets) for request, octets in pairs)
+def _seat(host: str, opening: list[Any], script: list[Any], secrets: list[Any] | None) -> Seat:
+    if secrets is None:
+        return Seat(host, _exchanges(opening), _exchanges(script))
+    ek, ak, counter = secrets
+    keys = Secrets(bytes.fromhex(ek), bytes.fromhex(ak), counter)
+    return Seat(host, _exchanges(opening), _exchanges(script), keys)
+
+
+def _exchanges(parts: list[Any]) -> tuple[Exchange, ...]:
+    return tuple(Exchange(Say(bytes.fromhex(octets), how), *sizes) for (octets, how), *sizes in parts)

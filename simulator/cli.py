@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, hes, obis, power
+from simulator.commands import alarms, db, events, hes, obis, power, push
 from simulator.commands.check import EPILOG as CHECK_EPILOG
 from simulator.commands.check import check
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
@@ -60,6 +60,7 @@ app.add_typer(power.app, name="power")
 app.command(epilog=power.SUPPLY_EPILOG)(power.supply)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(push.app, name="push")
 app.add_typer(db.app, name="db")
 app.add_typer(hes.app, name="hes")
 app.add_typer(hes.profile_app, name="profile")

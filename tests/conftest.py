@@ -12,10 +12,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from plugged import MISSING
 from psycopg import sql
 
 from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres
+from simulator.store.spare import SpareDatabases
+from simulator.testing.servers import Server
+
+pytest_plugins = ["pytester", *MISSING]
 
 _TEMPLATE = "template_meterfleet"
 _numbers = itertools.count(1)
@@ -44,6 +49,12 @@ def postgres(postgres_home: Path) -> EmbeddedPostgres:
     server.ensure_database(_TEMPLATE)
     asyncio.run(_prepare(server.dsn(_TEMPLATE)))
     return server
+
+
+@pytest.fixture(scope="session")
+def meterfleet_server(postgres: EmbeddedPostgres) -> Server:
+    """That of the plug-in, on the server of these tests."""
+    return Server(SpareDatabases(postgres.dsn("postgres")))
 
 
 @pytest.fixture

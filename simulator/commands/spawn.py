@@ -79,7 +79,7 @@ def spawn(
         Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
     ] = None,
     capture: Annotated[
-        Path | None, typer.Option(help="Keep what goes over TCP as a pcapng file, and keys in FILE.keys.")
+        Path | None, typer.Option(help="Keep what goes over the wire as a pcapng file, and keys in FILE.keys.")
     ] = None,
     push: Annotated[
         str | None,

@@ -61,8 +61,6 @@ async def serve_fleet(
         else:
             _show(console, fleet, place, entries)
 
-    if options.capture is not None:
-        options.capture.write_keys(_entry(fleet, index) for index in range(spec.count))
     try:
         await fleet.serve(announce)
     finally:

@@ -42,8 +42,6 @@ TARIFF_SCRIPTS = "0.0.10.0.100.255"
 _RIGHT = re.compile(r"([rwx])((?:\d+(?:-\d+)?)(?:,\d+(?:-\d+)?)*)?")
 # Attributes of classes other than data and registers that show what the meter measures: (class, index) -> quantity.
 _MEASURED = {
-    (5, 6): "block_end",
-    (5, 7): "block_start",
     (5, 8): "block_interval_s",
     (8, 2): "clock",
     (64, 5): "system_title",
@@ -197,6 +195,8 @@ class _Compiler:
             return entry.source
         if (entry.class_id, declared.index) == (5, 3):
             return f"{entry.source}_last"
+        if (entry.class_id, declared.index) in ((5, 6), (5, 7)):  # a period begins when the last one was captured
+            return f"{entry.source.removesuffix('_sliding')}_start"
         if entry.class_id == 4 and declared.name == "capture_time" and entry.source:
             return f"{entry.source}_time"
         return _MEASURED.get((entry.class_id, declared.index), "")

@@ -94,7 +94,7 @@ def _all() -> list[Quantity]:
     ]
     number += [Quantity(n) for n in (*COUNTERS, "billing_count", "billing_periods", "block_interval_s", "health")]
     number += [Quantity(n) for n in ("relay_output", "relay_state", *(f"last_event_{log}" for log in range(7)))]
-    stamps = [Quantity(n, "stamp") for n in ("clock", "billing_date", "block_start", "block_end")]
+    stamps = [Quantity(n, "stamp") for n in ("clock", "billing_date", *(f"demand_{d}_start" for d in TARIFF_DEMANDS))]
     stamps += [Quantity(f"max_demand_{d}_time", "stamp") for d in DEMANDS]
     stamps += [Quantity(f"max_demand_{d}_tz{z}_time", "stamp") for d in TARIFF_DEMANDS for z in ZONES]
     return [*number, *stamps, *(Quantity(n, "text") for n in TEXTS), Quantity("event_status_word", "bits")]

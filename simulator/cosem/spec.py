@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -133,7 +133,7 @@ class ModelSpec(_Strict):
     registers: str  # one of register_types
     register_types: dict[str, dict[int, tuple[str, int]]]  # name -> unit -> wire type and scaler
     tariff: list[TariffStep] = Field(min_length=1)
-    clients: dict[int, ClientSpec]
+    clients: dict[Annotated[int, Field(ge=1, le=127)], ClientSpec]  # SAP: associated_partners_id has an integer for it
     access: dict[str, dict[int, str]]  # name -> client -> rights: r, r1-6, w2, x1,2
     class_versions: dict[int, int] = {}  # where the model's is not the usual one
     class_defaults: dict[int, dict[str, Any]]

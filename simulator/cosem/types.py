@@ -191,6 +191,8 @@ def _members(spec: TypeSpec, value: Any) -> tuple[Data, ...]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"{value!r} is not a list")
     if spec.tag is Tag.ARRAY:
+        if not spec.parts:
+            raise ValueError("an array needs the type of its elements; write it as array(long-unsigned)")
         return tuple(_build(spec.parts[0], item) for item in value)
     if len(value) != len(spec.parts):
         raise ValueError(f"{value!r} has {len(value)} elements instead of {len(spec.parts)}")

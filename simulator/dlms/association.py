@@ -27,6 +27,8 @@ from simulator.wire.refusal import Refusal
 # An APDU of a wrapper or HDLC stack never exceeds this, whatever a client that says "no limit" could take.
 _LONGEST_APDU = 0xFFFF
 _LONGEST_BY_BLOCKS = 1 << 22
+# Of the two kinds the service's own is preferred: more clients are good at it.
+_BLOCKS_OF_BOTH_KINDS = int(Conformance.GENERAL_BLOCK_TRANSFER | Conformance.BLOCK_TRANSFER_WITH_GET)
 _TOO_LONG_TO_ANSWER = refusal.encode(Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.OTHER_REASON))
 
 Encoder = Callable[["Association", int, Sequence[Any]], bytes]
@@ -44,6 +46,7 @@ class Pending(NamedTuple):
 class Association:
     __slots__ = (
         "_agreed_limit",
+        "_only_general_blocks",
         "aarq",
         "blocks",
         "by_blocks",
@@ -81,6 +84,7 @@ class Association:
         self.settle(State.OPEN if trial is None else State.AUTHENTICATING)
         self.form: Form | None = None  # how the request under way was ciphered, and its answer will be
         self.client_limit = self._agreed_limit = min(agreed.client_max_pdu or _LONGEST_APDU, limits.max_sent)
+        self._only_general_blocks = self.conformance & _BLOCKS_OF_BOTH_KINDS == Conformance.GENERAL_BLOCK_TRANSFER
         self.blocks = Blocks(max_apdu=self.client_limit, max_octets=limits.max_assembled)
         self.by_blocks = False  # the request under way came by general block transfer: so will its answer
         self.take_form(None)
@@ -109,13 +113,8 @@ class Association:
     def take_form(self, form: Form | None) -> None:
         """Where general block transfer carries the answer, a service need not cut it up."""
         self.form = form
-        limit = _LONGEST_BY_BLOCKS if self.by_blocks or self._only_general_blocks() else self.client_limit
+        limit = _LONGEST_BY_BLOCKS if self.by_blocks or self._only_general_blocks else self.client_limit
         self.send_limit = limit - (0 if form is None else overhead(form.tag))
-
-    def _only_general_blocks(self) -> bool:
-        """Of the two kinds of block transfer the service's own is preferred: more clients are good at it."""
-        both = Conformance.GENERAL_BLOCK_TRANSFER | Conformance.BLOCK_TRANSFER_WITH_GET
-        return self.conformance & both == Conformance.GENERAL_BLOCK_TRANSFER
 
     def parts(self, apdu: bytes) -> list[bytes]:
         """An answer as it goes out: whole, or its first general blocks."""

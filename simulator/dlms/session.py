@@ -29,6 +29,7 @@ _SERVICES: dict[int, Callable[[Association, bytes], Request | bytes | Refusal]] 
 _TOO_LONG = Refusal(SERVICE_NOT_ALLOWED, PDU_TOO_LONG)
 _NOT_NOW = Refusal(SERVICE_NOT_ALLOWED, OPERATION_NOT_POSSIBLE)
 _UNDECODABLE = UNKNOWN
+_ENVELOPES = frozenset(bytes((tag,)) for tag in ENVELOPES)
 _RELEASED = b"\x00"  # release-response-reason normal
 
 
@@ -139,10 +140,12 @@ class Session:
         if association.device.is_gone:
             return b""
         apdu = association.answer(answers)
-        if association.form is None and not association.by_blocks and len(apdu) <= association.client_limit:
+        if association.form is not None:
+            apdu = association.covered(apdu)
+        if not association.by_blocks and len(apdu) <= association.client_limit:
             # The usual case, without a call more than it needs.
             return self._framing.encode(association.server, association.client, apdu) if apdu else b""
-        return self._framed(association, association.covered(apdu)) or b""
+        return self._framed(association, apdu) or b""
 
     def expired(self, now_ms: int) -> bool:
         """Idle too long, or a frame half-sent too long. Never while the meter owes an answer or has no power."""
@@ -158,12 +161,15 @@ class Session:
         if (
             association is None
             or association.client != client
-            or apdu[:2] not in association.legal
             or len(apdu) > association.receive_limit
             or association.device.is_gone
         ):
             return self._take_other(client, server, apdu)
-        return self._serve(association, apdu)
+        if apdu[:2] in association.legal:
+            return self._serve(association, apdu)
+        if association.shield is not None and apdu[:1] in _ENVELOPES:
+            return self._take_envelope(association, apdu)
+        return self._take_other(client, server, apdu)
 
     def _serve(self, association: Association, apdu: bytes) -> Outcome:
         """A legal APDU, no longer ciphered."""
@@ -246,12 +252,17 @@ class Session:
             del self._associations[next(iter(self._associations))]  # the oldest
         self._associations[association.server] = association
 
+    def _take_envelope(self, association: Association, apdu: bytes) -> Outcome:
+        try:
+            return self._unseal(association, apdu)
+        except PeerError:
+            return self._told(association.client, association.server, _UNDECODABLE)
+
     def _unseal(self, association: Association, apdu: bytes) -> Outcome:
         """An APDU in an association that ciphers."""
         shield = association.shield
         assert shield is not None
-        association.take_form(None)
-        if apdu[:1] and apdu[0] in ENVELOPES:
+        if apdu[:1] in _ENVELOPES:
             revealed = shield.reveal(apdu)
             if isinstance(revealed, Refusal):
                 return self._told(association.client, association.server, revealed)
@@ -259,9 +270,13 @@ class Session:
             association.take_form(revealed.form)
         elif not shield.admits_plain():
             return self._told(association.client, association.server, NOT_ASSOCIATED)
+        else:
+            association.take_form(None)
         if apdu[:2] not in association.services:
             answer = self._refuse(association, apdu)
             return self._told(association.client, association.server, answer)
+        if shield.protection.is_reserved():
+            return self._serve(association, apdu)
         return self._once_reserved(association, shield.protection, lambda: self._serve(association, apdu))
 
     def _take_block(self, association: Association, apdu: bytes) -> Outcome:

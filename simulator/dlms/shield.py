@@ -36,6 +36,7 @@ from simulator.wire.refusal import Refusal
 UNDECIPHERABLE = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.DECIPHERING_ERROR)
 UNDER_PROTECTED = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.OPERATION_NOT_POSSIBLE)
 _SUITE = 0
+_new = tuple.__new__  # a NamedTuple's constructor without its Python frame
 _PLAIN_REQUESTS = frozenset({0x01, 0xC0, 0xC1, 0xC3, 0xD9})
 _ANSWER_TAGS = {GLO_INITIATE_REQUEST: GLO_INITIATE_RESPONSE}
 
@@ -56,13 +57,13 @@ class Revealed(NamedTuple):
 class Shield:
     """A dedicated key, which the client gives in its InitiateRequest, is good for this association only."""
 
-    __slots__ = ("_dedicated", "_dedicated_lowest", "_title", "lowest_before", "protection", "strict")
+    __slots__ = ("_dedicated", "_dedicated_lowest", "_own_title", "_title", "lowest_before", "protection", "strict")
 
     def __init__(self, protection: Protection, client_title: bytes | None, *, strict: bool = False) -> None:
         self.protection = protection
         self.strict = strict  # the association was opened by a ciphered APDU: nothing plain any more
         self.lowest_before = protection.lowest()  # before the APDU in hand, for the counter of a GMAC proof in it
-        self._title = client_title
+        self._title, self._own_title = client_title, protection.title
         self._dedicated: Key | None = None
         self._dedicated_lowest = 0
 
@@ -75,39 +76,40 @@ class Shield:
     def reveal(self, apdu: bytes) -> Revealed | Refusal:
         """What is in an envelope, its counter taken; or the refusal, and nothing has changed. Raises PeerError."""
         envelope = decode(apdu)
-        control = envelope.control
-        needed = required(self.protection.policy)
-        if control & needed != needed:
-            return UNDER_PROTECTED
-        key, title = self._key(envelope), self._title_of(envelope)
+        tag, _, control, counter, text = envelope
+        if control & PROTECTED != PROTECTED and required(self.protection.policy) & ~control:
+            return UNDER_PROTECTED  # more than both there is none
+        key, lowest = self._key_and_lowest(tag, control)
+        title = self._title_of(envelope)
         if key is None or title is None or control & (SUITE_MASK | COMPRESSED) != _SUITE or not control & PROTECTED:
             return UNDECIPHERABLE
-        lowest = self._lowest(envelope)
-        if envelope.counter < lowest:
+        if counter < lowest:
             expected = min(lowest, MAX_COUNTER)
             return Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.INVOCATION_COUNTER_ERROR, expected)
-        plain = key.reveal(control, title, envelope.counter, envelope.text)
-        if plain is None or not _is_what_it_says(envelope, plain):
+        plain = key.reveal(control, title, counter, text)
+        if plain is None or not _is_what_it_says(tag, control, plain):
             return UNDECIPHERABLE
-        self._accept(envelope)
+        self._accept(envelope, lowest)
         answer_key = self.protection.key() if control & BROADCAST else key
-        return Revealed(plain, Form(envelope.tag, control, answer_key))
+        return _new(Revealed, (plain, _new(Form, (tag, control, answer_key))))
 
     def cover(self, apdu: bytes, form: Form) -> bytes:
         """An answer in the form of its request, with more protection if the policy wants more of answers."""
-        control = (form.control & PROTECTED) | required(self.protection.policy, answer=True)
-        title, counter = self.protection.title, self.protection.next_counter()
+        control = form.control & PROTECTED
+        if control != PROTECTED:
+            control |= required(self.protection.policy, True)
+        title, counter = self._own_title, self.protection.next_counter()
         tag = form.tag
         if tag not in (GENERAL_GLO, GENERAL_DED):
             table = DED_OF if tag in DEDICATED_TAGS else GLO_OF
             tag = _ANSWER_TAGS.get(tag) or table[apdu[0]]
-        return encode(Envelope(tag, title, control, counter, form.key.protect(control, title, counter, apdu)))
+        return encode(_new(Envelope, (tag, title, control, counter, form.key.protect(control, title, counter, apdu))))
 
-    def _key(self, envelope: Envelope) -> Key | None:
-        broadcast = bool(envelope.control & BROADCAST)
-        if envelope.tag in DEDICATED_TAGS:
-            return None if broadcast else self._dedicated
-        return self.protection.key(broadcast=broadcast)
+    def _key_and_lowest(self, tag: int, control: int) -> tuple[Key | None, int]:
+        broadcast = bool(control & BROADCAST)
+        if tag in DEDICATED_TAGS:
+            return None if broadcast else self._dedicated, self._dedicated_lowest
+        return self.protection.key(broadcast=broadcast), self.protection.lowest(broadcast=broadcast)
 
     def _title_of(self, envelope: Envelope) -> bytes | None:
         """The originator is the one that opened the association; an envelope that names another is not its."""
@@ -115,21 +117,17 @@ class Shield:
             return self._title or envelope.title
         return None
 
-    def _lowest(self, envelope: Envelope) -> int:
-        if envelope.tag in DEDICATED_TAGS:
-            return self._dedicated_lowest
-        return self.protection.lowest(broadcast=bool(envelope.control & BROADCAST))
-
-    def _accept(self, envelope: Envelope) -> None:
+    def _accept(self, envelope: Envelope, lowest: int) -> None:
         if envelope.tag in DEDICATED_TAGS:
             self._dedicated_lowest = envelope.counter + 1
             return
-        self.lowest_before = self.protection.lowest()
-        self.protection.accept(envelope.counter, broadcast=bool(envelope.control & BROADCAST))
+        broadcast = bool(envelope.control & BROADCAST)
+        self.lowest_before = self.protection.lowest() if broadcast else lowest
+        self.protection.accept(envelope.counter, broadcast=broadcast)
 
 
-def _is_what_it_says(envelope: Envelope, plain: bytes) -> bool:
+def _is_what_it_says(tag: int, control: int, plain: bytes) -> bool:
     """Encryption without a tag reveals something under any key; only its first octet can tell."""
-    if envelope.tag in PLAIN_OF:
-        return plain[:1] == bytes((PLAIN_OF[envelope.tag],))
-    return bool(envelope.control & AUTHENTICATED) or (bool(plain) and plain[0] in _PLAIN_REQUESTS)
+    if tag in PLAIN_OF:
+        return bool(plain) and plain[0] == PLAIN_OF[tag]
+    return bool(control & AUTHENTICATED) or (bool(plain) and plain[0] in _PLAIN_REQUESTS)

@@ -86,14 +86,8 @@ class Connection(asyncio.Protocol):
         self.session = None
 
     def data_received(self, data: bytes) -> None:
-        if self.session is None:
-            return
-        try:
-            self.session.feed(data, monotonic_ms())
-            self._pump(self.session)
-        except Exception:  # our bug: it may cost this peer its connection, never the fleet its life
-            log.exception("a request failed; the connection is closed")
-            self.close()
+        if self.session is not None:
+            self._pump(self.session, data)
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: do not take more of its questions."""
@@ -103,7 +97,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._congested = False
-        self._go_on()
+        asyncio.get_running_loop().call_soon(self._go_on)  # a transport of asyncio must not be closed from in here
 
     def expire(self, now_ms: int) -> None:
         """Close if the peer has been silent, or stuck within a frame, for too long."""
@@ -133,7 +127,17 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         self.session = None
 
-    def _pump(self, session: Session) -> None:
+    def _pump(self, session: Session, data: bytes = b"") -> None:
+        """Whoever calls: a bug of ours may cost this peer its connection, never the fleet its life."""
+        try:
+            if data:
+                session.feed(data, monotonic_ms())
+            self._take_all(session)
+        except Exception:
+            log.exception("a request failed; the connection is closed")
+            self.close()
+
+    def _take_all(self, session: Session) -> None:
         out: list[bytes] = []
         while not self._congested and self._answering is None and (event := session.next()) is not None:
             if isinstance(event, bytes):
@@ -155,7 +159,7 @@ class Connection(asyncio.Protocol):
         """After an answer or a congestion: what has come in meanwhile, then more."""
         if self.session and self._transport and self._answering is None and not self._transport.is_closing():
             self._pump(self.session)
-            if not self._congested and self._answering is None:
+            if not self._congested and self._answering is None and not self._transport.is_closing():
                 self._transport.resume_reading()
 
     def _send(self, out: list[bytes]) -> None:

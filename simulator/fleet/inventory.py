@@ -14,7 +14,7 @@ from simulator.cosem.model import Model
 from simulator.fleet.listen import Place
 from simulator.meter.identity import Given, Identity, key_of, secret_of
 
-_LISTED = (16, 32, 48, 64, 80)
+_LISTED = (16, 32, 48, 64, 80, 96)
 _CIPHERED_CONTEXTS = frozenset({3, 4})
 CSV_COLUMNS = (
     "serial", "device_id", "logical_device_name", "host", "port", "framing", "server", "physical", "device", "baud",
@@ -23,7 +23,8 @@ CSV_COLUMNS = (
     "client_16_auth", "client_32_auth", "client_32_password", "client_48_auth", "client_48_secret",
     "client_48_ek", "client_48_ak", "client_48_master", "client_64_auth", "client_64_ek", "client_64_ak",
     "client_64_master", "client_80_auth", "client_80_secret", "client_80_ek",
-    "client_80_ak", "client_80_master",
+    "client_80_ak", "client_80_master", "client_96_auth", "client_96_password", "client_96_ek", "client_96_ak",
+    "client_96_master",
 )  # fmt: skip
 
 
@@ -85,14 +86,15 @@ def read_options(entry: Mapping[str, Any]) -> str:
 
 def _client(identity: Identity, given: Given, model: Model, client: int) -> dict[str, Any]:
     """A client without a secret may have keys all the same: meters push under those of the push client."""
-    mechanism = model.spec.clients[client].mechanism
+    spec = model.spec.clients[client]
+    mechanism, ciphered = spec.mechanism, _CIPHERED_CONTEXTS.intersection(spec.contexts)
     keys = {name: key_of(identity, given, client, name).hex() for name in ("ek", "ak", "master")}
     if mechanism == 0:
-        ciphered = _CIPHERED_CONTEXTS.intersection(model.spec.clients[client].contexts)
         return {"sap": client, "auth": "none", **(keys if ciphered else {})}
     secret = secret_of(identity, given, client, mechanism)
     if mechanism == 1:
-        return {"sap": client, "auth": "lls", "password": secret.decode("utf-8", "backslashreplace")}
+        password = secret.decode("utf-8", "backslashreplace")
+        return {"sap": client, "auth": "lls", "password": password, **(keys if ciphered else {})}
     return {"sap": client, "auth": f"hls{mechanism}", "secret": secret.hex(), **keys}
 
 

@@ -6,7 +6,7 @@ Faults are set and cleared while the fleet runs; connections that are open take 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from simulator.dlms.mode_e_link import ModeELink
@@ -21,16 +21,28 @@ from simulator.fleet.faulty import FaultyLink
 from simulator.fleet.listen import Listen
 from simulator.fleet.selection import Meters, in_words, parse_meters
 from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_of_caller, session_on_line
+from simulator.ports import LogicalDevice
 
 _MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
 Signed = tuple[Session, ModeELink | None]
+Witness = Callable[[int, LogicalDevice], LogicalDevice]
+"""Who stands between a meter, by its number from 0, and its clients, before all faults."""
 
 
 class Links:
     """`connections`: all that are open."""
 
-    def __init__(self, residents: Residents, connections: set[Connection], clock: Clockwork, *, seed: int) -> None:
+    def __init__(
+        self,
+        residents: Residents,
+        connections: set[Connection],
+        clock: Clockwork,
+        *,
+        seed: int,
+        witness: Witness | None = None,
+    ) -> None:
         self.residents, self._connections, self._clock = residents, connections, clock
+        self._witness = witness
         self.book = Book(seed, lambda meter: residents.identity(meter).serial, clock.now_ms)
         self._on_ways: dict[Listen, list[Standing]] = {}
 
@@ -93,9 +105,9 @@ class Links:
         return {"faults": told, "more": len(standing) - len(told)}
 
     def _is_concerned(self, connection: Connection) -> bool:
-        """The usual case, no fault anywhere, costs a caller nothing."""
+        """The usual case, no fault anywhere, costs a caller nothing. A witness must stand before faults to come."""
         assert connection.way is not None
-        if connection.way.faults:
+        if connection.way.faults or self._witness is not None:
             return True
         return not self.book.is_empty and self.book.concerns(self._meters(connection))
 
@@ -140,6 +152,10 @@ class Links:
             alone=meters[0] if len(meters) == 1 and _is_hdlc(way) else None,
             reliable=_is_reliable(connection),
         ).stand_in(session)
+        if (witness := self._witness) is not None:
+            session.interpose(
+                lambda framing: framing, lambda server, device: witness(meter_behind(way, meters, server), device)
+            )
 
 
 def _is_hdlc(way: Listen) -> bool:

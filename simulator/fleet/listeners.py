@@ -14,7 +14,8 @@ from functools import partial
 from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
-from simulator.fleet.capture import Capture, CapturedConnection
+from simulator.fleet.capture import Capture
+from simulator.fleet.captured import CapturedConnection, Tapes, line_tapes, network_tapes
 from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.dialling import Dialler
@@ -31,7 +32,7 @@ _REACTION_S = 0.2  # a meter waits so long before it speaks in the sign-on (IEC 
 class Listeners:
     """`listens` tells the devices of pseudo-terminals, which are made at once; `open` begins to serve.
 
-    `capture` keeps what goes over TCP.
+    `capture` keeps what goes over all of them.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Listeners:
                 self._diallers.append(Dialler(listen, self._links.residents, self._caller(listen), self._own_address))
             elif listen.framing != "serial":
                 await self._open_sockets(listen)
-        self._lines = [Line(self._links, *opened, self._connections) for opened in self._opened]
+        self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]
         count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
         if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
@@ -66,12 +67,12 @@ class Listeners:
         return count
 
     async def _open_sockets(self, listen: Listen) -> None:
-        session = partial(self._links.session, listen)
+        udp = listen.framing == "udp"
+        protocol = self._protocol(partial(self._links.session, listen), self._tapes(udp=udp))
         for opened in open_sockets(listen, self._links.residents.count):
-            if listen.framing == "udp":
-                self._ports.append(DatagramPort(opened, partial(Connection, session, self._connections)))
+            if udp:
+                self._ports.append(DatagramPort(opened, protocol))
             else:
-                protocol = self._over_tcp(session)
                 self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
 
     def tick(self, now_ms: int) -> None:
@@ -97,14 +98,23 @@ class Listeners:
         for connection in list(self._connections):
             connection.close()
 
-    def _over_tcp(self, session: SessionAt) -> Callable[[], Connection]:
-        if self._capture:
-            return partial(CapturedConnection, session, self._connections, self._capture)
+    def _tapes(self, *, udp: bool) -> Tapes | None:
+        return network_tapes(self._capture, udp=udp) if self._capture else None
+
+    def _protocol(self, session: SessionAt, tapes: Tapes | None) -> Callable[[], Connection]:
+        if tapes:
+            return partial(CapturedConnection, session, self._connections, tapes)
         return partial(Connection, session, self._connections)
 
+    def _line(self, number: int, listen: Listen, place: int, opened: OpenLine) -> Line:
+        tapes = line_tapes(self._capture, number) if self._capture else None
+        return Line(self._links, listen, place, opened, lambda session: self._protocol(session, tapes)())
+
     def _caller(self, listen: Listen) -> Callable[[int], Connection]:
+        tapes = self._tapes(udp=False)
+
         def connection(index: int) -> Connection:
-            return self._over_tcp(lambda connection, *_: self._links.session_of_caller(listen, connection, index))()
+            return self._protocol(lambda new, *_: self._links.session_of_caller(listen, new, index), tapes)()
 
         return connection
 
@@ -130,12 +140,17 @@ class Line:
     """One serial line with its session, which is made anew when it hangs up."""
 
     def __init__(
-        self, links: Links, listen: Listen, number: int, opened: OpenLine, connections: set[Connection]
+        self,
+        links: Links,
+        listen: Listen,
+        number: int,
+        opened: OpenLine,
+        protocol: Callable[[SessionAt], Connection],
     ) -> None:
         self._links, self._listen, self._number = links, listen, number
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
-        self.transport = SerialTransport(opened, lambda: Connection(self._begin, connections), self._speed)
+        self.transport = SerialTransport(opened, lambda: protocol(self._begin), self._speed)
 
     def tick(self, now_ms: int) -> None:
         if self._sign_on:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ROOM = 100_000  # pushes being sent or waiting to be sent again
 _HELD_MS = 10 * MS_PER_SECOND
+_PATIENCE_S = 30.0  # by the wall clock: a head-end that is out of reach does not stop the fleet's time for longer
 _SETUPS = 16  # how many pushes of different setups within one second get invoke ids of their own
 
 
@@ -84,8 +85,9 @@ class Outbox:
         room: int = ROOM,
     ) -> None:
         """`is_confirmed`: every push asks for a confirmation, whatever its setup says."""
+        self.room = room  # for pushes that are being sent or wait to be sent again
         self._clock, self._journal, self._source_of = clock, journal, source_of
-        self._is_confirmed, self._room = is_confirmed, room
+        self._is_confirmed = is_confirmed
         self._sender = Sender()
         self._held = 0
         self.under_way = 0  # attempts that have not come to their end
@@ -100,17 +102,23 @@ class Outbox:
             self._landed.clear()
             await self._landed.wait()
 
-    async def close(self) -> None:
-        """What waits is cancelled; alarms stay open and go out at the next start."""
+    async def close(self) -> list[int]:
+        """What waits is cancelled; alarms stay open and go out at the next start. Returns those that nobody can have
+        heard of yet."""
         self._is_closed = True
         await self._sender.close()
-        for push in [push for pushes in self._again.values() for push in pushes]:
+        waiting = [push for pushes in self._again.values() for push in pushes if not push.is_superseded]
+        for push in waiting:
             self._journal.cancelled(push, STOPPED)
         self._again.clear()
+        return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
+
+    def _wants_confirmation(self, push: Push) -> bool:
+        return self._is_confirmed or push.setup.is_confirmed
 
     async def post(self, pushes: Sequence[Push]) -> None:
         """New pushes, all of one instant, in whose kernel event this happens."""
-        room = max(self._room - self._held, 0)
+        room = max(self.room - self._held, 0)
         for push in pushes[room:]:
             self._journal.cancelled(push, "the outbox is full")
         self._held += len(pushes[:room])
@@ -133,7 +141,8 @@ class Outbox:
         if not orders:
             return
         limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push, _ in orders)
-        batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms), len(orders))
+        batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms - 1), len(orders))  # a retry comes before others
+        asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
         self.under_way += len(orders)
         for push, order in orders:
             self._sender.send(order._replace(done=partial(self._ended, push, batch)))
@@ -158,7 +167,7 @@ class Outbox:
         """The push sealed and framed; None if its frame cannot be made."""
         setup, guard = push.setup, _guard(push)
         assert setup.destination is not None
-        is_confirmed = setup.is_confirmed or self._is_confirmed
+        is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
         control = required(guard.policy)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, control)
@@ -173,7 +182,7 @@ class Outbox:
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         if why is None:
             self._over(push)
-            self._journal.delivered(push, is_confirmed=push.setup.is_confirmed or self._is_confirmed)
+            self._journal.delivered(push, is_confirmed=self._wants_confirmation(push))
         elif self._is_closed:
             self._over(push)
             self._journal.cancelled(push, STOPPED)
@@ -202,7 +211,7 @@ class Outbox:
     # -- retries ------------------------------------------------------------------------------------------------
 
     def _retry(self, push: Push) -> None:
-        push.at_ms += push.delay_ms
+        push.at_ms = max(push.at_ms + push.delay_ms, self._clock.instant_ms)
         push.attempt += 1
         if push.schedule:
             self._waiting[push.place] = push

@@ -6,6 +6,7 @@ It decides who pushes what and when; the bodies are the meters', the sending is 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.errors import StoreUnavailable
+from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.outbox import Outbox, Push
 from simulator.fleet.push_journal import Journal
@@ -24,7 +25,7 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.push.body import Collected, collect
 from simulator.meter.push.schedule import Plan
-from simulator.meter.push.setup import PushSetup, setup_of, setups_of
+from simulator.meter.push.setup import PushSetup, setups_of
 from simulator.meter.push.times import opening
 from simulator.store.database import Store
 from simulator.values import MS_PER_SECOND, parse_obis
@@ -90,8 +91,10 @@ class Pushes:
 
     async def close(self) -> None:
         self._is_running = False
-        await self.outbox.close()
+        unsent = await self.outbox.close()
         await self.journal.close()
+        with contextlib.suppress(StoreError):
+            await self._store.pushes.release(unsent)
 
     async def settled(self) -> None:
         """Until what is under way has ended and stands in the history."""
@@ -120,24 +123,31 @@ class Pushes:
 
     def push(self, cohort: Cohort, row: int, setup: bytes, instant_ms: int) -> bool:
         """The method push; False if there is nobody to push to."""
-        if not self._is_running or setup_of(cohort, row, setup).destination is None:
-            return False
-        self._soon(cohort, setup, np.array([row]), instant_ms, MANUAL)
-        return True
+        return self.push_now(cohort, np.array([row]), setup, instant_ms) == 1
+
+    def push_now(self, cohort: Cohort, rows: Ints, setup: bytes, instant_ms: int) -> int:
+        """How many of these meters push: those that have power and somebody to push to."""
+        groups = setups_of(cohort, setup, rows[powered(cohort, rows)])
+        pushing = [own for found, own in groups if found.destination is not None]
+        if not self._is_running or not pushing:
+            return 0
+        chosen = np.concatenate(pushing)
+        self._soon(cohort, setup, chosen, instant_ms, MANUAL)
+        return len(chosen)
 
     def look(self, cohort: Cohort, row: int) -> None:
         self._timetable.look(cohort, row)
 
     async def _fire(self, cohort: Cohort, plan: Plan, rows: Ints, instant_ms: int) -> None:
         for setup in plan.setups:
-            await self._start(cohort, setup, rows, instant_ms, SCHEDULE, plan.schedule)
+            await _guarded(self._start(cohort, setup, rows, instant_ms, SCHEDULE, plan.schedule))
 
     def _soon(self, cohort: Cohort, setup: bytes, rows: Ints, instant_ms: int, trigger: str) -> None:
         at_ms = max(instant_ms, self._clock.instant_ms)
         self._at(at_ms, lambda: self._start(cohort, setup, rows, at_ms, trigger))
 
     def _at(self, instant_ms: int, act: Callable[[], Awaitable[None]]) -> None:
-        self._clock.schedule(instant_ms, Priority.PUSH, act)
+        self._clock.schedule(instant_ms, Priority.PUSH, lambda: _guarded(act()))
 
     # -- starting -----------------------------------------------------------------------------------------------
 
@@ -228,6 +238,14 @@ class Pushes:
         alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(due.rows.tolist(), ids, strict=True)}
         late = due.part(np.arange(len(due.rows)), max(due.instant_ms, self._clock.instant_ms))
         await self._post(late, collected, alarms)
+
+
+async def _guarded(act: Awaitable[None]) -> None:
+    """A store that refuses something costs the pushes concerned, never the fleet."""
+    try:
+        await act
+    except StoreError:
+        log.exception("pushes could not be made")
 
 
 def powered(cohort: Cohort, rows: Ints) -> Bools:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
+import gc
 import json
 import logging
 import signal
@@ -22,6 +23,7 @@ from simulator.cosem.quantities import UNIT_NAMES
 from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, UserError
 from simulator.faults.parse import quirks_of
+from simulator.fleet import captured_keys
 from simulator.fleet.capture import Capture
 from simulator.fleet.captures import Captures
 from simulator.fleet.clockwork import Clockwork
@@ -29,12 +31,13 @@ from simulator.fleet.connection import Connection, monotonic_ms
 from simulator.fleet.control import obey
 from simulator.fleet.incidents import injection
 from simulator.fleet.keyfile import KeyFile
-from simulator.fleet.links import Links
+from simulator.fleet.links import Links, Witness
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_options import PushOptions
+from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
@@ -63,6 +66,7 @@ class RunOptions:
     keys: KeyFile | None = None
     capture: Capture | None = None
     push: PushOptions = field(default_factory=PushOptions)
+    witness: Witness | None = None
 
 
 class Fleet:
@@ -75,7 +79,7 @@ class Fleet:
         residents = Residents(spec.count, self.device, self.identity)
         self.clock = Clockwork()
         self.captures = Captures(self.clock)
-        self.links = Links(residents, self.connections, self.clock, seed=spec.seed)
+        self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self.pushes = Pushes(self.clock, store, self._address, is_confirmed=options.push.is_confirmed)
         self._firsts: list[int] = []  # number of each cohort's first meter
@@ -113,6 +117,8 @@ class Fleet:
         self.clock.begin(start_ms)
         self._give_quirks()
         await self._catch_up(start_ms, progress)
+        gc.collect()
+        gc.freeze()  # models and meters stay: looking through them for garbage cost a third of a busy fleet's time
 
     def _give_quirks(self) -> None:
         for first, group in self.spec.numbered():
@@ -256,6 +262,10 @@ class Fleet:
 
     async def listen(self) -> int:
         """Opens the listeners and starts the clock; returns how many places are open, UserError if none."""
+        if self.options.capture:
+            captured_keys.begin(self.options.capture)
+            for cohort in self.cohorts:
+                captured_keys.follow(self.options.capture, cohort, self.listeners.listens)
         try:
             opened = await self.listeners.open()
         except UserError:
@@ -294,12 +304,13 @@ class Fleet:
         """Until stop() or a signal; then everything is closed in order. `announce` is called when all is up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, ValueError):
+            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # not in the main thread
                 loop.add_signal_handler(number, self.stop)
         listening = asyncio.Event()
         known = {
             "clock": self._set_clock,
             "event": injection(self.spec, self.cohorts),
+            "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
             **Supplies(self.spec, self.cohorts, self.clock).orders,
         }

@@ -39,11 +39,12 @@ class Residents:
         return self.device(index) if 0 <= index < self.count else None
 
     def named(self, name: str) -> int | None:
-        """The meter of a serial number, or of its number in the fleet, from 1."""
+        """The meter of a serial number, or of its number in the fleet, from 1; zeros ahead of either do not count, for
+        a sign-on leaves them out (IEC 62056-21 6.3.1)."""
         if not name.isdecimal():
             return None
         by_serial = index_of(name)
-        if 0 <= by_serial < self.count and self.identity(by_serial).serial == name:
+        if 0 <= by_serial < self.count and int(self.identity(by_serial).serial) == int(name):
             return by_serial
         return int(name) - 1 if 1 <= int(name) <= self.count else None
 

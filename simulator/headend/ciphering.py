@@ -24,6 +24,7 @@ class Keys:
     ak: bytes = field(repr=False)  # authentication key
     dedicated: bytes | None = field(default=None, repr=False)
     security: int = int(Security.AUTHENTICATION_ENCRYPTION)  # of the security control byte: 0x10, 0x20 or 0x30
+    counter: int | None = None  # the first one to cipher with; None: one more than the public client is shown
 
     def __post_init__(self) -> None:
         for key in (self.ek, self.ak, self.dedicated or self.ek):

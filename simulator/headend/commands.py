@@ -27,6 +27,8 @@ meterfleet read 127.0.0.1:4059 daily --client mr --entries 1-10 --json
 
 meterfleet read 127.0.0.1:4059 clock --client us [dim]ciphered, keys from the fleet or --ek, --ak[/dim]
 
+meterfleet read 9160000007 --client us --keys meters.csv [dim]the inventory, on another machine[/dim]
+
 meterfleet read 127.0.0.1:4059 --client mr --all [dim]all that it may read[/dim]
 
 meterfleet read 127.0.0.1:4062 --hdlc --physical 17 [dim]by HDLC, the device 17 behind the port[/dim]

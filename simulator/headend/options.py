@@ -36,6 +36,7 @@ CLIENTS = {
     "us": Preset(48, 2),
     "push": Preset(64, 0),
     "fu": Preset(80, 2),
+    "ihd": Preset(96, 1),
 }
 _MECHANISMS = {preset.client: preset.mechanism for preset in CLIENTS.values()}
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from simulator.errors import MeterfleetError, UserError
+from simulator.headend.keyring import Entry, login_for, named, read_meters
 from simulator.headend.options import DEFAULT_PORT, Call, parse_address, parse_client
 from simulator.headend.way import Transport, Way
 
@@ -27,7 +29,7 @@ Names = Callable[[], Mapping[str, str]]
 class Reach:
     """Each field is an option of the command line."""
 
-    client: Annotated[str, typer.Option(help="public, mr, us, push, fu or a number.")] = "public"
+    client: Annotated[str, typer.Option(help="public, mr, us, push, fu, ihd or a number.")] = "public"
     password: Annotated[
         str | None,
         typer.Option(envvar="METERFLEET_PASSWORD", show_default=False, help="Of a client that has one; HLS in hex."),
@@ -38,6 +40,10 @@ class Reach:
     ak: Annotated[
         str | None, typer.Option(envvar="METERFLEET_AK", show_default=False, help="Authentication key, hexadecimal.")
     ] = field(default=None, repr=False)
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="`meterfleet inventory` as CSV or JSON; HOST may then be a serial number."),
+    ] = None
     pdu: Annotated[int, typer.Option(min=64, max=65535, help="The largest APDU to receive, octets.")] = 65535
     server: Annotated[int, typer.Option(min=1, max=65535, help="Logical device behind the address.")] = 1
     hdlc: Annotated[bool, typer.Option("--hdlc", help="HDLC frames over TCP; port 4062 if none is given.")] = False
@@ -64,12 +70,25 @@ class Reach:
             self._transport(), self.hdlc or self.serial is not None, self.physical, self.address_octets, self.info,
             self.gateway, self.mode_e, self.device_address, self.baud,
         ).checked()  # fmt: skip
-        (host, port), rest = self._place(words, way)
-        preset = parse_client(self.client)
+        meters = read_meters(self.keys) if self.keys else []
+        if words and (found := named(meters, words[0], way)):
+            host, port, server, way = found
+            rest = words[1:]
+        else:
+            ((host, port), rest), server = self._place(words, way), self.server
         call = Call(
-            host, port, preset, self.server, self.password, self.timeout, self.pdu, ek=self.ek, ak=self.ak, way=way
-        )
-        return call, rest
+            host, port, parse_client(self.client), server, self.password, self.timeout, self.pdu,
+            ek=self.ek, ak=self.ak, way=way,
+        )  # fmt: skip
+        return self._with_keys(call, meters), rest
+
+    def _with_keys(self, call: Call, meters: list[Entry]) -> Call:
+        if self.keys is None or self.password is not None or not call.preset.mechanism:
+            return call
+        known = login_for(meters, call)
+        if known is None:
+            raise UserError(f"{self.keys} has no client {call.preset.client} of a meter at this place")
+        return replace(call, password=known.password, ek=known.ek, ak=known.ak)
 
     def _transport(self) -> Transport:
         if self.serial is not None and self.udp:

@@ -70,7 +70,8 @@ class MeterReader:
         logger: logging.Logger | None = None,
     ) -> None:
         """`mechanism`: authentication mechanism id; without it 1 (LLS) if there is a password, else 0. With `keys` the
-        association is ciphered; its first invocation counter follows the one that the public client is shown.
+        association is ciphered; unless they say otherwise its first invocation counter follows the one that the public
+        client is shown.
 
         `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code;
         `way`: without one the wrapper over TCP. For a serial line `host` is its device.
@@ -107,7 +108,9 @@ class MeterReader:
     def connect(self) -> None:
         """Connect and associate. Raises NotReachable, NoAnswer, AssociationRefused, ServiceRefused, BrokenAnswer."""
         host, port, timeout_s = self._where
-        counter = self._next_counter() if self._keys else None
+        counter = None
+        if self._keys is not None:
+            counter = self._keys.counter if self._keys.counter is not None else self._next_counter()
         self._session.open(open_link(host, port, self._way, timeout_s=timeout_s), counter=counter)
 
     def _next_counter(self) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gurux_dlms import GXReplyData
-from gurux_dlms.enums import Authentication, Command, InterfaceType
+from gurux_dlms.enums import Authentication, Command, InterfaceType, RequestTypes
 from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.secure import GXDLMSSecureClient
@@ -175,6 +175,8 @@ class Session:
             if self._parse(self.protocol.getData, frame, reply, GXReplyData()):
                 if self._hdlc and reply.frameId in _REJECTED_FRAME:
                     raise BrokenAnswer(_REJECTED_FRAME[reply.frameId])
+                if _is_list(self.protocol) and reply.moreData & RequestTypes.FRAME:
+                    reply.error = 0  # of a list whose end has not come yet, gurux takes any octet for an error
                 return reply
 
     def _parse(self, parse: Any, *arguments: Any) -> Any:

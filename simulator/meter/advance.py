@@ -116,7 +116,8 @@ def advance(
         carry_ma=np.zeros_like(columns.carry_ma),
         carry_cv=np.zeros_like(columns.carry_cv),
         dark_ms=np.zeros_like(columns.dark_ms),
-        recent_wh=_recent(columns.recent_wh, counted),
+        recent_wh=_recent(columns, counted),
+        demand_base_wh=np.zeros_like(columns.demand_base_wh),
     )
     sights: Sequence[Sight] = ()
     if model is not None:
@@ -175,9 +176,11 @@ def _mean_of_supplied(sums: Ints, supplied_ms: Ints) -> Ints:
     return np.asarray((sums * SLOT_MS + supplied_ms // 2) // supplied_ms)
 
 
-def _recent(recent_wh: Ints, energy_wh: Ints) -> Ints:
-    latest = energy_wh[_TARIFF_CHANNELS, :, -RECENT_BLOCKS:].transpose(0, 2, 1)
-    return np.concatenate([recent_wh, latest], axis=1)[:, -RECENT_BLOCKS:]
+def _recent(columns: Columns, energy_wh: Ints) -> Ints:
+    energy = energy_wh[_TARIFF_CHANNELS, :, :].copy()
+    energy[:, :, 0] -= columns.demand_base_wh
+    latest = energy[:, :, -RECENT_BLOCKS:].transpose(0, 2, 1)
+    return np.concatenate([columns.recent_wh, latest], axis=1)[:, -RECENT_BLOCKS:]
 
 
 class _Walk:

@@ -70,6 +70,8 @@ class Columns:
     noticed_since_ms: Ints  # [detector, n] since when its begin, or its end, has lasted; 0: it does not
     watched_ms: Ints  # [n] up to when the detectors have looked
     recent_wh: Ints  # [2, 3, n] import Wh and VAh of the last blocks, the latest last
+    demand_base_wh: Ints  # [2, n] of the running block, what a demand period that began within it leaves out
+    demand_start_local_s: Ints  # [2, n] when such a period began
     zone_demand_w: Ints  # [2, zone, n] maximum demands per tariff zone: W import, VA import
     zone_demand_local_s: Ints  # [2, zone, n]
     last_event: Ints  # [log, n] code of the latest entry of each event log
@@ -181,6 +183,8 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         noticed_since_ms=np.zeros((DETECTORS, n), np.int64),
         watched_ms=np.full(n, installed_ms, np.int64),
         recent_wh=np.zeros((2, RECENT_BLOCKS, n), np.int64),
+        demand_base_wh=np.zeros((2, n), np.int64),
+        demand_start_local_s=np.full((2, n), local_s, np.int64),
         zone_demand_w=np.zeros((2, ZONES, n), np.int64),
         zone_demand_local_s=np.full((2, ZONES, n), local_s, np.int64),
         last_event=np.zeros((EVENT_LOGS, n), np.int64),

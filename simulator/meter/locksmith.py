@@ -44,8 +44,7 @@ _NAMES = ("ek", "bk", "ak", "master")  # by key_id
 _SERIES_OF = {"ek": UNICAST, "bk": BROADCAST}
 _SHORTEST, _LONGEST = 8, 64  # octets of a secret
 _NONE = 0
-_SIGNED = 0x10 | 0x80  # policy bits of digital signatures, which suite 0 does not have
-_POLICY_BITS = 0xFC
+_POLICY_BITS = 0x6C  # of version 1, without those of digital signatures, which suite 0 does not have
 _VERSION_0_POLICIES = 4
 
 _HLS_CHANGED = {"us": US_CHANGED, "fu": FU_CHANGED}  # by the client's name
@@ -80,8 +79,8 @@ def owner_of(device: Device, client: int, key: bytes) -> int | None:
 async def _activate(device: Device, owner: int, policy: int) -> ActionResult:
     """security_activate: a policy can be made stricter and never laxer."""
     now = device.protection(owner).policy
-    in_bits = policy >= _VERSION_0_POLICIES
-    if in_bits and (policy & ~_POLICY_BITS or policy & _SIGNED):
+    in_bits = device.cohort.model.spec.class_versions.get(SECURITY_SETUP, 0) > 0
+    if policy & ~_POLICY_BITS if in_bits else policy >= _VERSION_0_POLICIES:
         return ActionResult.OTHER_REASON
     if any(required(now, answer=answer) & ~required(policy, answer=answer) for answer in (False, True)):
         return ActionResult.OTHER_REASON

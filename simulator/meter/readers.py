@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
-_LIVING_CLASSES = frozenset({11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
+_LIVING_CLASSES = frozenset({4, 11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
 
 

@@ -103,9 +103,10 @@ def _demands(columns: Columns, calendar: Calendar, local_s: int, block: Ints) ->
     """Demand registers (Blue Book 4.3.4): over one block, and sliding over the running one and three before it."""
     minutes, periods = calendar.block_minutes, RECENT_BLOCKS + 1
     start_s = calendar.local_s(calendar.block_start(calendar.instant_ms(local_s)))
-    shown = {name: np.zeros_like(columns.output) + start_s for name in ("block_start", "block_end")}
+    shown = {}
     for row, name in enumerate(TARIFF_DEMANDS):
-        recent, running = columns.recent_wh[row], block[(0, 2)[row]]
+        recent, running = columns.recent_wh[row], block[(0, 2)[row]] - columns.demand_base_wh[row]
+        shown[f"demand_{name}_start"] = np.maximum(columns.demand_start_local_s[row], start_s)
         shown[f"demand_{name}"] = running * 60 // minutes
         shown[f"demand_{name}_last"] = recent[-1] * 60 // minutes
         shown[f"demand_{name}_sliding"] = (recent.sum(axis=0) + running) * 60 // (minutes * periods)

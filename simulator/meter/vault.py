@@ -8,7 +8,7 @@ accepts one twice. Keys are never logged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,8 +20,10 @@ from simulator.wire.ciphering import MAX_COUNTER
 
 UNICAST, BROADCAST = "unicast", "broadcast"
 METER = 0  # in the place of a client: what the meter itself sends
-_LEAP = 256
-_MARGIN = 64  # counters of the meter that must be safe before an APDU is taken up: one for each connection, and room
+_LEAP, _LONGEST_LEAP = 256, 65_536
+_OWN_LEAP = 65_536  # of what the meter sends: nobody has to follow it after a restart
+_FARTHER = 4  # times, for as long as a client keeps asking: the more it asks, the less it waits for the store
+MARGIN = 64  # counters of the meter that must be safe before an APDU is taken up: one for each connection, and room
 _PATIENCE = 5  # failed logins in a row
 _LOCKED_MS = 30 * MS_PER_SECOND
 
@@ -29,15 +31,27 @@ _LOCKED_MS = 30 * MS_PER_SECOND
 class Series:
     """`next`: the lowest counter that is good now; `safe`: the lowest after a restart, as the store knows it."""
 
-    __slots__ = ("busy", "next", "safe")
+    __slots__ = ("busy", "leap", "next", "safe")
 
-    def __init__(self, lowest: int = 0) -> None:
-        self.next = self.safe = lowest
+    def __init__(self) -> None:
         self.busy = False  # used since the last look
+        self.begin(0)
+
+    def begin(self, lowest: int) -> None:
+        self.next = self.safe = lowest
+        self.leap = _LEAP
 
     def take(self, counter: int) -> None:
         self.next = counter + 1
         self.busy = True
+
+    def reserved(self, lowest: int) -> None:
+        self.safe = lowest
+        self.leap = min(self.leap * _FARTHER, _LONGEST_LEAP)
+
+    def settled(self) -> None:
+        """From now on the next use must reserve again."""
+        self.safe, self.leap = self.next, _LEAP
 
 
 @dataclass(slots=True)
@@ -47,15 +61,19 @@ class Failures:
 
 
 SeriesKey = tuple[int, int, str]  # row, client, key
+KeyWatch = Callable[[int, int, bytes], None]  # row, client, dedicated key or nothing
 
 
 class Vault:
     def __init__(self, store: Store, ids: list[UUID]) -> None:
         self._store, self._ids = store, ids
+        self.version = 0  # another number after each change of a key
         self._given: dict[int, dict[tuple[int, str], bytes]] = {}  # by row
         self._series: dict[SeriesKey, Series] = {}
         self._ahead: set[SeriesKey] = set()  # clients' series whose safe counter is ahead of the next
         self._failures: dict[tuple[int, int], Failures] = {}
+        self.on_key: KeyWatch | None = None  # hears of keys that clients change or make
+        self._waiting: set[tuple[int, int]] = set()  # rows and clients whose counters are to be written next
         self._writing = asyncio.Lock()  # so that a lower counter is never written over a higher one
 
     def given(self, row: int) -> Given:
@@ -63,6 +81,13 @@ class Vault:
 
     def put_key(self, row: int, client: int, name: str, key: bytes) -> None:
         self._given.setdefault(row, {})[client, name] = key
+        self.version += 1
+        self.tell(row, client)
+
+    def tell(self, row: int, client: int, dedicated: bytes = b"") -> None:
+        """A client's keys are others now, or it has made a key for one association."""
+        if self.on_key is not None:
+            self.on_key(row, client, dedicated)
 
     def series(self, row: int, client: int, key: str = UNICAST) -> Series:
         found = self._series.get((row, client, key))
@@ -76,35 +101,38 @@ class Vault:
         return found.next if found else 0
 
     def restore(self, row: int, stored: CounterRow) -> None:
-        self._series[row, stored.client, stored.key] = Series(stored.lowest)
+        self.series(row, stored.client, stored.key).begin(stored.lowest)
 
     def start_anew(self, row: int, client: int, key: str) -> None:
         """With a new key the counters under it begin at zero (Green Book 9.2.3.3)."""
-        self._series[row, client, key] = Series()
+        self.series(row, client, key).begin(0)
 
     # -- counters -----------------------------------------------------------------------------------------------
 
     def is_reserved(self, row: int, client: int) -> bool:
-        sent = self.series(row, METER)
-        return sent.next + _MARGIN <= sent.safe and not any(
-            found.next > found.safe
-            for key in (UNICAST, BROADCAST)
-            if (found := self._series.get((row, client, key))) is not None
-        )
+        sent = self._series.get((row, METER, UNICAST))
+        if sent is None or sent.next + MARGIN > sent.safe:
+            return False
+        for key in (UNICAST, BROADCAST):
+            found = self._series.get((row, client, key))
+            if found is not None and found.next > found.safe:
+                return False
+        return True
 
     async def reserve(self, row: int, client: int) -> None:
-        """Raises StoreUnavailable with nothing made safe."""
+        """Raises StoreUnavailable with nothing made safe. Who waits while another one's are written goes with the
+        next that are, all at once."""
+        self._waiting.add((row, client))
         async with self._writing:
+            if self.is_reserved(row, client):
+                return
             due: dict[SeriesKey, int] = {}
-            if not self.is_reserved(row, client):
-                due[row, METER, UNICAST] = self.series(row, METER).next + _LEAP
-            for key in (UNICAST, BROADCAST):
-                found = self._series.get((row, client, key))
-                if found is not None and found.next > found.safe:
-                    due[row, client, key] = min(found.next + _LEAP, MAX_COUNTER + 1)
+            for waiting in {*self._waiting, (row, client)}:
+                due.update(self._due(*waiting))
+            self._waiting.clear()
             await self._write(due)
             for place, lowest in due.items():
-                self._series[place].safe = lowest
+                self._series[place].reserved(lowest)
                 if place[1] != METER:
                     self._ahead.add(place)
 
@@ -113,10 +141,22 @@ class Vault:
         safe."""
         async with self._writing:
             sent = ((row, self.series(row, METER)) for row in rows)
-            due = {(row, METER, UNICAST): one.next + _LEAP for row, one in sent if one.next + _MARGIN > one.safe}
+            due = {(row, METER, UNICAST): one.next + _OWN_LEAP for row, one in sent if one.next + MARGIN > one.safe}
             await self._write(due)
             for place, lowest in due.items():
                 self._series[place].safe = lowest
+
+    def _due(self, row: int, client: int) -> dict[SeriesKey, int]:
+        """Of the meter's own series and the client's: how far they will be safe."""
+        if self.is_reserved(row, client):
+            return {}
+        sent = self.series(row, METER)
+        due = {(row, METER, UNICAST): sent.next + _OWN_LEAP}
+        for key in (UNICAST, BROADCAST):
+            found = self._series.get((row, client, key))
+            if found is not None and found.next > found.safe:
+                due[row, client, key] = min(found.next + found.leap, MAX_COUNTER + 1)
+        return due
 
     async def settle(self, *, all_of_them: bool = False) -> None:
         """Write the exact counters of clients that have fallen silent, so that a restart asks no leap of them."""
@@ -127,8 +167,8 @@ class Vault:
             return
         async with self._writing:
             due = {place: self._series[place].next for place in quiet}
-            for place, lowest in due.items():  # from now on the next use must reserve again
-                self._series[place].safe = lowest
+            for place in quiet:
+                self._series[place].settled()
             self._ahead -= quiet
             await self._write(due)
 

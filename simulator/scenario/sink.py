@@ -23,12 +23,19 @@ async def pushing(scenario: Scenario) -> AsyncIterator[PushOptions]:
     elif push.destination != SINK:
         yield parse_push(push.destination, push.schedule)
     else:
-        server = await asyncio.start_server(_hear, "127.0.0.1", 0, backlog=1024)
-        host, port = server.sockets[0].getsockname()
-        try:
-            yield parse_push(f"{host}:{port}", push.schedule)
-        finally:
-            server.close()
+        async with sink() as address:
+            yield parse_push(address, push.schedule)
+
+
+@asynccontextmanager
+async def sink() -> AsyncIterator[str]:
+    """Host and port at which pushes are heard while the context lasts."""
+    server = await asyncio.start_server(_hear, "127.0.0.1", 0, backlog=1024)
+    host, port = server.sockets[0].getsockname()
+    try:
+        yield f"{host}:{port}"
+    finally:
+        server.close()
 
 
 async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

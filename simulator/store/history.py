@@ -71,6 +71,13 @@ class History:
             ((rows, concerned),) = await cursor.fetchall()
             return Told(rows, concerned)
 
+    async def since(self, name: str, after: int) -> list[dict[str, Any]]:
+        """What was told since a mark, the oldest first, by the named query."""
+        async with self._connections.connection() as connection:
+            cursor = await connection.execute(query(name), {"after": after})
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
     async def curves(self, from_ms: int, to_ms: int, utc_offset_minutes: int) -> Curves:
         """Load in kW, and how many events, alarms and pushes there were at each moment."""
         shift_ms = utc_offset_minutes * MS_PER_MINUTE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Events and alarms for people: the newest of them, as they were stored, and alarms acknowledged by hand."""
+"""Events, alarms and pushes for people: the newest of them, as stored, and alarms acknowledged by hand."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from simulator.store.queries import query
 
 OPEN = ("PENDING", "SENT", "FAILED")
 ALARM_STATUSES = (*OPEN, "ACKNOWLEDGED")
+PUSH_STATUSES = ("SUCCESS", "RETRY", "FAILED", "CANCELLED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Incidents:
     ) -> list[dict[str, Any]]:
         """The newest first."""
         return await self._read("alarms", status=status, meter_numbers=meter_numbers, limit=limit)
+
+    async def pushes(
+        self, *, status: str | None = None, meter_numbers: Sequence[str] | None = None, limit: int = 50
+    ) -> list[dict[str, Any]]:
+        """Attempts to push, the newest first."""
+        return await self._read("pushes", status=status, meter_numbers=meter_numbers, limit=limit)
 
     async def acknowledge(self, meter_numbers: Sequence[str] | None) -> int:
         """All alarms of these meters, or of all, that are not acknowledged yet; how many that was."""

@@ -103,6 +103,8 @@ class PushTables:
 
     async def release(self, alarms: Sequence[int]) -> None:
         """They were not sent after all."""
+        if not alarms:
+            return
         async with self._writer.transaction() as connection:
             await connection.execute(query("release_alarms"), {"ids": list(alarms)})
 

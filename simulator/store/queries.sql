@@ -267,6 +267,25 @@ SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
 -- name: create_database
 CREATE DATABASE {database}
 
+-- name: drop_database
+DROP DATABASE IF EXISTS {database} WITH (FORCE)
+
+-- name: copy_database
+CREATE DATABASE {database} TEMPLATE {template}
+
+-- name: rename_database
+ALTER DATABASE {database} RENAME TO {new_name}
+
+-- name: make_hasty
+-- Commits do not wait for the disk: only a machine that fails could lose them, never the server.
+ALTER DATABASE {database} SET synchronous_commit = off
+
+-- name: lock_templates
+SELECT pg_advisory_lock(1297368660, 3)
+
+-- name: unlock_templates
+SELECT pg_advisory_unlock(1297368660, 3)
+
 -- name: scenario_steps
 SELECT scenario, step, kind, instant_ms, (extract(epoch FROM at) * 1000)::bigint, meters, outcome, detail
 FROM sim.scenario_steps WHERE scenario = %(scenario)s ORDER BY id
@@ -299,6 +318,22 @@ SELECT count(*), count(DISTINCT s.meter_id)
 FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
 WHERE h.id > %(after)s AND s.meter_id = ANY (%(meters)s) AND h.status = %(status)s
   AND o.logical_name = %(setup)s
+
+-- name: events_since
+SELECT e.id, m.meter_number AS serial, e.event_code AS code, e.event_timestamp AS at, e.event_type AS type,
+       coalesce(e.additional_data, '{}') AS snapshot
+FROM sim.event_logs e JOIN sim.meters m ON m.id = e.meter_id WHERE e.id > %(after)s ORDER BY e.id
+
+-- name: pushes_since
+-- A value by its object; elements of one attribute by their data index as well.
+SELECT h.id, m.meter_number AS serial, c.logical_name AS setup, h.status, h.timestamp AS at, h.trigger,
+       h.retry_count AS retries, h.destination, h.payload, h.error_message AS error,
+       (SELECT coalesce(jsonb_object_agg(o.logical_name || ':' || o.attribute_index
+                                         || CASE o.data_index WHEN 0 THEN '' ELSE '.' || o.data_index END, v.value), '{}')
+        FROM sim.push_history_objects v JOIN sim.push_objects o ON o.id = v.push_object_id
+        WHERE v.push_history_id = h.id) AS values
+FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id JOIN sim.obis_codes c ON c.id = s.obis_code_id
+JOIN sim.meters m ON m.id = s.meter_id WHERE h.id > %(after)s ORDER BY h.id
 
 -- name: curves
 WITH span AS (SELECT timestamp 'epoch' + %(from_ms)s * interval '1 millisecond' AS first,
@@ -383,3 +418,13 @@ SET status = CASE WHEN a.status = 'PENDING' THEN told.status ELSE a.status END,
 FROM unnest(%(ids)s::int[], %(statuses)s::text[], %(retry_counts)s::int[], %(retried)s::timestamp[],
             %(history_ids)s::bigint[]) AS told (id, status, retry_count, retried, history_id)
 WHERE a.id = told.id
+
+-- name: pushes
+SELECT to_char(h.timestamp, 'YYYY-MM-DD HH24:MI:SS') AS time, m.meter_number AS meter, o.logical_name AS setup,
+       h.trigger, h.status, h.retry_count AS retries, h.destination, octet_length(h.payload) AS octets,
+       h.error_message AS error
+FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id
+JOIN sim.meters m ON m.id = s.meter_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
+WHERE (%(status)s::text IS NULL OR h.status = %(status)s)
+  AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s))
+ORDER BY h.id DESC LIMIT %(limit)s

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,8 +38,13 @@ PLAIN_OF: Mapping[int, int] = {
 DEDICATED_TAGS = frozenset({GENERAL_DED, *DED_OF.values()})
 REQUEST_TAGS = frozenset({GENERAL_GLO, GENERAL_DED, 0xC8, 0xC9, 0xCB, 0xD0, 0xD1, 0xD3})
 
+_new = tuple.__new__  # a NamedTuple's constructor without its Python frame
 _HIGHEST_OF_VERSION_0 = 3  # security_policy as a number
 _HEADER = struct.Struct(">BI")  # security control, invocation counter
+_WITH_HEAD = struct.Struct(">BBBI")  # tag and length before them
+_TAG_OCTETS_LEFT_OUT = 4  # of the 16 of AES-GCM
+_OCTETS = tuple(bytes((octet,)) for octet in range(256))
+_SHORT_HEAD = 2 + _HEADER.size  # tag and a length of one octet before it
 _LONGEST_HEAD = 4 + _HEADER.size + TAG_OCTETS  # envelope tag and length, header, authentication tag
 
 
@@ -64,11 +70,11 @@ class Key:
     def protect(self, control: int, title: bytes, counter: int, plain: bytes) -> bytes:
         """The text of an envelope: encrypted, with its tag, or both, as the security control says."""
         nonce = title + counter.to_bytes(4, "big")
-        associated = bytes((control,)) + self._authentication_key
-        if control & PROTECTED == PROTECTED:
-            return self._gcm.encrypt(nonce, plain, associated)[: len(plain) + TAG_OCTETS]
-        if control & ENCRYPTED:
+        if control & PROTECTED == ENCRYPTED:
             return self._gcm.encrypt(nonce, plain, None)[: len(plain)]
+        associated = _OCTETS[control] + self._authentication_key
+        if control & ENCRYPTED:
+            return self._gcm.encrypt(nonce, plain, associated)[:-_TAG_OCTETS_LEFT_OUT]
         return plain + self._gcm.encrypt(nonce, b"", associated + plain)[:TAG_OCTETS]
 
     def reveal(self, control: int, title: bytes, counter: int, text: bytes) -> bytes | None:
@@ -79,15 +85,19 @@ class Key:
         """
         if not control & AUTHENTICATED:
             return self.protect(control, title, counter, text)
-        if len(text) < TAG_OCTETS:
+        size = len(text) - TAG_OCTETS
+        if size < 0:
             return None
-        body, tag = text[:-TAG_OCTETS], text[-TAG_OCTETS:]
+        body = text[:size]
         plain = self.protect(ENCRYPTED, title, counter, body) if control & ENCRYPTED else body
-        right = self.protect(control, title, counter, plain)[-TAG_OCTETS:]
-        return plain if hmac.compare_digest(tag, right) else None
+        return plain if hmac.compare_digest(text, self.protect(control, title, counter, plain)) else None
 
 
 def decode(apdu: bytes) -> Envelope:
+    if len(apdu) > _SHORT_HEAD and apdu[0] in PLAIN_OF and apdu[1] == len(apdu) - 2 < 0x80:
+        # Most requests look like this: no title, a length of one octet.
+        control, counter = _HEADER.unpack_from(apdu, 2)
+        return _new(Envelope, (apdu[0], None, control, counter, apdu[_SHORT_HEAD:]))
     tag, offset = take(apdu, 0, 1)
     title = None
     if tag[0] in (GENERAL_GLO, GENERAL_DED):
@@ -106,11 +116,15 @@ def decode(apdu: bytes) -> Envelope:
 def encode(envelope: Envelope) -> bytes:
     """A general envelope without a title carries an empty one."""
     tag, title, control, counter, text = envelope
+    size = _HEADER.size + len(text)
+    if size < 0x80 and tag in PLAIN_OF:
+        return _WITH_HEAD.pack(tag, size, control, counter) + text
     head = bytes((tag,)) + encode_string(title or b"") if tag in (GENERAL_GLO, GENERAL_DED) else bytes((tag,))
-    return head + encode_length(_HEADER.size + len(text)) + _HEADER.pack(control, counter) + text
+    return head + encode_length(size) + _HEADER.pack(control, counter) + text
 
 
-def required(policy: int, *, answer: bool = False) -> int:
+@cache
+def required(policy: int, answer: bool = False) -> int:
     """The protection that a security policy demands, as bits of the security control (Blue Book 4.4.7)."""
     if policy <= _HIGHEST_OF_VERSION_0:
         return (policy & 1 and AUTHENTICATED) | (policy & 2 and ENCRYPTED)
@@ -118,6 +132,7 @@ def required(policy: int, *, answer: bool = False) -> int:
     return (bits & 1 and AUTHENTICATED) | (bits & 2 and ENCRYPTED)
 
 
+@cache
 def overhead(tag: int) -> int:
     """How many octets an envelope adds at most to its APDU."""
     return _LONGEST_HEAD + (1 + TITLE_OCTETS if tag in (GENERAL_GLO, GENERAL_DED) else 0)

@@ -112,7 +112,7 @@ access:
 
 def test_a_null_takes_a_key_away(tmp_path: Path) -> None:
     model = compile_model(write(tmp_path, WITHOUT_FIRMWARE_CLIENT))
-    assert sorted(model.views) == [16, 32, 48, 64]
+    assert sorted(model.views) == [16, 32, 48, 64, 96]
 
 
 def test_every_mistake_of_a_model_is_told_where_it_stands(tmp_path: Path) -> None:

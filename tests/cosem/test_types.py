@@ -50,6 +50,8 @@ def test_values_are_encoded_as_declared(kind: str, value: Any, octets: str) -> N
         ("stamp", "tomorrow", "not a date-time"),
         ("bit-string[8]", [8], "bit numbers below 8"),
         ("any", 5, "needs a type"),
+        ("array", [1], "needs the type of its elements"),
+        ("any", {"array": [1]}, "needs the type of its elements"),
     ],
 )
 def test_a_value_of_another_type_is_refused_in_words(kind: str, value: Any, words: str) -> None:

@@ -164,10 +164,10 @@ def book_of(pushing: Pushing) -> KeyBook:
     return KeyBook(owners)
 
 
-async def heard(ear: Listener, setup: str, *, within_s: float = DEADLINE_S) -> Notification:
-    """The next push of a setup; those of others are passed over."""
+async def heard(ear: Listener, setup: str, *, serial: str = "", within_s: float = DEADLINE_S) -> Notification:
+    """The next push of a setup, perhaps of one meter; others are passed over."""
     while True:
         note = await ear.next(within_s)
         assert not note.problem, note.problem
-        if note.setup == setup:
+        if note.setup == setup and note.device.endswith(serial):
             return note

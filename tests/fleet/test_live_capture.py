@@ -5,94 +5,15 @@ from __future__ import annotations
 
 import csv
 import stat
-import struct
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from gurux_dlms import GXByteBuffer
-from gurux_dlms.enums import Security
-from gurux_dlms.GXDLMSTranslator import GXDLMSTranslator
+from capture_bench import Keys, conversations, frames, packets, streams, told
 from live import BLOCK, Judge, free_port, run, spawned
 
 from simulator.fleet.capture import open_capture
 
 AT = "2025-06-10T10:00:00+05:30"
-
-
-class Segment(NamedTuple):
-    source: tuple[str, int]
-    target: tuple[str, int]
-    sequence: int
-    flags: int
-    data: bytes
-
-
-def packets(octets: bytes) -> Iterator[bytes]:
-    """Blocks have their length at both ends (pcapng 3.1); type 6 is an enhanced packet block (4.3)."""
-    assert struct.unpack_from("<I4xI", octets) == (0x0A0D0D0A, 0x1A2B3C4D)
-    while octets:
-        kind, size = struct.unpack_from("<II", octets)
-        assert size % 4 == 0
-        assert struct.unpack_from("<I", octets, size - 4) == (size,)
-        if kind == 1:
-            assert struct.unpack_from("<H", octets, 8) == (101,)
-        if kind == 6:
-            kept, length = struct.unpack_from("<II", octets, 20)
-            assert kept == length
-            yield octets[28 : 28 + kept]
-        octets = octets[size:]
-
-
-def ones_sum(octets: bytes) -> int:
-    """RFC 1071, word by word; 0xFFFF where a checksum is right."""
-    total = 0
-    for (word,) in struct.iter_unpack(">H", octets + bytes(len(octets) % 2)):
-        total += word
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
-def segment_of(packet: bytes) -> Segment:
-    assert packet[0] == 0x45
-    assert int.from_bytes(packet[2:4], "big") == len(packet)
-    assert ones_sum(packet[:20]) == 0xFFFF
-    pseudo = packet[12:20] + struct.pack(">HH", 6, len(packet) - 20)
-    assert ones_sum(pseudo + packet[20:]) == 0xFFFF
-    source, target = (".".join(map(str, packet[at : at + 4])) for at in (12, 16))
-    ports = struct.unpack_from(">HHI", packet, 20)
-    return Segment((source, ports[0]), (target, ports[1]), ports[2], packet[33], packet[40:])
-
-
-def streams(path: Path) -> dict[tuple[tuple[str, int], tuple[str, int]], bytes]:
-    """What each side sent, by source and target, with sequence numbers that leave no gap."""
-    found: dict[tuple[tuple[str, int], tuple[str, int]], bytes] = defaultdict(bytes)
-    for segment in map(segment_of, packets(path.read_bytes())):
-        way = segment.source, segment.target
-        assert segment.sequence == (0 if segment.flags & 2 else 1 + len(found[way]))
-        found[way] += segment.data
-    return found
-
-
-def frames(octets: bytes, *, hdlc: bool) -> Iterator[bytes]:
-    while octets:
-        size = (int.from_bytes(octets[1:3], "big") & 0x7FF) + 2 if hdlc else 8 + int.from_bytes(octets[6:8], "big")
-        yield octets[:size]
-        octets = octets[size:]
-
-
-def words(frame: bytes, keys: dict[str, str], *, hdlc: bool) -> str:
-    translator = GXDLMSTranslator()
-    translator.comments = True
-    translator.security = Security.AUTHENTICATION_ENCRYPTION
-    translator.blockCipherKey = bytearray.fromhex(keys["ek"])
-    translator.authenticationKey = bytearray.fromhex(keys["ak"])
-    translator.systemTitle, translator.serverSystemTitle = b"MFLHES01", bytes.fromhex(keys["system_title"])
-    if hdlc:
-        return str(translator.messageToXml(GXByteBuffer(frame)))
-    return str(translator.pduToXml(GXByteBuffer(frame[8:])))
 
 
 @pytest.mark.parametrize("hdlc", [False, True])
@@ -112,11 +33,11 @@ def test_each_frame_is_kept_and_can_be_read(home: Path, tmp_path: Path, *, hdlc:
     rows = list(csv.DictReader((tmp_path / "one.pcapng.keys").open()))
     keys = next(row for row in rows if row["client"] == "48")
     assert (keys["ek"], keys["secret"]) == (login["ek"], login["secret"])
-    kept = streams(path)
-    assert len(kept) == 4  # the public client for the counter, then the utility; both ways
-    told = [words(frame, keys, hdlc=hdlc) for octets in kept.values() for frame in frames(octets, hdlc=hdlc)]
-    whole = "\n".join(told)
-    assert all(told)
+    kept = list(conversations(path))
+    assert len(kept) == 2  # the public client for the counter, then the utility
+    texts = [one for talk in kept for one in told(talk, Keys(path))]
+    assert not [one.complaint for one in texts if one.complaint]
+    whole = "\n".join(one.text for one in texts)
     for word in ("AssociationRequest", "AssociationResponse", "GetRequest", "GetResponse", "ActionRequest"):
         assert word in whole
     assert "07E9060A" in whole  # the clock, deciphered
@@ -132,21 +53,23 @@ def test_a_long_stream_is_cut_into_packets_that_ipv4_can_carry(home: Path, tmp_p
     with spawned(home, 1, *options, "--capture", path, listen=listen) as fleet, Judge(fleet.meters[0]) as judge:
         assert len(judge.rows(BLOCK)) > 3000
         received = judge.blocks
-    assert max(map(len, packets(path.read_bytes()))) == 0xFFFF
+    assert max(len(octets) for _, octets in packets(path.read_bytes())) == 0xFFFF
     kept = streams(path)
     ((_, answers),) = [(way, octets) for way, octets in kept.items() if way[0] == ("127.44.0.1", port)]
     assert len(list(frames(answers, hdlc=False))) == received + 1  # and the AARE
 
 
-def test_a_full_disk_ends_the_capture_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
-    capture = open_capture(Path("/dev/full"))
+def test_a_full_disk_ends_the_capture_and_nothing_else(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    path = tmp_path / "full"
+    path.symlink_to("/dev/full")
+    capture = open_capture(path)
     for _ in range(1000):
         capture.packet(bytes(100))
     capture.flush()
     capture.packet(bytes(100))
     capture.close()
     assert [record.getMessage() for record in caplog.records] == [
-        "/dev/full cannot be written (No space left on device); the capture ends here"
+        f"{path} cannot be written (No space left on device); the capture ends here"
     ]
 
 

@@ -54,7 +54,7 @@ def test_a_model_may_extend_a_neighbour_and_take_objects_away(home: Path, tmp_pa
         (["phases: two"], {2: "phases"}),
         (["objects:", "  metering: [1.0.1.99.0.255]"], {3: "1.0.1.99.0.255 is not in the registry"}),
         (["objects:", "  metering: [1.0.1.8.255]"], {3: "is not a logical name"}),
-        (["objects:", "  metering:", f"    - {ENERGY}"], {4: "listed twice"}),
+        (["objects:", "  metering:", "    - 1.0.1.8.1.255"], {4: "listed twice"}),
         (["objects:", "  metring: [1.0.0.4.2.255]"], {3: "did you mean metering?"}),
         (["values:", "  1.0.1.8.255: {value: 7}"], {3: "is not among the model's objects"}),
         (["values:", f"  {RATING}: {{value: 7}}"], {3: "is not text"}),

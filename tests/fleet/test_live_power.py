@@ -6,8 +6,11 @@ from __future__ import annotations
 import datetime as dt
 import select
 import signal
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live import BLOCK, ENERGY, PUBLIC, Judge, Spawned, eventually, framed, free_port, get_hex, run, spawned, start
@@ -37,16 +40,49 @@ def status_word(judge: Judge) -> int:
     return int.from_bytes(judge.get(1, WORD).octets[3:], "big")
 
 
-def test_an_outage_of_a_thousand_meters(home: Path) -> None:
-    options = ("--model", "is15959-3ph", "--history", "1d", "--start", AT, "--speed", 0)
+class HeadEnd(socketserver.ThreadingTCPServer):
+    """Takes pushes and counts them."""
+
+    request_queue_size, daemon_threads = 1024, True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
+        self.received = 0
+
+    def finish_request(self, request: Any, client_address: object) -> None:
+        if request.recv(65_535):
+            self.received += 1
+
+
+@pytest.fixture
+def headend() -> Iterator[HeadEnd]:
+    with HeadEnd() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def sent(fleet: Spawned, alarm: str) -> list[tuple[str, int]]:
+    """How many alarms of a name are in which state."""
+    return fleet.sql("SELECT status, count(*) FROM sim.eswf_push_alarms WHERE alarm_type = %s GROUP BY 1", alarm)
+
+
+def moments(fleet: Spawned, code: int) -> list[dt.datetime]:
+    statement = "SELECT event_timestamp FROM sim.event_logs WHERE event_code = %s ORDER BY id"
+    return [moment for (moment,) in fleet.sql(statement, code)]
+
+
+def test_an_outage_of_a_thousand_meters(home: Path, headend: HeadEnd) -> None:
+    place = f"127.0.0.1:{headend.server_address[1]}"
+    options = ("--model", "is15959-3ph", "--history", "1d", "--start", AT, "--speed", 0, "--push", place)
     with spawned(home, MANY, *options) as fleet, Judge(fleet.meters[7]) as before, Judge(fleet.meters[0]) as lone:
         stood = before.get(3, ENERGY).value
         assert status_word(before) & FIRST_BREATH
         power(fleet, "off", f"2-{MANY}")
-        (gasps,) = fleet.sql("SELECT count(*), min(event_timestamp) FROM sim.event_logs WHERE event_code = 101")
-        assert gasps == (MANY - 1, FAILED)
-        alarms = "SELECT status, count(*) FROM sim.eswf_push_alarms WHERE alarm_type = 'Last gasp' GROUP BY 1"
-        assert fleet.sql(alarms) == [("PENDING", MANY - 1)]
+        assert moments(fleet, 101) == [FAILED] * (MANY - 1)
+        assert eventually(lambda: sent(fleet, "Last gasp") == [("SENT", MANY - 1)])
+        at_failure = headend.received
+        assert at_failure >= MANY - 1
         before.wire.send_octets(framed(get_hex(3, ENERGY), 32))
         late = Judge(fleet.meters[8], PUBLIC)
         late.wire.send_octets(b"".join(map(bytes, late.protocol.aarqRequest())))
@@ -54,32 +90,41 @@ def test_an_outage_of_a_thousand_meters(home: Path) -> None:
         assert is_silent(late)
         assert lone.get(3, ENERGY).result == 0
         fleet.step(2 * MS_PER_HOUR)
+        assert headend.received - at_failure < 100  # of the one that has power
         power(fleet, "on", "all")
         assert is_silent(late)
-        fleet.step(2 * MS_PER_MINUTE)
-        returns = fleet.sql("SELECT event_timestamp FROM sim.event_logs WHERE event_code = 102 ORDER BY id")
-        moments = [moment for (moment,) in returns]
-        assert len(moments) == MANY - 1
-        assert moments == sorted(moments)
-        assert RETURNED + dt.timedelta(seconds=5) <= moments[0] < moments[-1] <= RETURNED + dt.timedelta(seconds=60)
-        assert len(set(moments)) > 40
-        fleet.step(MS_PER_HOUR)
-        outside = fleet.sql(
-            "SELECT count(*) FROM sim.block_load_profile WHERE capture_time BETWEEN %s AND %s", FAILED, RETURNED
-        )
-        assert outside == [(4,)]  # of the one that had power
-        breaths = alarms.replace("Last gasp", "First breath")
-        assert fleet.sql(breaths) == [("PENDING", MANY - 1)]
+        came_back(fleet)
         assert is_silent(before)  # what was open before stays dead
         with Judge(fleet.meters[7]) as judge:
-            assert judge.get(1, FAILURES).value == 1
-            assert judge.get(3, OFF_MINUTES).value == 120
             assert judge.get(3, ENERGY).value > stood
-            assert status_word(judge) & (LAST_GASP | FIRST_BREATH) == FIRST_BREATH
-            assert [row[1] for row in judge.rows(POWER_LOG)] == [101, 102]
-            stamps = [row[0][5:7].hex() for row in judge.rows(BLOCK)][-3:]
-            assert stamps == ["0a00", "0c1e", "0d00"]
+            knows_of_it(judge)
         late.wire.close()
+
+
+def came_back(fleet: Spawned) -> None:
+    """One after the other, each with its alarm; the blocks show the gap."""
+    fleet.step(2 * MS_PER_MINUTE)
+    returns = moments(fleet, 102)
+    assert len(returns) == MANY - 1
+    assert returns == sorted(returns)
+    assert RETURNED + dt.timedelta(seconds=5) <= returns[0] < returns[-1] <= RETURNED + dt.timedelta(seconds=60)
+    assert len(set(returns)) > 40
+    assert eventually(lambda: sent(fleet, "First breath") == [("SENT", MANY - 1)])
+    first = "SELECT min(event_timestamp) FROM sim.event_logs WHERE event_code = 102"
+    pushed = "SELECT min(timestamp) FROM sim.push_history WHERE trigger = 'ALARM' AND timestamp > %s"
+    assert fleet.sql(pushed, RETURNED) == fleet.sql(first)
+    fleet.step(MS_PER_HOUR)
+    rows = "SELECT count(*) FROM sim.block_load_profile WHERE capture_time BETWEEN %s AND %s"
+    assert fleet.sql(rows, FAILED, RETURNED) == [(4,)]  # of the one that had power
+
+
+def knows_of_it(judge: Judge) -> None:
+    assert judge.get(1, FAILURES).value == 1
+    assert judge.get(3, OFF_MINUTES).value == 120
+    assert status_word(judge) & (LAST_GASP | FIRST_BREATH) == FIRST_BREATH
+    assert [row[1] for row in judge.rows(POWER_LOG)] == [101, 102]
+    stamps = [row[0][5:7].hex() for row in judge.rows(BLOCK)][-3:]
+    assert stamps == ["0a00", "0c1e", "0d00"]
 
 
 @pytest.fixture(scope="module")

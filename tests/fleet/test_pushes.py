@@ -14,14 +14,18 @@ from pushing_fleet import (
     MINUTE_MS,
     PLAIN,
     SCHEDULE,
+    book_of,
     free_port,
     heard,
     local,
     pushing,
 )
 
+from simulator.errors import UserError
+from simulator.fleet.control import order
 from simulator.headend.listener import Listener
 from simulator.meter.push.times import SCHEDULE_TYPES
+from simulator.store.database import Store
 
 COUNTS = dict(zip(SCHEDULE_TYPES, (96, 48, 24, 6, 3, 2, 1), strict=True))
 TIMES = "array(structure(stamp-time,stamp-date))"
@@ -224,3 +228,45 @@ async def test_other_defaults_of_a_run_are_in_the_rows_that_are_there_already(da
         }
         patterns = meters.sql("SELECT schedule_type, time_pattern FROM sim.active_schedules ORDER BY 2")
         assert patterns == [("EIGHT_HOUR", f"{hour:02X}:00:00:FF") for hour in (0, 8, 16)]
+
+
+async def test_a_newer_push_takes_the_place_of_one_that_waits_to_be_sent_again(database: str) -> None:
+    async with pushing(database, 1, PLAIN.format(port=free_port()), models=("every-class",)) as meters:
+        await meters.set(0, 22, SCHEDULE, 4, TIMES, [["00:01:00.*", "*-*-*"], ["00:02:00.*", "*-*-*"]])
+        await meters.step(10 * MINUTE_MS)
+        told = meters.history(INSTANT, 0, "to_char(timestamp, 'MI:SS'), status, retry_count")
+        assert told[:3] == [("01:00", "RETRY", 0), ("02:00", "CANCELLED", 1), ("02:00", "RETRY", 0)]
+        assert told[3:] == [("03:00", "RETRY", 1), ("05:00", "RETRY", 2), ("09:00", "FAILED", 3)]  # 60, 120, 240 s
+
+
+async def test_what_finds_no_room_in_the_outbox_is_told(database: str) -> None:
+    async with Listener() as ear, pushing(database, 3, PLAIN.format(port=ear.port)) as meters:
+        meters.fleet.pushes.outbox.room = 2
+        await meters.step(16 * MINUTE_MS)
+        told = [meters.history(INSTANT, index, "status, error_message")[0] for index in range(3)]
+        assert told == [("SUCCESS", None), ("SUCCESS", None), ("CANCELLED", "the outbox is full")]
+
+
+@pytest.mark.parametrize("words", ["udp", "hdlc", "udp,confirmed", "hdlc,confirmed,security=20", "security=10"])
+async def test_every_way_and_protection_reaches_the_listener(database: str, words: str) -> None:
+    async with Listener() as ear, pushing(database, 1, f"127.0.0.1:{ear.port},{words}") as meters:
+        ear.unsealer.keys = book_of(meters)
+        await meters.step(16 * MINUTE_MS)
+        note = await heard(ear, INSTANT)
+        assert note.clock.isoformat() == "2025-06-01T00:15:00+05:30"
+        way = note.received.transport, note.received.framing
+        assert way == ("udp" if "udp" in words else "tcp", "hdlc" if "hdlc" in words else "wrapper")
+        assert (note.received.answer == "confirmed") == ("confirmed" in words)
+        assert meters.history(INSTANT, 0, "status, payload") == [("SUCCESS", note.received.apdu)]
+
+
+async def test_a_push_list_and_a_push_by_hand_on_a_running_fleet(database: str) -> None:
+    async with Listener() as ear, pushing(database, 3, PLAIN.format(port=ear.port)) as meters:
+        store = await Store.open(database)
+        assert await order(store, "push", meters="1,3", setup=ALERT) == {"meters": 2, "pushing": 2}
+        with pytest.raises(UserError, match="no push setup"):
+            await order(store, "push", meters="1", setup="1.2.3.4.5.6")
+        await meters.step(1_000)
+        listed = await store.incidents.pushes(status="SUCCESS", limit=2)
+        assert [(row["setup"], row["trigger"]) for row in listed] == [(ALERT, "MANUAL")] * 2
+        await store.close()

@@ -16,7 +16,7 @@ from gurux_dlms.GXDLMSException import GXDLMSException
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.objects import GXDLMSClock, GXDLMSData
 from gurux_dlms.secure import GXDLMSSecureClient
-from live import BLOCK, CLOCK, EVERYTHING, MESSAGE, Judge, Spawned, eventually, framed, run, spawned, start
+from live import BLOCK, CLOCK, ENERGY, EVERYTHING, MESSAGE, Judge, Spawned, eventually, framed, run, spawned, start
 from secure import DEDICATED, GENERAL, Login, SecureJudge, login_of, shown_counter, translated
 
 from simulator.meter.identity import Identity
@@ -40,19 +40,11 @@ clients:
   64: {mechanism: 4, contexts: [1, 3], pre_established: false, conformance: [get, action, block-transfer-with-get]}
   48: {mechanism: 5, contexts: [1, 3], challenge_octets: 64}
   80: {mechanism: 6, contexts: [1, 3], challenge_octets: 8}
-  96:
-    name: ihd
-    association: 0.0.40.0.6.255
-    mechanism: 3
-    contexts: [1, 3]
-    conformance: [get, action, block-transfer-with-get]
-    max_pdu: 1024
+  96: {mechanism: 3, contexts: [1, 3], conformance: [get, action, block-transfer-with-get]}
 access:
-  clock: {96: r}
   current-association: {64: "r1-6,8-9 x1", 96: "r1-6,8-9 x1"}
-  association-ihd: {96: "r1-6,8-9 x1"}
-objects:
-  association-ihd: [0.0.40.0.6.255]
+values:
+  0.0.43.0.4.255: {security_policy: 0}
 """
 
 
@@ -159,6 +151,24 @@ def test_low_level_security_with_ciphering(mechanisms: Spawned) -> None:
         assert judge.frames[-1][8] == 0xCC
 
 
+def test_the_in_home_display(fleet: Spawned) -> None:
+    """LLS in a ciphered association, with keys and counter of its own; it reads what a display shows, and no more."""
+    login = utility(fleet, 2, 96)
+    with SecureJudge(fleet.meters[2], login) as judge:
+        assert judge.get(3, ENERGY).result == judge.get(3, "1.0.1.7.0.255").result == judge.get(1, MESSAGE).result == 0
+        assert judge.get(7, BLOCK).result == 4
+        assert judge.frames[-1][8] == 0xCC
+        last = judge.counter - 1
+    assert shown_counter(fleet.meters[2], login) == last
+    with SecureJudge(fleet.meters[2], utility(fleet, 2)) as judge:
+        assert judge.get(64, "0.0.43.0.6.255", 4).octets == b"\x09\x08CLI12345"
+        assert judge.set(15, "0.0.40.0.6.255", 7, b"\x09\x08newsecre") == 0
+    with pytest.raises(GXDLMSException), SecureJudge(fleet.meters[2], utility(fleet, 2, 96)):
+        pass
+    with SecureJudge(fleet.meters[2], utility(fleet, 2, 96, secret=b"newsecre")) as judge:
+        assert judge.get(8, CLOCK).result == 0
+
+
 @pytest.mark.parametrize("client", [64, 48, 80, 96])
 @pytest.mark.parametrize("security", [Security.NONE, *PROTECTIONS])
 def test_mechanisms_3_to_6(mechanisms: Spawned, client: int, security: int) -> None:
@@ -170,13 +180,12 @@ def test_mechanisms_3_to_6(mechanisms: Spawned, client: int, security: int) -> N
 
 
 def of_mechanism(fleet: Spawned, client: int, **changes: Any) -> Login:
-    """Also of clients that the inventory does not list, and of one whose counter no object shows."""
+    """Also of a client that the inventory does not list."""
     known = utility(fleet)
     identity = Identity(fleet.ready["seed"], "MFL", fleet.meters[0].serial)
-    counter = {} if client != 96 else {"counter": 1000 * (int(changes.get("security", 0)) + 1)}
     mechanism, secret = {96: 3, 64: 4, 48: 5, 80: 6}[client], identity.key(f"hls{client}")
     return Login(**{"client": client, "mechanism": mechanism, "secret": secret, "ek": known.ek, "ak": known.ak,
-                    **counter, **changes})  # fmt: skip
+                    **changes})  # fmt: skip
 
 
 @pytest.mark.parametrize("client", [64, 80])
@@ -310,6 +319,7 @@ def test_policy_can_only_become_stricter(fleet: Spawned) -> None:
         assert judge.act(64, SETUP, 1, b"\x16\x01") == 0
         assert judge.act(64, SETUP, 1, b"\x16\x03") == 0
         assert judge.act(64, SETUP, 1, b"\x16\x02") == 250
+        assert judge.act(64, SETUP, 1, b"\x16\x6c") == 250  # bits are of version 1
         assert judge.get(64, SETUP, 2).value == 3
     for security in (Security.AUTHENTICATION, Security.ENCRYPTION):
         error = exception_of(fleet, utility(fleet, 6, security=security), 6)

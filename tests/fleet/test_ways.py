@@ -219,6 +219,33 @@ def test_the_store_and_the_inventory_name_every_place(fleet: Spawned, home: Path
     assert [(row["host"], row["framing"], row["server"]) for row in rows][METER] == (meter["host"], "wrapper", "1")
 
 
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_the_inventory_alone_is_enough_for_a_reader_elsewhere(
+    fleet: Spawned, home: Path, tmp_path: Path, form: str
+) -> None:
+    """`--keys`: secrets, and a meter's place by its serial number, where there is no fleet and no database."""
+    listed = run("inventory", f"--{form}", "--database", fleet.dsn, home=home).stdout
+    path, serial = tmp_path / f"meters.{form}", fleet.meters[METER].serial
+    path.write_text(listed)
+    where = f"{fleet.meters[METER].host}:{fleet.meters[METER].port}"
+    wanted = [([serial], "us"), ([where], "mr")]
+    if form == "json":  # which lists all places
+        wanted += [([serial, "--hdlc"], "us"), ([serial, "--udp"], "ihd"), ([serial, "--gateway", serial], "fu")]
+    for words, client in wanted:
+        done = run("read", *words, "serial", "--client", client, "--keys", path, "--json", home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert serial in done.stdout
+    done = run("act", serial, "clock:1", "--client", "us", "--keys", path, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words, told in (
+        (("127.43.9.9", "--client", "us"), "no client 48"),
+        (("9" * 10, "--client", "us"), "no client"),
+    ):
+        done = run("read", *words, "--keys", path, home=tmp_path)
+        assert done.returncode == 2
+        assert told in " ".join(done.stderr.split())
+
+
 def test_a_serial_device_that_is_none(home: Path, tmp_path: Path) -> None:
     """Reported; a fleet that can be reached nowhere does not start."""
     file = tmp_path / "file"

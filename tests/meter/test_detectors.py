@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meter_bench import RELAY, Install, Meters, data
+from meter_bench import LIMITER, RELAY, Install, Meters, data
 
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.spec import load_spec
@@ -245,3 +245,15 @@ def test_a_threshold_that_ends_before_it_begins_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"over-voltage: it restores at 1\.2 before it occurs, at 1\.1"):
         load_spec(str(path))
+
+
+async def test_a_condition_that_the_load_switch_ends_is_over_after_its_time(install: Install) -> None:
+    meters = await install(D1)
+    await meters.until(BEGIN)
+    await meters.write(RELAY, 4, data("enum", 2))
+    await meters.write(LIMITER, 6, data("double-long-unsigned", 3600))  # it would open the switch sooner
+    await disturb(meters.cohort, FIRST, meters.now_ms, load=1000.0)
+    await meters.until(later(BEGIN, 400))
+    assert await meters.act(RELAY, 1) == 0
+    await meters.until(later(BEGIN, 520))
+    assert logged(meters, 67) == [(67, later(BEGIN, 300)), (68, later(BEGIN, 520))]

@@ -152,3 +152,68 @@ def test_an_object_named_again_moves_to_its_new_access() -> None:
     views = compile_model(MODEL).views
     assert key(BLOCK, 3) in views[48].writable
     assert key(BLOCK, 3) not in compile_model("is15959-1ph").views[48].writable
+
+
+# ------------------------------------------------------------------------------------------ reset of registers
+
+MAXIMUM, SIGNAL, TEMPERATURE = "1.0.1.6.0.255", "0.1.96.12.5.255", "0.0.96.9.0.255"
+
+
+async def test_a_register_that_holds_a_setting_is_reset_to_the_models_value(install: Install) -> None:
+    """Blue Book 4.3.2, 4.3.3: to the default value; an extended register remembers when."""
+    meters = await install(MODEL)
+    await meters.until("2025-05-20T12:10:00")
+    for code, kind, number in ((TEMPERATURE, "float32", 40.0), (SIGNAL, "integer", -99)):
+        default = await meters.read(code)
+        assert await meters.write(code, 2, data(kind, number)) == 0
+        assert await meters.read(code) == number != default
+        assert await meters.act(code, 1) == 0
+        assert await meters.read(code) == default
+    assert (await meters.read(SIGNAL, 5))[5:8] == bytes((12, 10, 0))
+
+
+async def test_a_maximum_demand_is_reset_and_an_energy_is_not(install: Install) -> None:
+    meters = await install(MODEL)
+    await meters.until("2025-05-20T12:10:00")
+    assert await meters.read(MAXIMUM) > 0
+    other = await meters.read("1.0.9.6.0.255")
+    assert await meters.act(MAXIMUM, 1) == 0
+    assert (await meters.read(MAXIMUM), await meters.read("1.0.9.6.0.255")) == (0, other)
+    assert (await meters.read(MAXIMUM, 5))[5:8] == bytes((12, 10, 0))
+    energy = await meters.read(ENERGY)
+    assert await meters.act(ENERGY, 1) == REFUSED
+    assert await meters.read(ENERGY) == energy
+    again = await meters.restarted()
+    assert await again.read(MAXIMUM) == 0
+    await again.until("2025-05-20T12:30:00")
+    ((block,),) = again.of_meter("kwh_import * 2", "block_load_profile")[-1:]
+    assert await again.read(MAXIMUM) == pytest.approx(float(block))
+
+
+async def test_a_demand_register_ends_its_period_early(install: Install) -> None:
+    """next_period (Blue Book 4.3.4): the current average becomes the last; what follows counts from here."""
+    meters = await install(MODEL)
+    await meters.until("2025-05-20T12:20:00")
+    current = await meters.read(DEMAND)
+    assert await meters.act(DEMAND, 2) == 0
+    assert (await meters.read(DEMAND), await meters.read(DEMAND, 3)) == (0, current)
+    assert (await meters.read(DEMAND, 6))[5:8] == (await meters.read(DEMAND, 7))[5:8] == bytes((12, 20, 0))
+    await meters.until("2025-05-20T12:30:00")
+    ((whole,),) = meters.of_meter("kwh_import * 2", "block_load_profile")[-1:]
+    assert await meters.read(DEMAND, 3) == pytest.approx(float(whole) - current, abs=0.002)
+    assert (await meters.read(DEMAND, 7))[5:8] == bytes((12, 30, 0))
+
+
+async def test_a_demand_register_is_reset(install: Install) -> None:
+    meters = await install(MODEL)
+    await meters.until("2025-05-20T12:20:00")
+    assert await meters.read(SLIDING) > 0
+    block = await meters.read(DEMAND)
+    assert await meters.act(SLIDING, 1) == 0
+    assert (await meters.read(SLIDING), await meters.read(SLIDING, 3)) == (0, 0)
+    assert (await meters.read(SLIDING, 7))[5:8] == bytes((12, 20, 0))
+    assert await meters.read(DEMAND) == block
+    again = await meters.restarted()
+    assert await again.read(SLIDING) == 0
+    await again.until("2025-05-20T12:25:00")
+    assert 0 < await again.read(SLIDING) < await again.read("1.0.9.7.0.255")

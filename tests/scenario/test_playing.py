@@ -141,6 +141,17 @@ async def test_a_run_that_was_stopped_goes_on(database: str, tmp_path: Path) -> 
     assert told == [(301, "2025-06-10 10:05:00"), (201, "2025-06-10 11:00:00"), (302, "2025-06-10 12:05:00")]
 
 
+async def test_a_clock_that_is_wrong_stays_so_when_the_fleet_starts_again(database: str, tmp_path: Path) -> None:
+    text = f"{FLEET}timeline: [{{at: 10m, on: {{meters: 1}}, do: clock_jump, by: 1h}}]\n"
+    (tmp_path / "scenario.yaml").write_text(text)
+    for _ in range(2):
+        await lived(load_scenario(tmp_path / "scenario.yaml"), database, 80)
+    mine = "sim.block_load_profile b JOIN sim.meters m ON m.id = meter_id WHERE meter_number LIKE '%1' ORDER BY b.id"
+    with psycopg.connect(database) as connection:
+        seen = connection.execute(f"SELECT to_char(capture_time, 'HH24:MI') FROM {mine}".encode()).fetchall()
+    assert [stamp for (stamp,) in seen] == ["11:30", "12:00", "12:30", "13:00", "13:30"]  # 10:30 to 12:30
+
+
 # -- determinism -----------------------------------------------------------------------------------------------------
 
 STORY = f"""name: x

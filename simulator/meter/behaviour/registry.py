@@ -15,6 +15,7 @@ from simulator.meter.behaviour import (
     lists,
     profile,
     pushing,
+    registers,
     relay,
     schedule,
     scripts,
@@ -81,6 +82,10 @@ WRITES_OF_DATA: Mapping[bytes, Hook] = {  # objects of class 1 that mean more th
     attribute_key(1, parse_obis("0.0.94.96.19.255"), 2): _logged(METERING_MODE),
 }
 ACTS: Mapping[Place, Hook] = {
+    (3, 1): registers.reset,
+    (4, 1): registers.reset,
+    (5, 1): registers.reset_demand,
+    (5, 2): registers.next_period,
     (7, 1): profile.reset,
     (7, 2): profile.capture,
     (8, 1): clock.adjust_to_quarter,

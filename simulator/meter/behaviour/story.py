@@ -106,9 +106,12 @@ async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bo
     async with cohort.lock:
         await _bring(cohort, cohort.around.now_ms())
         now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms[row]))
-        meter = _meter(cohort, row, now_ms)
+        meter, output = _meter(cohort, row, now_ms), cohort.columns.output
         answer = await (acted if is_act else written)(meter, key, value)
         _look_ahead(cohort, row, now_ms)
+        if cohort.columns.output is not output:  # what detectors see has changed with it
+            lookout.look_ahead(cohort, now_ms)
+            call_again(cohort)
         return answer
 
 

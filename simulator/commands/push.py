@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet push …`: let meters push now, and look at what they pushed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from simulator.commands.events import JsonOption, LimitOption
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.stored import meter_numbers, opened
+from simulator.documents import did_you_mean
+from simulator.errors import UserError
+from simulator.fleet.control import order
+from simulator.store.incidents import PUSH_STATUSES
+
+app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
+_INSTANT = "0.0.25.9.0.255"
+
+
+@app.command(
+    epilog="Example: meterfleet push now 1-20 0.5.25.9.0.255     (the latest block of the first twenty meters)"
+)
+def now(
+    meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
+    setup: Annotated[str, typer.Argument(help="Logical name of the push setup.")] = _INSTANT,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Let meters of a running fleet push now, as the method push of the setup does."""
+    answer = asyncio.run(_now(existing_place(database, home, fleet), meters, setup))
+    print(f"{answer['pushing']:,} of {answer['meters']:,} meters push")
+    if answer["pushing"] < answer["meters"]:
+        others = "the others have no power, or nobody to push to"
+        print(f"{others}; `meterfleet spawn --push HOST:PORT` gives all meters a destination")
+
+
+async def _now(place: Place, meters: str, setup: str) -> dict[str, Any]:
+    async with opened(place) as store:
+        if await store.lock_fleet():
+            raise UserError("no fleet runs on this database now")
+        return await order(store, "push", meters=meters, setup=setup)
+
+
+@app.command("list", epilog="Example: meterfleet push list --status FAILED --meter 1-20")
+def list_pushes(
+    meter: Annotated[str | None, typer.Option(help="Numbers (3), ranges (1-20), serial numbers; with commas.")] = None,
+    status: Annotated[str | None, typer.Option(help=f"One of {', '.join(PUSH_STATUSES)}.")] = None,
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """List attempts to push; works whether the fleet runs or not."""
+    if status is not None and status not in PUSH_STATUSES:
+        raise UserError(f"--status: {did_you_mean(status, PUSH_STATUSES)}")
+    rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))
+    if as_json:
+        print(json.dumps(rows, default=str))
+        return
+    names = ("meter", "setup", "trigger", "status", "retries", "destination", "octets", "error")
+    table = Table(Column("time", no_wrap=True), *names)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+    Console().print(table)
+
+
+async def _pushes(place: Place, meters: str | None, status: str | None, limit: int) -> list[dict[str, Any]]:
+    async with opened(place) as store:
+        numbers = await meter_numbers(store, meters)
+        return await store.incidents.pushes(status=status, meter_numbers=numbers, limit=limit)

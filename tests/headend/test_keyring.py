@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`--keys`: what is understood of an inventory, and what is told of a file that is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import UserError
+from simulator.headend.keyring import named, read_meters
+from simulator.headend.way import Transport, Way
+
+CSV = """serial,host,port,framing,server,physical,device,baud,mode_e,client_16_auth,client_48_secret,client_48_ek
+0830000001,,,serial,1,16,/dev/pts/7,9600,True,none,0011,2233
+0830000002,10.0.0.2,4063,gateway,1,,,,,none,,
+0830000004,10.0.0.9,4061,dial,1,,,,,none,,
+"""
+
+
+def test_rows_are_entries(tmp_path: Path) -> None:
+    path = tmp_path / "meters.csv"
+    path.write_text(CSV)
+    entries = read_meters(path)
+    assert entries[0]["clients"][1] == {"sap": 48, "secret": "0011", "ek": "2233"}
+    assert named(entries, "0830000001", Way()) == (
+        "/dev/pts/7", 0, 1,
+        Way(Transport.SERIAL, hdlc=True, physical=16, mode_e=True, device_address="0830000001"),
+    )  # fmt: skip
+    assert named(entries, "0830000002", Way()) == ("10.0.0.2", 4063, 1, Way(gateway="0830000002"))
+    assert named(entries, "0830000003", Way()) is None
+    with pytest.raises(UserError, match="cannot be called"):
+        named(entries, "0830000004", Way())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "not what `meterfleet inventory --csv`"),
+        ("a,b\n1,2\n", "not what `meterfleet inventory --csv`"),
+        ("[1, 2", ":1:6: no JSON"),
+        ('[{"serial": "1"}]', "not what `meterfleet inventory --json`"),
+        ("serial,framing,port\n1,wrapper,x\n", ":2"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_is_no_inventory_is_told(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "meters"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match="meters") as raised:
+        read_meters(path)
+    assert told in str(raised.value)
