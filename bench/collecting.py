@@ -31,8 +31,8 @@ from simulator.store.embedded import EmbeddedPostgres
 _WORKERS = 8
 _BATCH_METERS = 40
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, BLOCK.columns))
-_OUT = sql.SQL("COPY hes.block_load_profile ({}) TO STDOUT (FORMAT BINARY)").format(_NAMES)
-_IN = sql.SQL("COPY hes.block_load_profile ({}) FROM STDIN (FORMAT BINARY)").format(_NAMES)
+_OUT = sql.SQL("COPY hes.block_load_profile ({}) TO STDOUT").format(_NAMES)
+_IN = sql.SQL("COPY hes.block_load_profile ({}) FROM STDIN").format(_NAMES)
 
 
 def collecting(effort: Effort, place: EmbeddedPostgres) -> Iterator[Figure]:

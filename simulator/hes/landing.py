@@ -6,6 +6,7 @@ What is there already stays untouched, so that reading a buffer again adds nothi
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections import defaultdict
@@ -24,6 +25,8 @@ from simulator.store.queries import statements
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _QUERIES = statements("simulator.hes")
+_MANY = 500  # rows
+_NULL = "\\N"
 _COPY_TEXT = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -93,6 +96,7 @@ class Landing:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.ids: dict[str, UUID] = dict(connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
+        self._objects: dict[str, str] = dict(connection.execute(_QUERIES["object_ids"].encode()).fetchall())
 
     def register(self, meters: Sequence[Registered], zone: str) -> None:
         """Meters that are not known yet, and where they are."""
@@ -105,6 +109,7 @@ class Landing:
         """Objects: logical name, class, name, unit."""
         with store_errors():
             self._connection.execute(_QUERIES["obis_codes"].encode(), [*map(list, zip(*codes, strict=True))])
+            self._objects = dict(self._connection.execute(_QUERIES["object_ids"].encode()).fetchall())
 
     def land(self, batch: Batch) -> int:
         """How many rows are new, or were changed."""
@@ -121,12 +126,29 @@ class Landing:
         return landed
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
+        """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
         words = _words(table)
+        lines = [_lines(str(self.ids[serial]), rows, self._codes(table, rows)) for serial, rows in meters.items()]
+        if sum(map(len, meters.values())) >= _MANY:
+            with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
+                return self._copy(words["relation"], words["columns"], lines)
         self._connection.execute(_template("landing_table").format(**words))
-        with self._connection.cursor().copy(_template("landing_copy").format(**words)) as copy:
-            for serial, rows in meters.items():
-                copy.write(_lines(str(self.ids[serial]), rows))
+        self._copy(words["landing"], words["columns"], lines)
         return self._connection.execute(_template("landing_merge").format(**words)).rowcount
+
+    def _copy(self, relation: sql.Composable, columns: sql.Composable, lines: Iterable[str]) -> int:
+        cursor = self._connection.cursor()
+        with cursor.copy(_template("landing_copy").format(relation=relation, columns=columns)) as copy:
+            for part in lines:
+                copy.write(part)
+        return cursor.rowcount
+
+    def _codes(self, table: Table, rows: Sequence[Row]) -> list[str]:
+        """The ids of the objects that rows are of."""
+        if table.code != "channel_id":
+            return [self._objects.get(table.code, _NULL)] * len(rows) if table.code else []
+        at = table.columns.index("channel_id") - 1
+        return [self._objects.get(row[at], _NULL) for row in rows]
 
     def _push(self, push: Push) -> None:
         self._run(
@@ -185,13 +207,10 @@ class Memory:
 
 
 def _words(table: Table) -> dict[str, sql.Composable]:
-    identifiers = [sql.Identifier(column) for column in table.columns]
+    identifiers = [sql.Identifier(column) for column in (*table.columns, *(["obis_code_id"] if table.code else []))]
     told = [sql.Identifier(column) for column in table.told]
-    name = sql.Identifier(table.code) if table.code == "channel_id" else sql.Literal(table.code)
     return {
         "relation": _name(table.relation),
-        "code_column": sql.SQL(", obis_code_id" if table.code else ""),
-        "code": _template("code_of").format(name=name) if table.code else sql.SQL(""),
         "landing": sql.Identifier("landing_" + table.relation.partition(".")[2]),
         "columns": sql.SQL(", ").join(identifiers),
         "key": sql.SQL(", ").join(map(sql.Identifier, table.key)),
@@ -201,9 +220,11 @@ def _words(table: Table) -> dict[str, sql.Composable]:
     }
 
 
-def _lines(meter: str, rows: Sequence[Row]) -> str:
+def _lines(meter: str, rows: Sequence[Row], codes: Sequence[str]) -> str:
     """Rows of one meter as COPY takes them, column by column: the values of one are nearly always alike."""
     columns = [_column(values) for values in zip(*rows, strict=True)]
+    if codes:
+        columns.append(codes)
     return "".join([f"{meter}\t{line}\n" for line in map("\t".join, zip(*columns, strict=True))])
 
 
@@ -214,7 +235,7 @@ def _column(values: Sequence[Any]) -> Iterable[str]:
     (kind,) = kinds
     if kind is str and len(set(values)) == 1:
         return [_text(values[0])] * len(values)
-    return ["\\N"] * len(values) if kind is type(None) else map(_CELLS[kind], values)
+    return [_NULL] * len(values) if kind is type(None) else map(_CELLS[kind], values)
 
 
 def _text(value: str) -> str:
@@ -230,7 +251,7 @@ def _array(values: tuple[int, ...]) -> str:
 
 
 def _nothing(_value: None) -> str:
-    return "\\N"
+    return _NULL
 
 
 _CELLS: dict[type, Callable[[Any], str]] = {  # by type alone, for this runs for each cell

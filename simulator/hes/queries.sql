@@ -53,6 +53,9 @@ DROP TABLE IF EXISTS public.meter_events, public.meter_readings, public.meters C
 -- name: meter_ids
 SELECT meter_number, id FROM public.meters
 
+-- name: object_ids
+SELECT logical_name, id::text FROM hes.obis_codes
+
 -- name: register
 INSERT INTO public.meters (meter_number, meter_type, host, port, timezone)
 SELECT serial, type, host, port, %s
@@ -69,15 +72,12 @@ ON CONFLICT (logical_name) DO NOTHING
 CREATE TEMPORARY TABLE IF NOT EXISTS {landing} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {relation} WITH NO DATA
 
 -- name: landing_copy
-COPY {landing} ({columns}) FROM STDIN
+COPY {relation} ({columns}) FROM STDIN
 
 -- name: landing_merge
-INSERT INTO {relation} AS old ({columns}{code_column})
-SELECT DISTINCT ON ({key}) {columns}{code} FROM {landing}
+INSERT INTO {relation} AS old ({columns})
+SELECT DISTINCT ON ({key}) {columns} FROM {landing}
 ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})
-
--- name: code_of
-, (SELECT id FROM hes.obis_codes WHERE logical_name = {name})
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id GROUP BY 1
