@@ -161,7 +161,7 @@ class Collector:
             try:
                 with meter.reader(timeout_s=self._manners.timeout_s) as reader:
                     poll.run(reader, parts)
-            except (HeadEndError, ValueError, TypeError) as error:  # a meter that lies: of another type than it should
+            except Exception as error:  # whatever a meter makes us stumble over, it costs that meter only
                 log.append(LogEntry(_kind(error), str(error) or repr(error), meter.serial))
                 batch = poll.batch if poll.batch.count else batch
             else:
@@ -221,11 +221,12 @@ class _Lasting:
     def land(self, batch: Batch) -> int:
         for wait_s in itertools.chain(_BACK_OFF_S, itertools.repeat(_BACK_OFF_S[-1])):
             try:
-                return self._ready().land(batch)
+                return self._ready().land_each(batch)
             except StoreUnavailable:
                 self.close()
-                if self._stop.wait(wait_s) and wait_s == _BACK_OFF_S[-1]:
+                if self._stop.is_set() and wait_s == _BACK_OFF_S[-1]:
                     raise
+                time.sleep(wait_s)
         raise AssertionError("the waiting has no end")
 
     def close(self) -> None:
@@ -249,4 +250,4 @@ def _kind(error: Exception) -> str:
         return "TIMEOUT"
     if isinstance(error, NotReachable):
         return "CONNECTION_FAILED"
-    return "UNDECODABLE" if isinstance(error, BrokenAnswer | ValueError | TypeError) else "READ_FAILED"
+    return "READ_FAILED" if isinstance(error, HeadEndError) and not isinstance(error, BrokenAnswer) else "UNDECODABLE"

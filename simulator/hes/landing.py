@@ -19,6 +19,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from simulator.errors import StoreError, StoreUnavailable
 from simulator.hes.tables import Row, Table
 from simulator.store.connections import store_errors
 from simulator.store.queries import statements
@@ -89,6 +90,22 @@ class Batch:
     def count(self) -> int:
         return sum(len(rows) for meters in self.rows.values() for rows in meters.values()) + len(self.pushes)
 
+    def by_meter(self) -> dict[str, Batch]:
+        """The same in parts; what belongs to no meter is under an empty serial number."""
+        parts: dict[str, Batch] = defaultdict(Batch)
+        for table, meters in self.rows.items():
+            for serial, rows in meters.items():
+                parts[serial].add(table, serial, rows)
+        for push in self.pushes:
+            parts[push.serial].pushes.append(push)
+        for entry in self.log:
+            parts[entry.serial].log.append(entry)
+        for serial, configured in self.setups.items():
+            parts[serial].setups[serial] = configured
+        for serial, status in self.status.items():
+            parts[serial].status[serial] = status
+        return parts
+
 
 class Landing:
     """One connection's way into the tables. StoreUnavailable if the server is away."""
@@ -124,6 +141,21 @@ class Landing:
             if batch.status:
                 self._run("meter_status", ids=[self._id(one) for one in batch.status], status=[*batch.status.values()])
         return landed
+
+    def land_each(self, batch: Batch) -> int:
+        """If the database refuses the whole, meter by meter: one that says what no table can hold costs itself only."""
+        try:
+            return self.land(batch)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            parts = batch.by_meter()
+            if len(parts) > 1:
+                return sum(map(self.land_each, parts.values()))
+            (serial,) = parts
+            words = f"what the meter said cannot be stored: {error}"
+            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial)], status=dict.fromkeys(batch.status, "ERROR"))
+            return self.land(refused)
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
