@@ -30,12 +30,16 @@ class Call(asyncio.Protocol):
 async def _serve() -> None:
     server = await asyncio.get_running_loop().create_server(Call, "127.0.0.1", 0, backlog=_BACKLOG)
     print(server.sockets[0].getsockname()[1], flush=True)
+    is_storm = False
     while True:
         before = len(Call.moments)
         await asyncio.sleep(_SILENCE_S)
-        if len(Call.moments) - before < _SMALL <= before:
-            print(json.dumps(Call.moments[:before]), flush=True)
-            Call.moments.clear()
+        quiet = len(Call.moments) - before < _SMALL
+        if quiet and is_storm:
+            print(json.dumps(Call.moments), flush=True)
+        if quiet:  # a storm may just have begun
+            del Call.moments[:before]
+        is_storm = not quiet
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from plugged import MISSING
 from psycopg import sql
 
@@ -20,6 +21,8 @@ from simulator.store.embedded import EmbeddedPostgres
 from simulator.store.spare import SpareDatabases
 from simulator.testing.servers import Server
 
+settings.register_profile("steady", deadline=None)  # a busy machine is no bug
+settings.load_profile("steady")
 pytest_plugins = ["pytester", *MISSING]
 
 _TEMPLATE = "template_meterfleet"

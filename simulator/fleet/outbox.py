@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from simulator.dlms.push import Confirmation, Link, covered, framed
 from simulator.errors import StoreUnavailable
@@ -49,6 +49,7 @@ class Push:
     alarms: tuple[int, ...] = ()
     repeats: int = 0  # 1: it may have gone out before a restart
     attempt: int = 0
+    control: int = 0  # security control of the attempt
     apdu: bytes = b""
     is_superseded: bool = False
 
@@ -70,8 +71,8 @@ class Push:
 class _Batch:
     """Attempts of one instant."""
 
-    hold: Hold
     under_way: int
+    hold: Hold | None = None
 
 
 class Outbox:
@@ -79,14 +80,16 @@ class Outbox:
         self,
         clock: Clockwork,
         journal: Journal,
-        source_of: Callable[[Cohort, int], str | None],
+        sources: Callable[[Cohort], Sequence[str | None]],
         *,
         is_confirmed: bool = False,
         room: int = ROOM,
     ) -> None:
-        """`is_confirmed`: every push asks for a confirmation, whatever its setup says."""
+        """`sources`: the addresses of a cohort's meters. `is_confirmed`: every push asks for a confirmation, whatever
+        its setup says."""
         self.room = room  # for pushes that are being sent or wait to be sent again
-        self._clock, self._journal, self._source_of = clock, journal, source_of
+        self._clock, self._journal = clock, journal
+        self._sources = cache(sources)
         self._is_confirmed = is_confirmed
         self._sender = Sender()
         self._held = 0
@@ -137,21 +140,24 @@ class Outbox:
 
     async def _attempt(self, pushes: Sequence[Push]) -> None:
         ready = await self._reserved(pushes)
-        orders = [(push, order) for push in ready if (order := self._order(push)) is not None]
+        batch = _Batch(0)
+        orders = [order for push in ready if (order := self._order(push, batch)) is not None]
         if not orders:
             return
-        limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push, _ in orders)
-        batch = _Batch(self._clock.hold(orders[0][0].at_ms + limit_ms - 1), len(orders))  # a retry comes before others
+        batch.under_way = len(orders)
+        limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push in ready)
+        batch.hold = self._clock.hold(ready[0].at_ms + limit_ms - 1)  # retries are put before others of their instant
         asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
         self.under_way += len(orders)
-        for push, order in orders:
-            self._sender.send(order._replace(done=partial(self._ended, push, batch)))
+        for order in orders:
+            self._sender.send(order)
 
     async def _reserved(self, pushes: Sequence[Push]) -> list[Push]:
         """Those whose invocation counters are safe from a restart, or that use none."""
         protected: dict[Cohort, list[Push]] = {}
         for push in pushes:
-            if required(_guard(push).policy):
+            push.control = required(_guard(push).policy)
+            if push.control:
                 protected.setdefault(push.cohort, []).append(push)
         unsafe: set[Push] = set()
         for cohort, own in protected.items():
@@ -161,23 +167,23 @@ class Outbox:
                 unsafe.update(own)
         for push in unsafe:
             self._give_up(push, "no invocation counter is safe while the store is away")
-        return [push for push in pushes if push not in unsafe]
+        return [push for push in pushes if push not in unsafe] if unsafe else list(pushes)
 
-    def _order(self, push: Push) -> Order | None:
+    def _order(self, push: Push, batch: _Batch) -> Order | None:
         """The push sealed and framed; None if its frame cannot be made."""
         setup, guard = push.setup, _guard(push)
         assert setup.destination is not None
         is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
-        control = required(guard.policy)
-        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, control)
+        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, push.control)
         link = Link.HDLC if setup.destination.service is Service.HDLC else Link.WRAPPER
         frame = framed(push.apdu, setup.client, link)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
-        confirmation = Confirmation(invoke, link, guard, control) if is_confirmed else None
-        return Order(frame, setup.destination, self._source_of(push.cohort, push.row), confirmation, lambda why: None)
+        confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
+        source = self._sources(push.cohort)[push.row]
+        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch))
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         if why is None:
@@ -196,7 +202,7 @@ class Outbox:
         if not self.under_way:
             self._landed.set()
         batch.under_way -= 1
-        if not batch.under_way:
+        if not batch.under_way and batch.hold is not None:
             self._clock.release(batch.hold)
 
     def _over(self, push: Push) -> None:

@@ -12,7 +12,7 @@ import datetime as dt
 import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 
 _MOST_KEPT = 200_000
 _AT_ONCE = 5_000
-_PAUSE_S, _AWAY_S = 0.2, 1.0
+_PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
+_SOON = 20_000  # attempts that are written even while others are under way
 REPEATED = "repeated after a restart"
 _EPOCH = dt.datetime(1970, 1, 1)
 
@@ -69,6 +70,7 @@ class Journal:
         self._dropped = 0
         self._is_away = False
         self._writing = asyncio.Lock()
+        self._written_s = 0.0
 
     # -- what is told -------------------------------------------------------------------------------------------
 
@@ -110,11 +112,16 @@ class Journal:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, is_busy: Callable[[], bool]) -> None:
+        """Until cancelled. While pushes are under way the history waits a little: it would only slow them down."""
         while True:
             await asyncio.sleep(_AWAY_S if self._is_away else _PAUSE_S)
-            await asyncio.shield(self.flush())  # a batch is written whole, and then forgotten
+            if not is_busy() or self._has_waited():
+                await asyncio.shield(self.flush())  # a batch is written whole, and then forgotten
+
+    def _has_waited(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        return len(self._attempts) > _SOON or now_s - self._written_s > _LATEST_S
 
     async def close(self) -> None:
         await self.flush()
@@ -139,6 +146,7 @@ class Journal:
                 log.exception("%d attempts to push could not be written to the history", count)
             self._forget(attempts)
             self._is_away = False
+        self._written_s = asyncio.get_running_loop().time()
 
     def _forget(self, attempts: Sequence[Attempt]) -> None:
         """They are written; some may have been dropped meanwhile."""

@@ -68,13 +68,13 @@ class Pushes:
         self,
         clock: Clockwork,
         store: Store,
-        source_of: Callable[[Cohort, int], str | None],
+        sources: Callable[[Cohort], Sequence[str | None]],
         *,
         is_confirmed: bool = False,
     ) -> None:
         self._clock, self._store = clock, store
         self.journal = Journal(store)
-        self.outbox = Outbox(clock, self.journal, source_of, is_confirmed=is_confirmed)
+        self.outbox = Outbox(clock, self.journal, sources, is_confirmed=is_confirmed)
         self._timetable = Timetable(clock, self._fire)
         self._unclaimed: list[_Waiting] = []  # alerts that wait for the store
         self._is_running = False
@@ -88,6 +88,10 @@ class Pushes:
             self._alert_all(cohort, rows[powered(cohort, rows)], self._clock.now_ms(), repeats)
         for cohort, rows in await unregistered(self._store, cohorts):
             self.occur(cohort, rows, "registration", self._clock.now_ms())
+
+    async def run(self) -> None:
+        """Writes the history until cancelled."""
+        await self.journal.run(lambda: self.outbox.under_way > 0)
 
     async def close(self) -> None:
         self._is_running = False

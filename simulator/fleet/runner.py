@@ -81,7 +81,7 @@ class Fleet:
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
-        self.pushes = Pushes(self.clock, store, self._address, is_confirmed=options.push.is_confirmed)
+        self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
 
@@ -283,10 +283,11 @@ class Fleet:
         at = bisect.bisect_right(self._firsts, index) - 1
         return self.cohorts[at], index - self._firsts[at]
 
-    def _address(self, cohort: Cohort, row: int) -> str | None:
-        """The meter's own, if it has one."""
+    def _addresses(self, cohort: Cohort) -> list[str | None]:
+        """The meters' own, if they have any."""
         own = next((one for one in self.listeners.listens if one.spread is Spread.ADDRESSES), None)
-        return own.place_of(cohort.first + row).host if own else None
+        numbers = range(cohort.first, cohort.first + len(cohort.identities))
+        return [own.place_of(number).host if own else None for number in numbers]
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
@@ -316,7 +317,7 @@ class Fleet:
         }
         orders = obey(self.store, known, listening)
         announcing = self._announce(listening, announce)
-        drivers = (self.clock.run(), self._keep_house(), self.pushes.journal.run(), orders, announcing)
+        drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
         stopped = asyncio.ensure_future(self._stopping.wait())
         try:

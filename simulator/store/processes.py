@@ -21,12 +21,21 @@ def serves(pid: int, data: Path) -> bool:
 
 def has_ended(pid: int) -> bool:
     if sys.platform == "linux":
-        return not _arguments(pid)  # a zombie has none, and in a container nobody may ever reap it
+        return _state(pid) in ("", "Z", "X")  # in a container nobody may ever reap a zombie
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     return False
+
+
+def _state(pid: int) -> str:
+    """A letter (proc_pid_stat(5)); empty if there is no such process. Arguments tell nothing: a process in the middle
+    of execve has none for a moment."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _arguments(pid: int) -> bytes:

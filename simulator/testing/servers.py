@@ -59,10 +59,12 @@ def embedded(home: Path) -> Iterator[Server]:
         _share(users)
         postgres.start()
         databases = SpareDatabases(postgres.dsn("postgres"))
-        yield Server(databases)
-        if _is_last(users):
-            databases.drop(*databases.named(_PREFIX))  # what killed sessions have left
-            postgres.stop()
+        try:
+            yield Server(databases)
+        finally:
+            if _is_last(users):
+                databases.drop(*databases.named(_PREFIX))  # what killed sessions have left
+                postgres.stop()
     finally:
         os.close(users)
 

@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import queue
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live import CLOCK, Judge, Spawned, spawned
+
+from simulator.headend.keybook import KeyBook, KeyPair, Owner
+from simulator.headend.listener import Listener
+from simulator.headend.notifications import Notification
 
 AT = "2025-06-10T10:20:30+05:30"
 WORD, FILTER, TAMPERS, PROGRAMMINGS = "0.0.94.91.18.255", "0.0.94.91.26.255", "0.0.94.91.0.255", "0.0.96.2.0.255"
@@ -22,12 +30,54 @@ with (Path(__file__).parents[2] / "obis" / "is15959-events.csv").open() as file:
     EVENTS = list(csv.DictReader(file))
 
 
+ALERT, HEARD_WITHIN_S = "0.4.25.9.0.255", 30.0
+PUSH_CLIENT = 64
+
+
+class Ear:
+    """The gurux listener in a thread of its own; alerts in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.alerts: queue.Queue[Notification] = queue.Queue()
+        self._started: queue.Queue[int] = queue.Queue()
+        self._owners: dict[bytes, Owner] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._listen(),))
+        self._thread.start()
+        self.port = self._started.get(timeout=HEARD_WITHIN_S)
+
+    def know(self, entries: list[dict[str, Any]]) -> None:
+        """Keys of the push client, as the ready event tells them."""
+        for entry in entries:
+            (push,) = (client for client in entry["clients"] if client["sap"] == PUSH_CLIENT)
+            pair = KeyPair(bytes.fromhex(push["ek"]), bytes.fromhex(push["ak"]))
+            self._owners[bytes.fromhex(entry["system_title"])] = Owner(entry["serial"], (pair,))
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
+        self._loop.close()
+
+    async def _listen(self) -> None:
+        self._task = asyncio.create_task(self._hear())
+        await asyncio.wait({self._task})
+
+    async def _hear(self) -> None:
+        async with Listener(keys=KeyBook(self._owners)) as ear:
+            self._started.put(ear.port)
+            while True:
+                note = await ear.next()
+                if note.setup == ALERT:
+                    self.alerts.put(note)
+
+
 @dataclass
 class House:
-    """A fleet of one model, and an association with each of its meters."""
+    """A fleet of one model, an association with each of its meters, and who hears their alerts."""
 
     fleet: Spawned
     judges: list[Judge]
+    ear: Ear
 
     def place(self, event: dict[str, str]) -> int:
         """Both codes of a pair at the same meter; codes of the small non-rollover log at different ones."""
@@ -53,23 +103,38 @@ def houses(home: Path) -> Iterator[Callable[[str], House]]:
 
     def house(phases: str) -> House:
         if phases not in opened:
-            options = ("--model", f"is15959-{phases.lower()}h", "--history", "1d", "--start", AT, "--speed", 0)
-            context = spawned(home, METERS, *options)
-            fleet = context.__enter__()
-            opened[phases] = context, House(fleet, [Judge(meter).__enter__() for meter in fleet.meters])
+            context = furnished(home, phases)
+            opened[phases] = context, context.__enter__()
         found: House = opened[phases][1]
         return found
 
     yield house
-    for context, entered in opened.values():
-        for judge in entered.judges:
-            judge.wire.close()
+    for context, _ in opened.values():
         context.__exit__(None, None, None)
+
+
+@contextmanager
+def furnished(home: Path, phases: str) -> Iterator[House]:
+    ear = Ear()
+    options = ("--model", f"is15959-{phases.lower()}h", "--history", "1d", "--start", AT, "--speed", 0)
+    try:
+        with spawned(home, METERS, *options, "--push", f"127.0.0.1:{ear.port}") as fleet:
+            ear.know(fleet.ready["meters"])
+            judges = [Judge(meter).__enter__() for meter in fleet.meters]
+            yield House(fleet, judges, ear)
+            for judge in judges:
+                judge.wire.close()
+    finally:
+        ear.close()
+
+
+def is_set(word: bytes, bit: int) -> bool:
+    return bool(word[bit // 8] >> (7 - bit % 8) & 1)
 
 
 def moved(word: bytes, event: dict[str, str]) -> tuple[bytes, int | None]:
     """What an event makes of a status word by IS 15959, and the bit that it raises."""
-    bits = {bit for bit in range(128) if word[bit // 8] >> (7 - bit % 8) & 1}
+    bits = {bit for bit in range(128) if is_set(word, bit)}
     code, bit = int(event["code"]), int(event["esw_bit"] or -1)
     raised = None
     if code in (101, 102):
@@ -88,7 +153,7 @@ def moved(word: bytes, event: dict[str, str]) -> tuple[bytes, int | None]:
     ids=lambda value: value if isinstance(value, str) else value["code"],
 )
 def test_event(houses: Callable[[str], House], phases: str, event: dict[str, str]) -> None:
-    """S004-15 to S004-18: row, log profile, counters, event code object, status word and alarm agree."""
+    """S004-15 to S004-18: row, log profile, counters, event code object, status word, alarm and alert push agree."""
     house = houses(phases)
     place, code, log = house.place(event), int(event["code"]), event["log"]
     judge, before = house.judges[place], house.shown(place)
@@ -120,11 +185,20 @@ def test_event(houses: Callable[[str], House], phases: str, event: dict[str, str
     if expected != before["word"]:
         assert bytes(house.newest(BYTES, f"sim.eswf_status s {OF_METER}", place, "s.id")) == expected
     passed = judge.get(1, FILTER).octets[3:]
-    is_alarm = raised is not None and bool(passed[raised // 8] >> (7 - raised % 8) & 1)
+    moves = {bit for bit in range(128) if is_set(before["word"], bit) != is_set(expected, bit)} | {raised} - {None}
+    if any(is_set(passed, bit) for bit in moves):
+        alert = house.ear.alerts.get(timeout=HEARD_WITHIN_S)
+        assert not alert.problem
+        assert alert.device.endswith(house.fleet.meters[place].serial)
+        assert alert.clock.isoformat() == AT
+        (told,) = alert.values
+        assert told.value.raw == "".join(f"{octet:08b}" for octet in expected)
+    assert house.ear.alerts.empty()
+    is_alarm = raised is not None and is_set(passed, raised)
     assert after["alarms"] - before["alarms"] == is_alarm
     if is_alarm:
         alarm = house.newest(f"byte_position, bit_position, a.status, {BYTES}", ALARMS, place, "a.id")
-        assert alarm[:3] == (15 - raised // 8, 7 - raised % 8, "PENDING")
+        assert alarm[:2] == (15 - raised // 8, 7 - raised % 8)
         assert alarm[3 + 15 - alarm[0]] & (1 << alarm[1])
 
 
