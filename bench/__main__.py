@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.collecting import collecting
 from bench.effort import FULL, QUICK, Effort
 from bench.figures import Figure, as_json, table
 from bench.filling import filling
@@ -30,6 +31,7 @@ def _figures(effort: Effort) -> Iterator[Figure]:
         yield from profiles(effort, place)
         yield from ways(effort, place)
         yield from pushes(effort, place)
+        yield from collecting(effort, place)
     yield from standing(effort)
     yield from filling(effort)
 

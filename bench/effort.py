@@ -19,6 +19,7 @@ class Effort:
     history: tuple[int, int]  # meters, days
     fills: int
     pushes: int  # meters that push within one second
+    collected: tuple[int, int]  # meters that the head-end reads, days of blocks that it lands of each
 
 
 QUICK = Effort(
@@ -33,6 +34,7 @@ QUICK = Effort(
     history=(200, 10),
     fills=1,
     pushes=2_000,
+    collected=(40, 20),
 )
 FULL = Effort(
     pairs=25,
@@ -46,4 +48,5 @@ FULL = Effort(
     history=(1_000, 30),
     fills=3,
     pushes=10_000,
+    collected=(200, 30),
 )

@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, obis, power, push
+from simulator.commands import alarms, db, events, hes, obis, power, push
 from simulator.commands.check import EPILOG as CHECK_EPILOG
 from simulator.commands.check import check
 from simulator.commands.clock import EPILOG as CLOCK_EPILOG
 from simulator.commands.clock import clock
 from simulator.commands.credentials import known_credentials
 from simulator.commands.demo import demo
+from simulator.commands.headend import EPILOG as HEADEND_EPILOG
+from simulator.commands.headend import headend
 from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
 from simulator.commands.inventory import inventory
 from simulator.commands.link import EPILOG as LINK_EPILOG
@@ -28,6 +30,8 @@ from simulator.commands.listen import listen
 from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
+from simulator.commands.verify import EPILOG as VERIFY_EPILOG
+from simulator.commands.verify import verify
 from simulator.cosem.registry import obis_names
 from simulator.errors import MeterfleetError, UserError
 from simulator.headend import changing, commands
@@ -46,6 +50,8 @@ app.command(epilog=INVENTORY_EPILOG)(inventory)
 commands.register(app, credentials=known_credentials, names=obis_names)
 changing.register(app, credentials=known_credentials, names=obis_names)
 app.command(epilog=LISTEN_EPILOG)(listen)
+app.command(epilog=HEADEND_EPILOG)(headend)
+app.command(epilog=VERIFY_EPILOG)(verify)
 app.command()(demo)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=CLOCK_EPILOG)(clock)
@@ -56,6 +62,8 @@ app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(push.app, name="push")
 app.add_typer(db.app, name="db")
+app.add_typer(hes.app, name="hes")
+app.add_typer(hes.profile_app, name="profile")
 app.add_typer(obis.app, name="obis")
 
 

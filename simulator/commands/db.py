@@ -16,22 +16,31 @@ from rich.table import Table
 
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.errors import UserError
+from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.store.binaries import find_binaries
 from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres, default_home
 
+HesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hes-database", envvar="METERFLEET_HES", help="DSN of the head-end's database (default: the fleet's own)."
+    ),
+]
 app = typer.Typer(no_args_is_help=True, help="The store: status, schema, shell, and the embedded server.")
 
 
 @app.command(epilog="Example: meterfleet db status --json")
 def status(
     database: DatabaseOption = None,
+    hes: HesOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Say which server is in use, its TimescaleDB tier, its fleet, and how many rows each table holds."""
-    facts = asyncio.run(_facts(existing_place(database, home, fleet)))
+    place = existing_place(database, home, fleet)
+    facts = asyncio.run(_facts(place)) | {"head_end": _head_end(hes or place.dsn)}
     if as_json:
         print(json.dumps(facts))
         return
@@ -42,6 +51,8 @@ def status(
     for name, rows in facts["rows"].items():
         table.add_row(f"sim.{name}", f"{rows:,}")
     console.print(table)
+    for line in facts["head_end"]:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 async def _facts(place: Place) -> dict[str, Any]:
@@ -61,16 +72,60 @@ async def _facts(place: Place) -> dict[str, Any]:
         await store.close()
 
 
+def _head_end(dsn: str) -> list[str]:
+    """What the head-end's tables are promised, and whether this server's tier or `db maintain` keeps the promise."""
+    with HesDatabase.open(dsn) as database:
+        if not database.is_installed():
+            return ["the head-end's tables are not there; `meterfleet db init --hes` makes them"]
+        lines = [f"{one.relation}: {one.kind} ({one.provided_by})" for one in database.policies()]
+        return [*lines, *([hint] if (hint := database.hint()) else [])]
+
+
 @app.command(epilog="Example: meterfleet db init --database postgresql://me@server/meters")
 def init(
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Drop schema sim and all its data first.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Drop the schema and all its data first.")] = False,
+    head_end: Annotated[bool, typer.Option("--hes", help="The head-end's tables (schemas public and hes).")] = False,
+    hes: HesOption = None,
+    timezone: Annotated[
+        str, typer.Option(help="With --hes: the meters' time zone; their days are its.")
+    ] = DEFAULT_ZONE,
 ) -> None:
-    """Create schema sim where it is missing; --fresh empties it."""
+    """Create schema sim where it is missing, or with --hes the head-end's tables; --fresh empties what it creates."""
+    if head_end:
+        _init_head_end(hes or existing_place(database, home, fleet).dsn, timezone, fresh=fresh)
+        return
     asyncio.run(_init(existing_place(database, home, fleet), fresh=fresh))
     print("schema sim is there" + (" and empty" if fresh else ""))
+
+
+def _init_head_end(dsn: str, timezone: str, *, fresh: bool) -> None:
+    with HesDatabase.open(dsn) as database:
+        if fresh:
+            database.remove()
+        is_new = database.install(timezone)
+        print(f"the head-end's tables are {'made' if is_new else 'there'}; TimescaleDB: {database.tier()}")
+        if is_new and (hint := database.hint()):
+            print(hint)
+
+
+@app.command(epilog="Example: meterfleet db maintain --dry-run")
+def maintain(
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+    hes: HesOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Keep the head-end's tables in order: retention and statistics, as far as the server does not do it by itself."""
+    with HesDatabase.open(hes or existing_place(database, home, fleet).dsn) as tables:
+        if not tables.is_installed():
+            raise UserError("the head-end's tables are not there; `meterfleet db init --hes` makes them")
+        for step in tables.maintain(dry_run=dry_run):
+            count = f": {step.rows:,}" if step.rows else ""
+            print(f"{'would: ' if dry_run else ''}{step.relation}: {step.what}{count}")
 
 
 async def _init(place: Place, *, fresh: bool) -> None:

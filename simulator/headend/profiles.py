@@ -12,7 +12,7 @@ from typing import Any
 
 from simulator.errors import UserError
 from simulator.headend.failures import BrokenAnswer
-from simulator.headend.objects import REGISTERS
+from simulator.headend.objects import CLOCK, REGISTERS
 from simulator.headend.values import PLAIN, ScalerUnit, cell, type_of
 from simulator.values import format_obis
 from simulator.wire import axdr
@@ -41,11 +41,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ProfileTable:
-    """Rows as the meter gave them, in its order; cells as in `Value.value`."""
+    """Rows as the meter gave them, in its order; cells as in `Value.value`. `clock_status`: by row."""
 
     obis: str
     columns: list[Column]
     rows: list[list[Any]]
+    clock_status: tuple[int, ...] = ()
 
 
 def columns_of(capture_objects: Any, names: Mapping[str, str]) -> list[Column]:
@@ -100,7 +101,15 @@ def table_of(
         raise BrokenAnswer(f"the rows of profile {obis} do not have its {len(columns)} columns")
     done = [_scaled_column(column, at, rows, scales) for at, column in enumerate(columns)]
     cells = zip(*(cells for _, cells in done), strict=True)
-    return ProfileTable(obis, [column for column, _ in done], [list(row) for row in cells])
+    return ProfileTable(obis, [column for column, _ in done], [list(row) for row in cells], _statuses(columns, rows))
+
+
+def _statuses(columns: Sequence[Column], rows: Sequence[Any]) -> tuple[int, ...]:
+    """Clock status (Blue Book 4.1.6.1), the last octet of the first column that is a clock's; 0 where there is none."""
+    at = next((at for at, column in enumerate(columns) if (column.class_id, column.attribute) == (CLOCK, 2)), None)
+    if at is None:
+        return ()
+    return tuple(row[at][11] if isinstance(row[at], bytearray) and len(row[at]) == 12 else 0 for row in rows)
 
 
 def _scaled_column(
@@ -115,4 +124,4 @@ def _scaled_column(
 def only(table: ProfileTable, positions: Sequence[int]) -> ProfileTable:
     """Only the columns at these positions."""
     rows = [[row[at] for at in positions] for row in table.rows]
-    return ProfileTable(table.obis, [table.columns[at] for at in positions], rows)
+    return ProfileTable(table.obis, [table.columns[at] for at in positions], rows, table.clock_status)

@@ -31,13 +31,15 @@ _LOCKED_MS = 30 * MS_PER_SECOND
 class Series:
     """`next`: the lowest counter that is good now; `safe`: the lowest after a restart, as the store knows it."""
 
-    __slots__ = ("busy", "leap", "next", "safe")
+    __slots__ = ("beginnings", "busy", "leap", "next", "safe")
 
     def __init__(self) -> None:
         self.busy = False  # used since the last look
+        self.beginnings = 0
         self.begin(0)
 
     def begin(self, lowest: int) -> None:
+        self.beginnings += 1
         self.next = self.safe = lowest
         self.leap = _LEAP
 
@@ -130,9 +132,12 @@ class Vault:
             for waiting in {*self._waiting, (row, client)}:
                 due.update(self._due(*waiting))
             self._waiting.clear()
+            begun = {place: self._series[place].beginnings for place in due}
             await self._write(due)
-            for place, lowest in due.items():
-                self._series[place].reserved(lowest)
+            if anew := {place for place in due if self._series[place].beginnings != begun[place]}:
+                await self._write({place: self._series[place].next for place in anew})  # a new key came meanwhile
+            for place in due.keys() - anew:
+                self._series[place].reserved(due[place])
                 if place[1] != METER:
                     self._ahead.add(place)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The named statements of queries.sql, read once. It runs none of them."""
+"""The named statements of a package's queries.sql, read once. It runs none of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 
 
-def _statements() -> dict[str, str]:
-    _, *parts = _NAME.split(files(__package__).joinpath("queries.sql").read_text("utf-8"))
+def statements(package: str) -> dict[str, str]:
+    """By name, without comments."""
+    _, *parts = _NAME.split(files(package).joinpath("queries.sql").read_text("utf-8"))
     return {name: _COMMENT.sub("", text).strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
-_STATEMENTS = _statements()
+_STATEMENTS = statements("simulator.store")
 
 
 def query(name: str) -> bytes:

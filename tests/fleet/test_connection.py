@@ -49,7 +49,7 @@ class Told(Connection):
 
 async def served(meter: Buggy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     def connection() -> Told:
-        told = Told(lambda host, port: Session({METER: meter}.get), set())
+        told = Told(lambda connection, host, port: Session({METER: meter}.get), set())
         told.meter = meter
         return told
 

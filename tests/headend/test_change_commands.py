@@ -76,7 +76,7 @@ def test_a_value_becomes_the_octets_of_its_type(text: str, octets: str) -> None:
         ("stamp:tomorrow", "stamp: "),
         ("float32:1e300", "float32: "),
         ("float32:[1]", "float32: "),
-        ("array:[1]", "say what it holds"),
+        ("array:[1]", "needs the type of its elements"),
         ("structure(unsigned,unsigned):[1]", "1 elements instead of 2"),
         ("date-time:now", "date-time: "),
     ],

@@ -75,3 +75,17 @@ async def test_what_a_guard_holds_goes_with_a_new_key(install: Install) -> None:
     assert guard.key().reveal(0x30, guard.title, 0, text) is None
     other = Guard(meters.cohort, 1, UTILITY)
     assert other.key().reveal(0x30, other.title, 0, text) is None
+
+
+async def test_a_new_key_that_comes_while_counters_are_written_begins_at_zero(install: Install) -> None:
+    """Green Book 9.2.3.3: after a restart the store must not ask counters of the old key."""
+    meters = await install("is15959-1ph")
+    (guard, *_), vault = guards(meters), meters.cohort.vault
+    use(guard, 5)
+    writing = asyncio.ensure_future(vault.reserve(0, UTILITY))
+    await asyncio.sleep(0)  # it is on its way to the store
+    vault.start_anew(0, UTILITY, "unicast")
+    await writing
+    assert (guard.lowest(), stored(meters)) == (0, 0)
+    use(guard, 1)
+    assert not guard.is_reserved()

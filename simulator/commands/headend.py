@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet headend`: options in, meters read and readings landed; gurux is imported only when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from simulator.commands.db import HesOption
+from simulator.commands.inventory import read_inventory
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.cosem.registry import read_registry, registry_files
+from simulator.errors import UserError
+from simulator.headend.options import Preset, parse_address, parse_client
+from simulator.hes.database import DEFAULT_ZONE, HesDatabase
+from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
+from simulator.values import parse_duration_ms
+
+if TYPE_CHECKING:
+    from simulator.headend.collecting import Collector
+    from simulator.headend.polling import Past
+
+PERIODS = {
+    "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
+}  # fmt: skip
+_DEFAULT_PORT = 4061
+_UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
+EPILOG = f"""Examples:
+
+meterfleet headend --once                                 read all meters of the fleet started last, then end
+
+meterfleet headend --listen 127.0.0.1:{_DEFAULT_PORT}                  poll on schedule and receive pushes, until Ctrl-C
+
+meterfleet headend --profiles block,events --every 5m --for 2h
+
+meterfleet headend --inventory meters.csv --hes-database postgresql://me@server/hes --client us"""
+
+
+def headend(
+    inventory: Annotated[
+        Path | None, typer.Option(help="CSV or JSON of `meterfleet inventory` (default: the fleet's database).")
+    ] = None,
+    hes: HesOption = None,
+    client: Annotated[str, typer.Option(help="mr (LLS), or us (HLS, ciphered).")] = "mr",
+    profiles: Annotated[str, typer.Option(help="What to read, separated by commas.")] = ",".join(PERIODS),
+    every: Annotated[
+        str | None, typer.Option(help="Read all of it so often (default: instantaneous 15m, block 1h, the rest 24h).")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Read every meter once, then end.")] = False,
+    for_: Annotated[str | None, typer.Option("--for", help="End after so long, e.g. 2h.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Meters that are read at once.")] = 8,
+    retries: Annotated[int, typer.Option(min=0, max=10, help="More attempts at a meter that fails.")] = 2,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0,
+    drift: Annotated[str, typer.Option(help="Log clocks that are further off than this.")] = "60s",
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Receive pushes there, TCP and UDP.")] = None,
+    timezone: Annotated[str, typer.Option(help="The meters' time zone.")] = DEFAULT_ZONE,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Be a head-end: read the meters on a schedule, receive pushes, and keep it all in the head-end's database."""
+    from simulator.headend.collecting import Manners, Schedule
+
+    place = None if inventory and hes else existing_place(database, home, fleet)
+    periods = {part: _seconds("--every", every or PERIODS[part]) for part in _parts(profiles)}
+    manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone))
+    run = _Run(
+        dsn=hes or (place.dsn if place else ""),
+        entries=_entries(inventory, place),
+        preset=parse_client(client),
+        manners=manners,
+        zone=timezone,
+    )
+    run.prepare()
+    where = parse_address(listen, default_port=_DEFAULT_PORT) if listen else None
+    run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None)
+
+
+class _Run:
+    """One run of the head-end, from the inventory to its last row."""
+
+    def __init__(self, *, dsn: str, entries: list[dict[str, Any]], preset: Preset, manners: Any, zone: str) -> None:
+        from simulator.headend.roster import known_meters
+
+        self.dsn, self.entries, self.manners, self.zone = dsn, entries, manners, zone
+        self.meters = known_meters(entries, preset)
+        self.pasts: dict[str, Past] = {}
+
+    def prepare(self) -> None:
+        """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
+        with HesDatabase.open(self.dsn) as database:
+            database.install(self.zone)
+            landing = Landing(database.connection)
+            landing.know(_objects())
+            landing.register([_registered(entry) for entry in self.entries], self.zone)
+            self.pasts = _pasts(Memory(database.connection))
+            landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
+
+    def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> None:
+        from simulator.headend.collecting import Collector
+
+        collector = Collector(self.meters, self.pasts, self.manners, partial(_open_landing, self.dsn))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_stopped_by_signals(collector))
+            if where:
+                self._hear(stack, where, place, collector)
+            collector.run(schedule, for_s=for_s)
+        self._conclude(collector)
+
+    def _hear(
+        self, stack: contextlib.ExitStack, where: tuple[str, int], place: Place | None, collector: Collector
+    ) -> None:
+        from simulator.commands import pushers
+        from simulator.commands.pushed import labels
+        from simulator.headend.hearing import Hearer, Hearing
+        from simulator.headend.keybook import KeyBook
+
+        found = asyncio.run(pushers.read_fleet(place)) if place else None
+        names = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
+        serials = {entry[name]: entry["serial"] for entry in self.entries for name in ("serial", "device_id")}
+        book = KeyBook(pushers.owners_in(self.entries))
+        hearer = Hearer(serials, self.manners.zone)
+        hearing = stack.enter_context(Hearing(where, book, names, hearer, collector.hand_in))
+        _say(f"pushes are received on {where[0]}:{hearing.port}")
+
+    def _conclude(self, collector: Collector) -> None:
+        tally = collector.tally
+        words = f"{tally.polls} reads of meters, {tally.failed} given up, {tally.pushes} pushes, {tally.rows} rows new"
+        with HesDatabase.open(self.dsn) as database:
+            Landing(database.connection).land(Batch(log=[LogEntry("STOP", words)]))
+        _say(words)
+        for serial, problem in list(tally.problems.items())[:5]:
+            _say(f"{serial}: {problem}")
+
+
+@contextlib.contextmanager
+def _open_landing(dsn: str) -> Iterator[Landing]:
+    with HesDatabase.open(dsn) as database:
+        yield Landing(database.connection)
+
+
+def _pasts(memory: Memory) -> dict[str, Past]:
+    from simulator.headend.polling import Past
+
+    blocks = memory.last("hes.block_load_profile", "capture_time")
+    days = memory.last("hes.daily_load_profile", "capture_date")
+    pasts = {serial: Past(blocks.get(serial), days.get(serial)) for serial in {*blocks, *days}}
+    for serial, moment in memory.last_events().items():
+        pasts.setdefault(serial, Past()).event = moment
+    for serial, gaps in memory.gaps().items():
+        pasts[serial].gaps = gaps
+    for (serial, kind), value in memory.registers().items():
+        pasts.setdefault(serial, Past()).registers[kind] = value
+    return pasts
+
+
+def _entries(inventory: Path | None, place: Place | None) -> list[dict[str, Any]]:
+    from simulator.headend.roster import read_inventory_file
+
+    if inventory:
+        return read_inventory_file(inventory)
+    assert place is not None
+    return asyncio.run(read_inventory(place))
+
+
+def _registered(entry: dict[str, Any]) -> Registered:
+    return Registered(str(entry["serial"]), "DLMS", entry.get("host"), entry.get("port"))
+
+
+def _objects() -> list[tuple[str, int, str, str]]:
+    entries = (entry for path in registry_files() for entry in read_registry(path).values())
+    return [(one.logical_name, one.class_id, one.name, _UNITS.get(one.unit, "")) for one in entries]
+
+
+def _parts(text: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not PERIODS.keys() >= set(parts):
+        raise UserError(f"--profiles {text!r}: write one or more of {', '.join(PERIODS)}, separated by commas")
+    return parts
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UserError(f"there is no time zone {name!r}; write for example Asia/Kolkata or UTC") from None
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return parse_duration_ms(text) / 1000
+    except ValueError as error:
+        raise UserError(f"{option}: {error}") from None
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(collector: Collector) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end it in good order."""
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = [signal.signal(number, lambda *_: collector.stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _say(words: str) -> None:
+    Console(stderr=True).print(words, highlight=False, markup=False, soft_wrap=True)

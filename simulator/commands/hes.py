@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet hes …` and `meterfleet profile export`: readings by hand, reviews, profiles of the head-end's tables."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from simulator.commands.db import HesOption
+from simulator.commands.place import FleetOption, HomeOption, existing_place
+from simulator.errors import UserError
+from simulator.hes import review
+from simulator.hes.database import HesDatabase
+from simulator.values import parse_duration_ms
+
+_PIPE_COLUMNS = 160
+app = typer.Typer(
+    no_args_is_help=True, help="The head-end's readings: enter some by hand, review their quality and audit."
+)
+profile_app = typer.Typer(no_args_is_help=True, help="Profiles of the head-end's tables.")
+SinceOption = Annotated[str, typer.Option(help="A span back from now, e.g. 24h, or a date.")]
+
+
+@contextmanager
+def _opened(hes: str | None, home: Path | None, fleet: str | None) -> Iterator[HesDatabase]:
+    with HesDatabase.open(hes or existing_place(None, home, fleet).dsn) as database:
+        if not database.is_installed():
+            raise UserError("the head-end's tables are not there; `meterfleet db init --hes` makes them")
+        yield database
+
+
+@app.command(
+    epilog="Example: meterfleet hes put 9160000007 ACTIVE_ENERGY_IMPORT 12832601 --at 2026-11-01T00:00:00+05:30"
+)
+def put(
+    meter: Annotated[str, typer.Argument(help="Serial number.")],
+    reading_type: Annotated[str, typer.Argument(help="For example ACTIVE_ENERGY_IMPORT.")],
+    value: Annotated[float, typer.Argument(help="In the reading's own unit, e.g. Wh.")],
+    at: Annotated[str, typer.Option(help="The instant, with offset.")],
+    unit: Annotated[str | None, typer.Option(help="For example Wh.")] = None,
+    manual: Annotated[bool, typer.Option("--manual", help="Read by a person (the default).")] = False,
+    estimated: Annotated[bool, typer.Option("--estimated", help="Reckoned, not read.")] = False,
+    validated: Annotated[bool, typer.Option("--validated", help="Checked by a person, and good.")] = False,
+    hes: HesOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Enter one reading by hand; one that is there already is replaced, and the audit says by whom."""
+    if manual + estimated + validated > 1:
+        raise UserError("give one of --manual, --estimated and --validated")
+    verdict = review.ESTIMATE if estimated else review.VALIDATED if validated else review.MANUAL
+    entry = review.Entry(meter, _instant(at, "--at"), reading_type, value, unit)
+    with _opened(hes, home, fleet) as database:
+        print("stored" if review.put(database.connection, entry, verdict) else "it is there already")
+
+
+@app.command(epilog="Example: meterfleet hes quality --since 24h --json")
+def quality(
+    since: SinceOption = "24h",
+    until: Annotated[str | None, typer.Option(help="A date, or an instant with offset.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    hes: HesOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Count readings by validation status, quality, flag, source and communication."""
+    end = _instant(until, "--until") if until else None
+    with _opened(hes, home, fleet) as database:
+        found = asdict(review.quality(database.connection, _since(since), end))
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table("", "", "readings", title=f"{found.pop('total'):,} readings", title_justify="left")
+    for what, counts in found.items():
+        for name, count in sorted(counts.items()):
+            table.add_row(what, name, f"{count:,}")
+    _console().print(table)
+
+
+@app.command(epilog="Example: meterfleet hes audit --meter 9160000007 --since 7d --changed")
+def audit(
+    meter: Annotated[str | None, typer.Option(help="Serial number.")] = None,
+    since: SinceOption = "24h",
+    changed: Annotated[bool, typer.Option("--changed", help="Only where a value became another one.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    hes: HesOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Show who changed which reading: inserted (I), updated (U), deleted (D)."""
+    with _opened(hes, home, fleet) as database:
+        changes = review.audit(database.connection, _since(since), meter, changed=changed)
+    if as_json:
+        print(json.dumps([one._asdict() for one in changes], default=str))
+        return
+    table = Table("when", "who", "", "meter", "reading", "time", "value", "quality")
+    for one in changes:
+        value, grade = _pair(one.old_value, one.new_value), _pair(one.old_quality, one.new_quality)
+        when = f"{one.modified_at:%Y-%m-%d %H:%M:%S}"
+        time = f"{one.timestamp:%Y-%m-%d %H:%M:%S}"
+        table.add_row(when, one.modified_by, one.operation, one.meter, one.reading_type, time, value, grade)
+    _console().print(table)
+
+
+@profile_app.command(
+    epilog="Example: meterfleet profile export --meter 9160000007 --from 2026-11-01 --to 2026-11-04 --csv"
+)
+def export(
+    meter: Annotated[str, typer.Option(help="Serial number.")],
+    from_: Annotated[str, typer.Option("--from", help="Intervals that begin at this date or time, or later.")],
+    to: Annotated[str, typer.Option(help="Intervals that end at this date or time, or earlier.")],
+    profile: Annotated[str, typer.Option(help=f"{', '.join(review.PROFILES)}.")] = "block",
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV (the default).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    hes: HesOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Print a meter's profile from the head-end's tables; times without an offset are the meters' own."""
+    if profile not in review.PROFILES or (as_csv and as_json):
+        raise UserError(f"--profile is one of {', '.join(review.PROFILES)}; give --csv or --json, not both")
+    first, last = _local(from_, "--from"), _local(to, "--to")
+    with _opened(hes, home, fleet) as database:
+        names, rows = review.export(database.connection, profile, meter, first, last, database.timezone())
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if not as_json:
+            writer.writerow(names)
+        for row in rows:
+            print(json.dumps(dict(zip(names, row, strict=True)), default=str)) if as_json else writer.writerow(row)
+
+
+def _pair(old: Any, new: Any) -> str:
+    return " → ".join(str(value) for value in (old, new) if value is not None)
+
+
+def _since(text: str) -> dt.datetime:
+    try:
+        return dt.datetime.now(dt.UTC) - dt.timedelta(milliseconds=parse_duration_ms(text))
+    except ValueError:
+        return _instant(text, "--since")
+
+
+def _instant(text: str, option: str) -> dt.datetime:
+    moment = _local(text, option)
+    if moment.tzinfo is None and len(text) > len("2026-11-01"):
+        raise UserError(f"{option} {text!r}: add an offset, for example 2026-11-01T00:00:00+05:30")
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _local(text: str, option: str) -> dt.datetime:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{option} {text!r}: write for example 2026-11-01 or 2026-11-01T18:30:00+05:30") from None
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS, highlight=False)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""`meterfleet verify`: what the meters said against what a head-end stored; exit code 1 if they differ."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.cosem.compiler import compile_model
+from simulator.errors import UserError
+from simulator.fleet.spec import FleetSpec
+from simulator.hes.heat_map import changes, page
+from simulator.hes.maps import read_maps
+from simulator.hes.verifying import KINDS, Group, Limits, Outcome, compare, reading
+from simulator.meter.identity import index_of
+from simulator.store.database import Store
+from simulator.values import parse_duration_ms
+
+_SHOWN = 20
+_PIPE_COLUMNS = 160
+EPILOG = """Examples:
+
+meterfleet verify                                          the tables that `meterfleet headend` fills
+
+meterfleet verify --hes postgresql://me@server/mdm --map mdm.yaml --report verify.html
+
+meterfleet verify --from 2026-11-01 --to 2026-11-07 --late 2h --json"""
+
+
+def verify(
+    hes: Annotated[
+        str | None,
+        typer.Option(
+            "--hes", envvar="METERFLEET_HES", help="DSN of the head-end's database (default: the fleet's own)."
+        ),
+    ] = None,
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="YAML: where that database keeps what (default: our own tables).")
+    ] = None,
+    tables: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Rows from this date or time on, meter-local.")] = None,
+    to: Annotated[str | None, typer.Option(help="Rows up to this date or time, which is included.")] = None,
+    late: Annotated[
+        str | None, typer.Option(help="Report rows that were stored so much later than the meter had them, e.g. 2h.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML report there, with a map of meters and days.")
+    ] = None,
+    database: DatabaseOption = None,
+    home: HomeOption = None,
+    fleet: FleetOption = None,
+) -> None:
+    """Compare a head-end's tables with what the meters really said: missing, extra, different, duplicate, late."""
+    place = existing_place(database, home, fleet)
+    limits = Limits(_moment(from_, latest=False), _moment(to, latest=True), _span(late))
+    maps = read_maps(map_).tables()
+    if tables is not None:
+        wanted = [name.strip() for name in tables.split(",")]
+        if unknown := [name for name in wanted if name not in maps]:
+            raise UserError(f"--tables {unknown[0]!r}: the map has {', '.join(maps)}")
+        maps = {name: maps[name] for name in wanted}
+    groups = asyncio.run(_groups(place))
+    with reading(place.dsn) as sim, reading(hes or place.dsn) as theirs:
+        outcomes = compare(sim, theirs, maps, groups, limits)
+    meters = sum(len(group.serials) for group in groups)
+    if report is not None:
+        _write(report, page(outcomes, meters=meters, head=f"{meters:,} meters, {from_ or 'all'} to {to or 'now'}"))
+    print(json.dumps(_document(outcomes, meters))) if as_json else _show(outcomes)
+    if any(outcome.findings for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+async def _groups(place: Place) -> list[Group]:
+    """The fleet's meters by model: what these capture, and whether as float32."""
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        await store.ensure_schema()
+        fleet, meters = await store.fleet(), await store.meters()
+    finally:
+        await store.close()
+    if fleet is None:
+        raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
+    spec = FleetSpec.stored(fleet.spec)
+    serials: dict[str, list[str]] = defaultdict(list)
+    for meter in meters:
+        serials[spec.group_of(index_of(meter.meter_number)).model].append(meter.meter_number)
+    return [_group(model, members) for model, members in serials.items()]
+
+
+def _group(model: str, serials: Sequence[str]) -> Group:
+    return Group(tuple(sorted(serials)), compile_model(model).spec.registers == "float32", _told(model))
+
+
+@cache
+def _told(model: str) -> dict[str, frozenset[str]]:
+    """Columns by table that a meter of the model captures in a profile, as the store names them."""
+    profiles = [profile for profile in compile_model(model).profiles.values() if profile.table]
+    return {
+        profile.table: frozenset(cell.column.lower() for cell in profile.cells if cell is not None and cell.column)
+        for profile in profiles
+    }
+
+
+def _show(outcomes: Sequence[Outcome]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS, highlight=False)
+    table = Table("table", "rows", "meter-days", *KINDS)
+    for one in outcomes:
+        counts = (one.rows, one.days, *(one.count(kind) for kind in KINDS))
+        table.add_row(one.table, *(f"{count:,}" for count in counts), style="red" if one.findings else "")
+    console.print(table)
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    for found in findings[:_SHOWN]:
+        number = f" {found.number}" if found.number != "0" else ""
+        words = f"{found.table}: {found.kind} {found.meter} {found.time}{number} {changes(found)}".rstrip()
+        console.print(words, markup=False, soft_wrap=True)
+    if len(findings) > _SHOWN:
+        console.print(f"… and {len(findings) - _SHOWN:,} more: --json or --report")
+    if not findings:
+        console.print("no difference")
+
+
+def _document(outcomes: Sequence[Outcome], meters: int) -> dict[str, Any]:
+    return {
+        "meters": meters,
+        "tables": {
+            one.table: {"rows": one.rows, "meter_days": one.days, **{kind: one.count(kind) for kind in KINDS}}
+            for one in outcomes
+        },
+        "findings": [finding._asdict() for outcome in outcomes for finding in outcome.findings],
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
+    """A date alone is its beginning, or with `latest` its last second."""
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a date; write 2026-11-01 or 2026-11-01T18:30, meter-local") from None
+    if moment.tzinfo is not None:
+        raise UserError(f"{text!r}: write the time as the meters' clocks show it, without an offset")
+    return moment.replace(hour=23, minute=59, second=59) if latest and len(text) <= 10 else moment
+
+
+def _span(text: str | None) -> dt.timedelta | None:
+    try:
+        return None if text is None else dt.timedelta(milliseconds=parse_duration_ms(text))
+    except ValueError as error:
+        raise UserError(f"--late: {error}") from None

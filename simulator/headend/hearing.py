@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What meters push, as rows: a listener in a thread of its own, which hands batches to whoever lands them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simulator.cosem.status_word import StatusBit
+from simulator.errors import UserError
+from simulator.headend.filing import file_blocks, file_days, file_instantaneous
+from simulator.headend.judging import Circumstances
+from simulator.headend.keybook import KeyBook
+from simulator.headend.listener import Listener
+from simulator.headend.notifications import Decoder, Item, Labels, Notification
+from simulator.headend.occurrences import alarms, moved
+from simulator.headend.profiles import Column, ProfileTable
+from simulator.headend.unsealing import Unsealer
+from simulator.hes.landing import Batch, LogEntry, Push
+from simulator.hes.tables import EVENTS
+from simulator.wire.codes import Tag
+
+_INSTANTANEOUS, _ALERT, _BLOCK, _DAILY = (f"0.{group}.25.9.0.255" for group in (0, 4, 5, 6))
+_BLOCK_S = 1800
+_GATHER_S = 0.1
+
+
+class Hearer:
+    """Files pushes, and knows each meter's last status word. `serials`: by serial and by device id. Pure."""
+
+    def __init__(self, serials: Mapping[str, str], zone: dt.tzinfo, *, block_s: int = _BLOCK_S) -> None:
+        self._serials, self._zone, self._block_s = serials, zone, block_s
+        self._registers: dict[str, dict[str, float]] = {}
+        self._words: dict[str, tuple[StatusBit, ...]] = {}
+
+    def file(self, note: Notification) -> Batch:
+        batch = Batch()
+        serial = self._serials.get(note.meter, "")
+        if note.problem or not serial:
+            words = note.problem or f"a push of {note.meter or 'nobody'}, which is not in the inventory"
+            batch.log.append(LogEntry("UNDECODABLE" if note.problem else "UNKNOWN_METER", words, serial))
+            return batch
+        moment = self._moment(note)
+        received = note.received
+        values = [item.value.value for item in note.items]
+        batch.pushes.append(Push(serial, note.setup, moment, received.moment, received.apdu, values))
+        self._file_values(batch, serial, note)
+        self._file_word(batch, serial, note, moment)
+        return batch
+
+    def _file_values(self, batch: Batch, serial: str, note: Notification) -> None:
+        table = _as_table(note)
+        if table is None:
+            return
+        how = Circumstances(source="AUTO_READ", registers=self._registers.setdefault(serial, {}))
+        if note.setup == _INSTANTANEOUS:
+            file_instantaneous(batch, serial, table, how, self._zone)
+        elif note.setup == _BLOCK:
+            file_blocks(batch, serial, table, how, self._zone, period_s=self._block_s)
+        elif note.setup == _DAILY:
+            file_days(batch, serial, table, how, self._zone)
+
+    def _file_word(self, batch: Batch, serial: str, note: Notification, moment: dt.datetime) -> None:
+        if note.setup != _ALERT:
+            return
+        batch.add(EVENTS, serial, alarms(moment, note.alerts))
+        if serial in self._words:
+            batch.add(EVENTS, serial, moved(moment, self._words[serial], note.alerts))
+        self._words[serial] = note.alerts
+
+    def _moment(self, note: Notification) -> dt.datetime:
+        """When the meter says that it was; else when it came."""
+        shown = note.clock if isinstance(note.clock, dt.datetime) else note.sent
+        if not isinstance(shown, dt.datetime):
+            return note.received.moment
+        return shown if shown.tzinfo else shown.replace(tzinfo=self._zone)
+
+
+def _as_table(note: Notification) -> ProfileTable | None:
+    """The push as a profile of one row whose first column is the clock; None if its elements are not known."""
+    if not isinstance(note.clock, dt.datetime) or any(item.label is None for item in note.items):
+        return None
+    body = [_column(item) for item in note.values]
+    clock = Column("", "0.0.1.0.0.255", 8, 2, type=Tag.DATE_TIME)
+    return ProfileTable(note.setup, [clock, *body], [[note.clock, *(item.value.value for item in note.values)]])
+
+
+def _column(item: Item) -> Column:
+    label, value = item
+    assert label is not None
+    return Column(label.name, label.obis, label.class_id, label.attribute, 0, value.unit, value.scaler, value.type)
+
+
+class Hearing:
+    """`with Hearing(...)`: a listener in a thread of its own."""
+
+    def __init__(
+        self, place: tuple[str, int], keys: KeyBook, labels: Labels, hearer: Hearer, hand_in: Callable[[Batch], None]
+    ) -> None:
+        self._place, self._keys, self._labels = place, keys, labels
+        self._hearer, self._hand_in = hearer, hand_in
+        self._ready = threading.Event()
+        self._trouble: UserError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), daemon=True)
+        self.port = place[1]
+
+    def __enter__(self) -> Hearing:
+        self._thread.start()
+        self._ready.wait()
+        if self._trouble:
+            raise self._trouble
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop and self._task:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(timeout=5)
+
+    async def _listen(self) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        host, port = self._place
+        try:
+            async with Listener(host, port, decoder=Decoder(self._labels), unsealer=Unsealer(self._keys)) as ear:
+                self.port = ear.port
+                self._ready.set()
+                with contextlib.suppress(asyncio.CancelledError):
+                    while True:
+                        await asyncio.to_thread(self._hand_in, await self._gathered(ear))
+        except UserError as error:
+            self._trouble = error
+        finally:
+            self._ready.set()
+
+    async def _gathered(self, ear: Listener) -> Batch:
+        """One push, and those that have come with it."""
+        batch = self._hearer.file(await ear.next())
+        until_s = asyncio.get_running_loop().time() + _GATHER_S
+        while ear.waiting and asyncio.get_running_loop().time() < until_s:
+            batch.take(self._hearer.file(await ear.next()))
+        return batch

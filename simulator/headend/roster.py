@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The meters that a head-end reads, from an inventory: where each is, and how a client logs in there.
+
+It takes what `meterfleet inventory` prints, JSON or CSV, and never shows a password or a key.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import UserError
+from simulator.headend.ciphering import Keys
+from simulator.headend.options import Preset
+from simulator.headend.reader import MeterReader
+from simulator.headend.way import Transport, Way
+
+_HDLC = frozenset({"hdlc", "serial"})
+_NUMBERS = ("port", "server", "physical", "baud")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMeter:
+    """One line of the inventory, as one client sees it."""
+
+    serial: str
+    host: str
+    port: int
+    server: int
+    way: Way
+    client: int
+    mechanism: int
+    secret: bytes | None = field(default=None, repr=False)
+    keys: Keys | None = field(default=None, repr=False)
+
+    def reader(self, *, timeout_s: float) -> MeterReader:
+        return MeterReader(
+            self.host,
+            self.port,
+            client=self.client,
+            password=self.secret,
+            server=self.server,
+            mechanism=self.mechanism,
+            way=self.way,
+            timeout_s=timeout_s,
+            keys=self.keys,
+        )
+
+
+def read_inventory_file(path: Path) -> list[dict[str, Any]]:
+    """As `inventory --json` has it, whatever the file's form; UserError if it is neither CSV nor JSON of that kind."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    try:
+        if path.suffix != ".json":
+            return [_entry(row) for row in csv.DictReader(text.splitlines())]
+        document = json.loads(text)
+        return list(document["meters"] if isinstance(document, dict) else document)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error!r}") from None
+
+
+def _entry(row: Mapping[str, str]) -> dict[str, Any]:
+    """A line of CSV as an object with its clients nested."""
+    entry: dict[str, Any] = {name: cell for name, cell in row.items() if cell and not name.startswith("client_")}
+    entry |= {name: int(entry[name]) for name in _NUMBERS if name in entry}
+    clients: dict[int, dict[str, Any]] = {}
+    for name, cell in row.items():
+        if cell and name.startswith("client_"):
+            _, sap, key = name.split("_", 2)
+            clients.setdefault(int(sap), {"sap": int(sap)})[key] = cell
+    return {"serial": entry["serial"], **entry, "clients": [*clients.values()]}
+
+
+def known_meters(inventory: Iterable[Mapping[str, Any]], preset: Preset) -> list[KnownMeter]:
+    """Those that can be called; meters that call by themselves are left out."""
+    return [_known(entry, preset) for entry in inventory if entry.get("framing") != "dial"]
+
+
+def _known(entry: Mapping[str, Any], preset: Preset) -> KnownMeter:
+    serial = str(entry["serial"])
+    clients: Sequence[Mapping[str, Any]] = entry["clients"]
+    client = next((one for one in clients if one["sap"] == preset.client), None)
+    if client is None:
+        raise UserError(f"the inventory has no client {preset.client} for meter {serial}; choose another --client")
+    password, secret = client.get("password"), client.get("secret")
+    if preset.mechanism and not (password or secret):
+        raise UserError(f"the inventory has no password of client {preset.client} for meter {serial}")
+    keys = Keys(bytes.fromhex(client["ek"]), bytes.fromhex(client["ak"])) if preset.mechanism > 1 else None
+    return KnownMeter(
+        serial,
+        str(entry.get("device") or entry["host"]),
+        int(entry.get("port") or 0),
+        int(entry.get("server", 1)),
+        _way(entry, serial),
+        preset.client,
+        preset.mechanism,
+        password.encode() if password else bytes.fromhex(secret) if secret else None,
+        keys,
+    )
+
+
+def _way(entry: Mapping[str, Any], serial: str) -> Way:
+    framing = str(entry.get("framing", "wrapper"))
+    transport = {"udp": Transport.UDP, "serial": Transport.SERIAL}.get(framing, Transport.TCP)
+    mode_e = str(entry.get("mode_e", "")).lower() in ("true", "1")
+    return Way(
+        transport,
+        hdlc=framing in _HDLC,
+        physical=entry.get("physical"),
+        gateway=serial if framing == "gateway" else None,
+        mode_e=mode_e,
+        device_address=serial if mode_e else "",
+        baud=int(entry.get("baud") or 9600),
+    )

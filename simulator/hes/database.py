@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The head-end's database: made, described and kept in order, with whatever TimescaleDB the server has.
+
+Three tiers from one set of tables: plain PostgreSQL, hypertables (Apache licence), all of it (Timescale licence).
+What a tier lacks is done by `maintain`, or said.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from simulator.errors import UserError
+from simulator.store.connections import store_errors
+from simulator.store.queries import statements
+
+VERSION = 1
+DEFAULT_ZONE = "Asia/Kolkata"
+_FILES = files(__package__)
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+_QUERIES = statements("simulator.hes")
+
+
+class Policy(NamedTuple):
+    """What a relation is promised, and who keeps the promise: emulated, apache or timescale."""
+
+    relation: str
+    kind: str  # hypertable, retention, compression, aggregate
+    time_column: str
+    span: dt.timedelta | None
+    provided_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act of maintenance."""
+
+    relation: str
+    what: str
+    rows: int = 0
+
+
+class HesDatabase:
+    """Make one with `HesDatabase.open`; it is a context manager."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, dsn: str) -> Iterator[HesDatabase]:
+        """UserError if the DSN is none; StoreUnavailable if the server is away."""
+        try:
+            with store_errors(), psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
+                connection.execute(_QUERIES["session"].encode())
+                yield cls(connection)
+        except psycopg.ProgrammingError as error:
+            raise UserError(f"{dsn!r} names no database: {str(error).splitlines()[0]}") from None
+
+    # -- made ---------------------------------------------------------------------------------------------------
+
+    def install(self, zone: str = DEFAULT_ZONE) -> bool:
+        """Make what is missing, as far as the tier goes; False if all was there. `zone`: of the meters' days."""
+        with self.connection.transaction():
+            self._run("lock")
+            ((ours, taken),) = self._read("present")
+            if ours:
+                self._check_version()
+                return False
+            if taken:
+                raise UserError("the database has tables of these names that are not meterfleet's; use another one")
+            if self._read("is_timezone", timezone=zone) != [(True,)]:
+                raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
+            self._apply("plain.sql")
+            self._run("remember", version=VERSION, timezone=zone)
+            self._apply_tier(zone)
+        return True
+
+    def remove(self) -> None:
+        """All of it, with its data."""
+        with self.connection.transaction():
+            self._run("drop")
+
+    def _apply_tier(self, zone: str) -> None:
+        tier = self.tier()
+        if tier != "none":
+            self._apply("apache.sql")
+        if tier == "timescale":
+            self._apply("community.sql")
+        aggregate = "aggregate_community.sql" if tier == "timescale" else "aggregate_view.sql"
+        for statement in _COMMENT.sub("", _text(aggregate)).split("\n;\n"):
+            self.connection.execute(sql.SQL(statement).format(zone=sql.Literal(zone)))
+
+    def _check_version(self) -> None:
+        ((version, _),) = self._read("settings")
+        if version != VERSION:
+            raise UserError(
+                f"the head-end's schema has version {version} and this program knows version {VERSION}; "
+                "run `meterfleet db migrate`, or update meterfleet"
+            )
+
+    # -- described ----------------------------------------------------------------------------------------------
+
+    def is_installed(self) -> bool:
+        return bool(self._read("present")[0][0])
+
+    def timezone(self) -> str:
+        """Of the meters' days."""
+        return str(self._read("settings")[0][1])
+
+    def tier(self) -> str:
+        """`none`, `apache` or `timescale`."""
+        return str(self._read("tier")[0][0])
+
+    def hint(self) -> str | None:
+        """How to get a higher tier on this server, if there is a way."""
+        rows = self._read("could_have")
+        if not rows:
+            return None
+        return f"TimescaleDB {rows[0][0]} is here; CREATE EXTENSION timescaledb before `db init --hes` uses it"
+
+    def policies(self) -> list[Policy]:
+        return [Policy(*row) for row in self._read("policies")]
+
+    # -- kept in order ------------------------------------------------------------------------------------------
+
+    def maintain(self, *, dry_run: bool = False) -> list[Step]:
+        """Delete what is older than its retention, where the server does not do it by itself, and bring statistics up
+        to date; with `dry_run` only say so."""
+        steps = [self._expire(policy, dry_run=dry_run) for policy in self.policies() if policy.kind == "retention"]
+        for policy in self.policies():
+            if policy.kind == "hypertable":
+                steps.append(Step(policy.relation, "statistics brought up to date"))
+                if not dry_run:
+                    self.connection.execute(_template("analyze").format(relation=_relation(policy.relation)))
+            elif policy.kind == "compression" and policy.provided_by == "emulated":
+                steps.append(Step(policy.relation, "not compressed: this tier has no compression"))
+        expired = {step.relation: step.rows for step in steps if step.rows}
+        if expired and not dry_run:
+            self._run("note", description="rows beyond their retention were deleted", data=json.dumps(expired))
+        return steps
+
+    def _expire(self, policy: Policy, *, dry_run: bool) -> Step:
+        if policy.provided_by == "timescale":
+            return Step(policy.relation, "retention is kept by the server")
+        if policy.span is None:
+            return Step(policy.relation, "kept for ever")
+        words = {"column": sql.Identifier(policy.time_column), "span": sql.Literal(policy.span)}
+        statement = _template("count_expired" if dry_run else "delete_expired")
+        cursor = self.connection.execute(statement.format(relation=_relation(policy.relation), **words))
+        row = cursor.fetchone() if dry_run else None
+        count = int(row[0]) if row else cursor.rowcount
+        return Step(policy.relation, f"rows older than {policy.span.days} days deleted", count)
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    def _apply(self, name: str) -> None:
+        self.connection.execute(_text(name).encode())
+
+    def _run(self, name: str, **parameters: Any) -> None:
+        self.connection.execute(_QUERIES[name].encode(), parameters or None)
+
+    def _read(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(_QUERIES[name].encode(), parameters or None).fetchall()
+
+
+def _text(name: str) -> str:
+    return _FILES.joinpath("sql", name).read_text("utf-8")
+
+
+def _template(name: str) -> sql.SQL:
+    return sql.SQL(_QUERIES[name])
+
+
+def _relation(name: str) -> sql.Identifier:
+    return sql.Identifier(*name.split("."))

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""What `verify` found, as one HTML file that needs no network: totals, a map of meters and days, and the rows."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from simulator.hes.verifying import KINDS, Finding, Outcome
+
+_LISTED = 2_000
+_SHADES = ("#e8f3ea", "#fde3c8", "#f9b384", "#ee7a4e", "#c93a2c")  # none, then ever more
+_STEPS = (0, 1, 3, 10, 30)
+_STYLE = """
+body{font:14px/1.45 system-ui,sans-serif;margin:2rem;color:#222}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem}
+th,td{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #ddd}
+th:first-child,td:first-child{text-align:left}
+.map td{width:1.1rem;min-width:1.1rem;padding:.1rem;border:1px solid #fff;text-align:center;font-size:11px}
+.map td:first-child{width:auto;padding-right:.6rem}
+.map th{font-weight:normal;font-size:11px;writing-mode:vertical-rl;padding:.3rem 0}
+.rows td{text-align:left}
+"""
+
+
+def page(outcomes: Sequence[Outcome], *, meters: int, head: str) -> str:
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    parts = [
+        f"<h1>meterfleet verify</h1><p>{html.escape(head)}</p>",
+        _totals(outcomes),
+        _map(findings, meters) if findings else f"<p>No difference at any of {meters:,} meters.</p>",
+        _rows(findings) if findings else "",
+    ]
+    title = "<title>meterfleet verify</title>"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{title}<style>{_STYLE}</style>{"".join(parts)}</html>\n'
+    )
+
+
+def _totals(outcomes: Iterable[Outcome]) -> str:
+    head = _row("th", ("table", "rows", "meter-days", *KINDS))
+    lines = (
+        _row("td", (one.table, f"{one.rows:,}", f"{one.days:,}", *(f"{one.count(kind):,}" for kind in KINDS)))
+        for one in outcomes
+    )
+    return f"<table>{head}{''.join(lines)}</table>"
+
+
+def _map(findings: Sequence[Finding], meters: int) -> str:
+    """Only meters and days with differences; the others are said to be clean."""
+    cells: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        cells[finding.meter, finding.day] += finding.rows
+    rows, days = sorted({meter for meter, _ in cells}), sorted({day for _, day in cells})
+    head = f"<tr><td></td>{''.join(f'<th>{day}</th>' for day in days)}</tr>"
+    body = "".join(
+        f"<tr><td>{html.escape(meter)}</td>{''.join(_cell(cells, meter, day) for day in days)}</tr>" for meter in rows
+    )
+    clean = f"<p>{meters - len(rows):,} other meters, and all other days, are clean.</p>"
+    return f'<h2>Differences by meter and day</h2><table class="map">{head}{body}</table>{clean}'
+
+
+def _cell(cells: Counter[tuple[str, str]], meter: str, day: str) -> str:
+    count = cells[meter, day]
+    shade = _SHADES[sum(count >= step for step in _STEPS) - 1]
+    return f'<td style="background:{shade}" title="{html.escape(meter)} {day}: {count}">{count or ""}</td>'
+
+
+def _rows(findings: Sequence[Finding]) -> str:
+    head = _row("th", ("table", "kind", "meter", "time", "number", "said → stored"))
+    lines = (
+        _row("td", (one.table, one.kind, one.meter, one.time, one.number if one.number != "0" else "", changes(one)))
+        for one in findings[:_LISTED]
+    )
+    more = f"<p>{len(findings) - _LISTED:,} more are in the JSON.</p>" if len(findings) > _LISTED else ""
+    return f'<h2>Rows</h2><table class="rows">{head}{"".join(lines)}</table>{more}'
+
+
+def changes(finding: Finding) -> str:
+    changed = ", ".join(f"{column} {said} → {stored}" for column, (said, stored) in finding.columns.items())
+    return changed or (f"{finding.rows} rows" if finding.rows > 1 else "")
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: MIT
+"""Readings into the head-end's tables, a batch a transaction: COPY beside the table, then only what is new goes in.
+
+What is there already stays untouched, so that reading a buffer again adds nothing and audits nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from simulator.errors import StoreError, StoreUnavailable
+from simulator.hes.tables import Row, Table
+from simulator.store.connections import store_errors
+from simulator.store.queries import statements
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_QUERIES = statements("simulator.hes")
+_MANY = 500  # rows
+_NULL = "\\N"
+_COPY_TEXT = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A meter as public.meters knows it."""
+
+    serial: str
+    meter_type: str
+    host: str | None
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A notification that came; `values` by its position in the push setup's object list."""
+
+    serial: str
+    setup: str
+    moment: dt.datetime
+    received: dt.datetime
+    payload: bytes
+    values: Sequence[Any] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry of the head-end's own log; `serial` empty: of the system."""
+
+    event_type: str
+    description: str
+    serial: str = ""
+    code: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is to land together."""
+
+    rows: dict[Table, dict[str, list[Row]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    log: list[LogEntry] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+    setups: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # what a meter is set to push, by serial
+    status: dict[str, str] = field(default_factory=dict)  # CONNECTED or ERROR, by serial
+
+    def add(self, table: Table, serial: str, rows: Iterable[Row]) -> None:
+        self.rows[table][serial].extend(rows)
+
+    def take(self, other: Batch) -> None:
+        for table, meters in other.rows.items():
+            for serial, rows in meters.items():
+                self.rows[table][serial].extend(rows)
+        self.log += other.log
+        self.pushes += other.pushes
+        self.setups |= other.setups
+        self.status |= other.status
+
+    @property
+    def count(self) -> int:
+        return sum(len(rows) for meters in self.rows.values() for rows in meters.values()) + len(self.pushes)
+
+    def by_meter(self) -> dict[str, Batch]:
+        """The same in parts; what belongs to no meter is under an empty serial number."""
+        parts: dict[str, Batch] = defaultdict(Batch)
+        for table, meters in self.rows.items():
+            for serial, rows in meters.items():
+                parts[serial].add(table, serial, rows)
+        for push in self.pushes:
+            parts[push.serial].pushes.append(push)
+        for entry in self.log:
+            parts[entry.serial].log.append(entry)
+        for serial, configured in self.setups.items():
+            parts[serial].setups[serial] = configured
+        for serial, status in self.status.items():
+            parts[serial].status[serial] = status
+        return parts
+
+
+class Landing:
+    """One connection's way into the tables. StoreUnavailable if the server is away."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.ids: dict[str, UUID] = dict(connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
+        self._objects: dict[str, str] = dict(connection.execute(_QUERIES["object_ids"].encode()).fetchall())
+
+    def register(self, meters: Sequence[Registered], zone: str) -> None:
+        """Meters that are not known yet, and where they are."""
+        facts = ((one.serial, one.meter_type, one.host, one.port) for one in meters)
+        with store_errors():
+            self._connection.execute(_QUERIES["register"].encode(), [zone, *map(list, zip(*facts, strict=True))])
+            self.ids = dict(self._connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
+
+    def know(self, codes: Sequence[tuple[str, int, str, str]]) -> None:
+        """Objects: logical name, class, name, unit."""
+        with store_errors():
+            self._connection.execute(_QUERIES["obis_codes"].encode(), [*map(list, zip(*codes, strict=True))])
+            self._objects = dict(self._connection.execute(_QUERIES["object_ids"].encode()).fetchall())
+
+    def land(self, batch: Batch) -> int:
+        """How many rows are new, or were changed."""
+        with store_errors(), self._connection.transaction():
+            landed = sum(self._rows(table, meters) for table, meters in batch.rows.items())
+            for serial, configured in batch.setups.items():
+                self._run("configure", meter=self._id(serial), setups=json.dumps(configured))
+            for push in batch.pushes:
+                self._push(push)
+            for entry in batch.log:
+                self._log(entry)
+            if batch.status:
+                self._run("meter_status", ids=[self._id(one) for one in batch.status], status=[*batch.status.values()])
+        return landed
+
+    def land_each(self, batch: Batch) -> int:
+        """If the database refuses the whole, meter by meter: one that says what no table can hold costs itself only."""
+        try:
+            return self.land(batch)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            parts = batch.by_meter()
+            if len(parts) > 1:
+                return sum(map(self.land_each, parts.values()))
+            (serial,) = parts
+            words = f"what the meter said cannot be stored: {error}"
+            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial)], status=dict.fromkeys(batch.status, "ERROR"))
+            return self.land(refused)
+
+    def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
+        """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
+        words = _words(table)
+        lines = [_lines(str(self.ids[serial]), rows, self._codes(table, rows)) for serial, rows in meters.items()]
+        if sum(map(len, meters.values())) >= _MANY:
+            with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
+                return self._copy(words["relation"], words["columns"], lines)
+        self._connection.execute(_template("landing_table").format(**words))
+        self._copy(words["landing"], words["columns"], lines)
+        return self._connection.execute(_template("landing_merge").format(**words)).rowcount
+
+    def _copy(self, relation: sql.Composable, columns: sql.Composable, lines: Iterable[str]) -> int:
+        cursor = self._connection.cursor()
+        with cursor.copy(_template("landing_copy").format(relation=relation, columns=columns)) as copy:
+            for part in lines:
+                copy.write(part)
+        return cursor.rowcount
+
+    def _codes(self, table: Table, rows: Sequence[Row]) -> list[str]:
+        """The ids of the objects that rows are of."""
+        if table.code != "channel_id":
+            return [self._objects.get(table.code, _NULL)] * len(rows) if table.code else []
+        at = table.columns.index("channel_id") - 1
+        return [self._objects.get(row[at], _NULL) for row in rows]
+
+    def _push(self, push: Push) -> None:
+        self._run(
+            "push",
+            meter=self._id(push.serial),
+            setup=push.setup,
+            moment=push.moment,
+            received=push.received,
+            payload=push.payload,
+            status="FAILED" if push.problem else "SUCCESS",
+            problem=push.problem or None,
+            values=json.dumps([_jsonable(value) for value in push.values]),
+        )
+
+    def _log(self, entry: LogEntry) -> None:
+        meter = self.ids.get(entry.serial)
+        self._run("log", meter=meter, code=entry.code, type=entry.event_type, description=entry.description)
+
+    def _id(self, serial: str) -> UUID:
+        return self.ids[serial]
+
+    def _run(self, name: str, **parameters: Any) -> None:
+        self._connection.execute(_QUERIES[name].encode(), parameters)
+
+
+class Memory:
+    """What the tables already hold, asked of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def last(self, relation: str, time: str) -> dict[str, Any]:
+        """The newest time by meter."""
+        query = _template("last").format(relation=_name(relation), time=sql.Identifier(time))
+        with store_errors():
+            return dict(self._connection.execute(query).fetchall())
+
+    def last_events(self) -> dict[str, dt.datetime]:
+        """The newest entry of any event log by meter."""
+        with store_errors():
+            return dict(self._connection.execute(_QUERIES["last_events"].encode()).fetchall())
+
+    def gaps(self) -> dict[str, list[tuple[dt.datetime, dt.datetime]]]:
+        """The first and last missing block of each gap in the block profile, by meter."""
+        found: dict[str, list[tuple[dt.datetime, dt.datetime]]] = defaultdict(list)
+        with store_errors():
+            for serial, first, last in self._connection.execute(_QUERIES["block_gaps"].encode()):
+                found[serial].append((first, last))
+        return found
+
+    def registers(self) -> dict[tuple[str, str], float]:
+        """The newest cumulative energy by meter and reading type."""
+        with store_errors():
+            rows = self._connection.execute(_QUERIES["last_registers"].encode()).fetchall()
+        return {(serial, kind): value for serial, kind, value in rows}
+
+
+def _words(table: Table) -> dict[str, sql.Composable]:
+    identifiers = [sql.Identifier(column) for column in (*table.columns, *(["obis_code_id"] if table.code else []))]
+    told = [sql.Identifier(column) for column in table.told]
+    return {
+        "relation": _name(table.relation),
+        "landing": sql.Identifier("landing_" + table.relation.partition(".")[2]),
+        "columns": sql.SQL(", ").join(identifiers),
+        "key": sql.SQL(", ").join(map(sql.Identifier, table.key)),
+        "changes": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(column) for column in identifiers),
+        "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
+        "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
+    }
+
+
+def _lines(meter: str, rows: Sequence[Row], codes: Sequence[str]) -> str:
+    """Rows of one meter as COPY takes them, column by column: the values of one are nearly always alike."""
+    columns = [_column(values) for values in zip(*rows, strict=True)]
+    if codes:
+        columns.append(codes)
+    return "".join([f"{meter}\t{line}\n" for line in map("\t".join, zip(*columns, strict=True))])
+
+
+def _column(values: Sequence[Any]) -> Iterable[str]:
+    kinds = set(map(type, values))
+    if len(kinds) > 1:
+        return [_CELLS[type(value)](value) for value in values]
+    (kind,) = kinds
+    if kind is str and len(set(values)) == 1:
+        return [_text(values[0])] * len(values)
+    return [_NULL] * len(values) if kind is type(None) else map(_CELLS[kind], values)
+
+
+def _text(value: str) -> str:
+    return value.translate(_COPY_TEXT)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_jsonable(value), ensure_ascii=False).translate(_COPY_TEXT)
+
+
+def _array(values: tuple[int, ...]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _nothing(_value: None) -> str:
+    return _NULL
+
+
+_CELLS: dict[type, Callable[[Any], str]] = {  # by type alone, for this runs for each cell
+    **dict.fromkeys((int, float, Decimal, dt.date, dt.datetime), str),
+    type(None): _nothing,
+    str: _text,
+    dict: _json,
+    tuple: _array,
+}
+
+
+def _jsonable(value: Any) -> Any:
+    """Numbers that JSON would not take as they are come as text of the same digits."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _template(name: str) -> sql.SQL:
+    return sql.SQL(_QUERIES[name])
+
+
+def _name(relation: str) -> sql.Identifier:
+    return sql.Identifier(*relation.split("."))

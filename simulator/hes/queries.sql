@@ -1,0 +1,248 @@
+-- SPDX-License-Identifier: MIT
+-- Every statement on the head-end's database that is not its schema, by name.
+
+-- name: session
+SELECT set_config('timezone', 'UTC', false), set_config('search_path', 'hes,public', false)
+
+-- name: lock
+SELECT pg_advisory_xact_lock(1297368660, 3)
+
+-- name: present
+SELECT to_regclass('hes.settings') IS NOT NULL,
+       EXISTS (SELECT FROM pg_class WHERE relnamespace IN (to_regnamespace('hes'), 'public'::regnamespace)
+               AND relname IN ('meters', 'meter_readings', 'meter_events'))
+
+-- name: settings
+SELECT version, timezone FROM hes.settings
+
+-- name: remember
+INSERT INTO hes.settings (version, timezone) VALUES (%(version)s, %(timezone)s)
+
+-- name: is_timezone
+SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(timezone)s)
+
+-- name: tier
+SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+            THEN coalesce(nullif(current_setting('timescaledb.license', true), ''), 'none') ELSE 'none' END
+
+-- name: could_have
+SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL
+
+-- name: policies
+SELECT relation, kind, time_column, span, provided_by FROM hes.policies ORDER BY relation, kind
+
+-- name: count_expired
+SELECT count(*) FROM {relation} WHERE {column} < now() - {span}
+
+-- name: delete_expired
+DELETE FROM {relation} WHERE {column} < now() - {span}
+
+-- name: note
+INSERT INTO hes.event_logs (event_code, event_type, description, additional_data)
+VALUES (0, 'MAINTENANCE', %(description)s, %(data)s)
+
+-- name: analyze
+ANALYZE {relation}
+
+-- name: drop
+DROP SCHEMA IF EXISTS hes CASCADE;
+DROP TABLE IF EXISTS public.meter_events, public.meter_readings, public.meters CASCADE
+
+-- ------------------------------------------------------------------------------------------------- readings that land
+
+-- name: meter_ids
+SELECT meter_number, id FROM public.meters
+
+-- name: object_ids
+SELECT logical_name, id::text FROM hes.obis_codes
+
+-- name: register
+INSERT INTO public.meters (meter_number, meter_type, host, port, timezone)
+SELECT serial, type, host, port, %s
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[]) AS given (serial, type, host, port)
+ON CONFLICT (meter_number) DO UPDATE SET host = EXCLUDED.host, port = EXCLUDED.port
+WHERE (meters.host, meters.port) IS DISTINCT FROM (EXCLUDED.host, EXCLUDED.port)
+
+-- name: obis_codes
+INSERT INTO hes.obis_codes (logical_name, class_id, description, unit)
+SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[], %s::text[])
+ON CONFLICT (logical_name) DO NOTHING
+
+-- name: landing_table
+CREATE TEMPORARY TABLE IF NOT EXISTS {landing} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {relation} WITH NO DATA
+
+-- name: landing_copy
+COPY {relation} ({columns}) FROM STDIN
+
+-- name: landing_merge
+INSERT INTO {relation} AS old ({columns})
+SELECT DISTINCT ON ({key}) {columns} FROM {landing}
+ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})
+
+-- name: last
+SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id GROUP BY 1
+
+-- name: last_events
+SELECT m.meter_number, max(e.timestamp) FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
+WHERE e.source = 'EVENT_LOG' GROUP BY 1
+
+-- Two neighbours that are further apart than a block.
+-- name: block_gaps
+SELECT meter_number, previous + step, capture_time - step
+FROM (SELECT meter_id, capture_time, make_interval(mins => block_interval_minutes) AS step,
+             lag(capture_time) OVER (PARTITION BY meter_id ORDER BY capture_time) AS previous
+      FROM hes.block_load_profile) AS blocks
+JOIN public.meters m ON m.id = meter_id
+WHERE capture_time - previous > step
+ORDER BY 1, 2
+
+-- name: last_registers
+SELECT DISTINCT ON (meter_id, reading_type) m.meter_number, e.reading_type, e.value
+FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+WHERE measurement_type = 'CUMULATIVE' AND quality >= 192
+ORDER BY meter_id, reading_type, e.timestamp DESC
+
+-- name: log
+INSERT INTO hes.event_logs (meter_id, event_code, event_type, description)
+VALUES (%(meter)s, %(code)s, %(type)s, %(description)s)
+
+-- name: meter_status
+UPDATE public.meters m SET status = given.status,
+       last_communication = CASE given.status WHEN 'CONNECTED' THEN now() ELSE m.last_communication END
+FROM unnest(%(ids)s::uuid[], %(status)s::text[]) AS given (id, status) WHERE m.id = given.id
+
+-- What a meter is set to push: {"setups": {obis: {..., "objects": [[class, obis, attribute, index], ...]}},
+-- "schedules": {obis: {"setup": obis, "type": ..., "times": [...]}}}; what is gone from it goes here too.
+-- name: configure
+WITH given AS (
+    SELECT key AS obis, value FROM jsonb_each((%(setups)s::jsonb) -> 'setups')
+), setups AS (
+    INSERT INTO hes.push_setups AS old (meter_id, obis_code_id, destination_and_method, communication_window,
+                                        randomisation_start_interval, number_of_retries, repetition_delay)
+    SELECT %(meter)s, o.id, value ->> 'destination', value -> 'window', (value ->> 'randomisation')::integer,
+           (value ->> 'retries')::integer, (value ->> 'delay')::integer
+    FROM given JOIN hes.obis_codes o ON o.logical_name = obis
+    ON CONFLICT (meter_id, obis_code_id) DO UPDATE
+    SET destination_and_method = EXCLUDED.destination_and_method, communication_window = EXCLUDED.communication_window,
+        randomisation_start_interval = EXCLUDED.randomisation_start_interval,
+        number_of_retries = EXCLUDED.number_of_retries, repetition_delay = EXCLUDED.repetition_delay
+    RETURNING id, obis_code_id
+), named AS (
+    SELECT s.id, o.logical_name AS obis FROM setups s JOIN hes.obis_codes o ON o.id = s.obis_code_id
+), objects AS (
+    INSERT INTO hes.push_objects (push_setup_id, class_id, logical_name, attribute_index, data_index, position)
+    SELECT named.id, (object ->> 0)::integer, object ->> 1, (object ->> 2)::integer, (object ->> 3)::integer, place
+    FROM given JOIN named USING (obis), jsonb_array_elements(value -> 'objects') WITH ORDINALITY AS one (object, place)
+    ON CONFLICT (push_setup_id, position) DO UPDATE
+    SET class_id = EXCLUDED.class_id, logical_name = EXCLUDED.logical_name,
+        attribute_index = EXCLUDED.attribute_index, data_index = EXCLUDED.data_index
+), shorter AS (
+    DELETE FROM hes.push_objects o USING given JOIN named USING (obis)
+    WHERE o.push_setup_id = named.id AND o.position > jsonb_array_length(value -> 'objects')
+), schedules AS (
+    INSERT INTO hes.push_schedules AS old (meter_id, obis_code_id, push_setup_id, schedule_type)
+    SELECT %(meter)s, o.id, named.id, s.value ->> 'type'
+    FROM jsonb_each((%(setups)s::jsonb) -> 'schedules') AS s
+    JOIN hes.obis_codes o ON o.logical_name = s.key JOIN named ON named.obis = s.value ->> 'setup'
+    ON CONFLICT (meter_id, obis_code_id, push_setup_id) DO UPDATE
+    SET schedule_type = EXCLUDED.schedule_type, is_enabled = true
+    RETURNING id, obis_code_id
+), stopped AS (
+    UPDATE hes.push_schedules SET is_enabled = false
+    WHERE meter_id = %(meter)s AND id NOT IN (SELECT id FROM schedules)
+), times AS (
+    SELECT schedules.id, time FROM schedules JOIN hes.obis_codes o ON o.id = schedules.obis_code_id,
+           jsonb_array_elements_text((%(setups)s::jsonb) -> 'schedules' -> o.logical_name -> 'times') AS time
+), others AS (
+    DELETE FROM hes.schedule_entries e WHERE e.schedule_id IN (SELECT id FROM schedules)
+    AND (e.schedule_id, e.time_pattern) NOT IN (SELECT id, time FROM times)
+)
+INSERT INTO hes.schedule_entries (schedule_id, time_pattern) SELECT id, time FROM times
+ON CONFLICT (schedule_id, date_pattern, time_pattern) DO NOTHING
+
+-- name: push
+WITH setup AS (
+    INSERT INTO hes.push_setups AS old (meter_id, obis_code_id)
+    SELECT %(meter)s, id FROM hes.obis_codes WHERE logical_name = %(setup)s
+    ON CONFLICT (meter_id, obis_code_id) DO UPDATE SET obis_code_id = EXCLUDED.obis_code_id RETURNING id
+), pushed AS (
+    INSERT INTO hes.push_history (meter_id, push_setup_id, schedule_id, timestamp, received_at, status, error_message,
+                                  payload)
+    VALUES (%(meter)s, (SELECT id FROM setup),
+            (SELECT s.id FROM hes.push_schedules s WHERE s.push_setup_id = (SELECT id FROM setup) AND s.is_enabled LIMIT 1),
+            %(moment)s, %(received)s, %(status)s, %(problem)s, %(payload)s)
+    RETURNING id
+)
+INSERT INTO hes.push_history_objects (push_history_id, push_object_id, value)
+SELECT pushed.id, o.id, one.value
+FROM pushed, jsonb_array_elements(%(values)s::jsonb) WITH ORDINALITY AS one (value, place)
+JOIN hes.push_objects o ON o.position = one.place AND o.push_setup_id = (SELECT id FROM setup)
+
+-- ------------------------------------------------------------------------------------------------------- verification
+
+-- name: read_only
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SELECT set_config('datestyle', 'ISO', true), set_config('extra_float_digits', '1', true)
+
+-- name: rows
+SELECT ({meter})::text COLLATE "C" AS meter, ({time})::timestamp(0) AS clock, ({number})::text AS number,
+       {values} AS shown, ({came})::timestamptz AS came FROM {source}
+
+-- name: truth_once
+SELECT DISTINCT ON (meter, clock, number) * FROM (
+    SELECT ({meter})::text COLLATE "C" AS meter, ({time})::timestamp(0) AS clock, ({number})::text AS number,
+           {values} AS shown, ({came})::timestamptz AS came FROM {source}) AS told
+ORDER BY meter, clock, number, came
+
+-- name: digests
+SELECT meter, to_char(clock, 'YYYY-MM-DD') COLLATE "C" AS day, count(*),
+       md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")), min(came), max(came)
+FROM (SELECT meter, clock, came, concat_ws('|', clock::text, number, array_to_string(shown, '|', '-')) AS line
+      FROM ({rows}) AS shown_rows
+      WHERE meter = ANY (%(serials)s) AND (%(first)s::timestamp IS NULL OR clock >= %(first)s::timestamp)
+        AND (%(last)s::timestamp IS NULL OR clock <= %(last)s::timestamp)) AS lines
+GROUP BY 1, 2 ORDER BY 1, 2
+
+-- name: details
+SELECT meter, day, clock::text, number, shown, came
+FROM (SELECT *, to_char(clock, 'YYYY-MM-DD') AS day FROM ({rows}) AS shown_rows WHERE meter = ANY (%(serials)s)) AS days
+JOIN unnest(%(meters)s::text[], %(days)s::text[]) AS wanted (meter, day) USING (meter, day)
+WHERE (%(first)s::timestamp IS NULL OR clock >= %(first)s::timestamp)
+  AND (%(last)s::timestamp IS NULL OR clock <= %(last)s::timestamp)
+ORDER BY 1, 2, 3, 4, 5
+
+-- ----------------------------------------------------------------------------------------- readings by hand, reviews
+
+-- name: actor
+SELECT set_config('hes.actor', %(actor)s, true)
+
+-- name: put
+INSERT INTO public.meter_readings AS old (meter_id, timestamp, reading_type, value, quality, unit, source,
+                                          validation_status, validation_flags)
+VALUES (%(meter)s, %(timestamp)s, %(reading_type)s, %(value)s, %(quality)s, %(unit)s, %(source)s, %(status)s, %(flags)s)
+ON CONFLICT (meter_id, reading_type, timestamp) DO UPDATE
+SET value = EXCLUDED.value, quality = EXCLUDED.quality, unit = coalesce(EXCLUDED.unit, old.unit),
+    source = EXCLUDED.source, validation_status = EXCLUDED.validation_status,
+    validation_flags = EXCLUDED.validation_flags, original_value = NULL, scaling_factor = NULL
+WHERE (old.value, old.quality) IS DISTINCT FROM (EXCLUDED.value, EXCLUDED.quality)
+
+-- name: quality
+SELECT {relation}, validation_status, quality, validation_flags, source, communication_status, count(*)
+FROM {table} WHERE timestamp >= %(since)s AND (%(until)s::timestamptz IS NULL OR timestamp < %(until)s)
+GROUP BY 1, 2, 3, 4, 5, 6
+
+-- name: flag_meanings
+SELECT flag, meaning FROM hes.validation_flags
+
+-- name: audit
+SELECT a.modified_at, a.modified_by, a.operation, m.meter_number, a.timestamp, a.reading_type, a.old_value, a.new_value,
+       a.old_quality, a.new_quality, a.old_validation_status, a.new_validation_status
+FROM hes.meter_readings_audit a LEFT JOIN public.meters m ON m.id = a.meter_id
+WHERE (%(meter)s::text IS NULL OR m.meter_number = %(meter)s) AND a.modified_at >= %(since)s
+  AND (NOT %(changed)s OR (a.operation = 'U' AND a.old_value IS DISTINCT FROM a.new_value))
+ORDER BY a.audit_id
+
+-- name: exported
+SELECT p.* FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
+WHERE m.meter_number = %(meter)s AND p.{time} > %(first)s::timestamp {zone} AND p.{time} <= %(last)s::timestamp {zone}
+ORDER BY p.{time}

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Readings entered by hand, and reviews of what is there: quality, who changed what, a profile as rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from simulator.errors import UserError
+from simulator.hes.database import Connection
+from simulator.store.connections import store_errors
+from simulator.store.queries import statements
+
+_QUERIES = statements("simulator.hes")
+_READINGS = (
+    "public.meter_readings", "hes.power_readings", "hes.energy_measurements", "hes.voltage_measurements",
+    "hes.current_measurements",
+)  # fmt: skip
+PROFILES = {
+    "block": ("hes.block_load_profile", "capture_time"),
+    "daily": ("hes.daily_load_profile", "capture_date"),
+    "billing": ("hes.billing_profile", "billing_date"),
+    "instantaneous": ("hes.instant_profile", "timestamp"),
+}
+_BANDS = ((216, "good by hand"), (192, "good"), (128, "estimated"), (96, "by hand"), (0, "invalid"))
+
+
+class Verdict(NamedTuple):
+    """What an entry by hand claims to be: quality, source, validation status, flags (hes.validation_flags)."""
+
+    quality: int
+    source: str
+    status: str
+    flags: tuple[int, ...]
+
+
+MANUAL = Verdict(96, "MANUAL_READ", "UNVALIDATED", (1,))
+ESTIMATE = Verdict(128, "ESTIMATED", "ESTIMATED", (1, 2))
+VALIDATED = Verdict(216, "MANUAL_READ", "MANUALLY_VALIDATED", ())
+
+
+class Entry(NamedTuple):
+    serial: str
+    moment: dt.datetime
+    reading_type: str
+    value: float
+    unit: str | None = None
+
+
+class Change(NamedTuple):
+    """A row of the audit."""
+
+    modified_at: dt.datetime
+    modified_by: str | None
+    operation: str
+    meter: str | None
+    timestamp: dt.datetime
+    reading_type: str
+    old_value: float | None
+    new_value: float | None
+    old_quality: int | None
+    new_quality: int | None
+    old_status: str | None
+    new_status: str | None
+
+
+@dataclass(slots=True)
+class Quality:
+    """Numbers of readings, by what they are called."""
+
+    total: int = 0
+    relations: dict[str, int] = field(default_factory=dict)
+    status: dict[str, int] = field(default_factory=dict)
+    quality: dict[str, int] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
+    source: dict[str, int] = field(default_factory=dict)
+    communication: dict[str, int] = field(default_factory=dict)
+
+
+def put(connection: Connection, entry: Entry, verdict: Verdict) -> bool:
+    """False if exactly this is there already; the audit names who is logged in at this machine."""
+    with store_errors(), connection.transaction():
+        row = connection.execute("SELECT id FROM public.meters WHERE meter_number = %s", [entry.serial]).fetchone()
+        if row is None:
+            raise UserError(f"there is no meter {entry.serial} in public.meters; `meterfleet headend` registers meters")
+        connection.execute(_QUERIES["actor"].encode(), {"actor": getpass.getuser()})
+        values = {
+            "meter": row[0], "timestamp": entry.moment, "reading_type": entry.reading_type, "value": entry.value,
+            "unit": entry.unit, "quality": verdict.quality, "source": verdict.source, "status": verdict.status,
+            "flags": list(verdict.flags),
+        }  # fmt: skip
+        return bool(connection.execute(_QUERIES["put"].encode(), values).rowcount)
+
+
+def quality(connection: Connection, since: dt.datetime, until: dt.datetime | None = None) -> Quality:
+    """Of all reading tables."""
+    found = Quality()
+    with store_errors():
+        meanings: dict[int, str] = dict(connection.execute(_QUERIES["flag_meanings"].encode()).fetchall())
+        for relation in _READINGS:
+            words = {"relation": sql.Literal(relation), "table": sql.Identifier(*relation.split("."))}
+            query = sql.SQL(_QUERIES["quality"]).format(**words)
+            for name, status, grade, flags, source, communication, count in connection.execute(
+                query, {"since": since, "until": until}
+            ):
+                band = next(band for least, band in _BANDS if grade >= least)
+                found.total += count
+                _add(count, (found.relations, name), (found.status, status), (found.quality, band))
+                _add(count, (found.source, source), (found.communication, communication))
+                _add(count, *((found.flags, meanings.get(flag, str(flag))) for flag in flags))
+    return found
+
+
+def _add(count: int, *places: tuple[dict[str, int], str]) -> None:
+    for counts, name in places:
+        counts[name] = counts.get(name, 0) + count
+
+
+def audit(connection: Connection, since: dt.datetime, meter: str | None = None, *, changed: bool) -> list[Change]:
+    """`changed`: only where a value became another one."""
+    parameters = {"since": since, "meter": meter, "changed": changed}
+    with store_errors():
+        return [Change(*row) for row in connection.execute(_QUERIES["audit"].encode(), parameters)]
+
+
+def export(
+    connection: Connection, profile: str, meter: str, first: dt.datetime, last: dt.datetime, zone: str
+) -> tuple[Sequence[str], Iterator[tuple[Any, ...]]]:
+    """Columns and rows after `first` up to `last`, times of the meters' zone; a row bears its interval's end."""
+    relation, time = PROFILES[profile]
+    is_instant = time in ("capture_time", "timestamp")
+    query = sql.SQL(_QUERIES["exported"]).format(
+        relation=sql.Identifier(*relation.split(".")),
+        time=sql.Identifier(time),
+        zone=sql.SQL("AT TIME ZONE {}").format(sql.Literal(zone)) if is_instant else sql.SQL(""),
+    )
+    with store_errors():
+        cursor = connection.execute(query, {"meter": meter, "first": first, "last": last})
+        return [column.name for column in cursor.description or ()], iter(cursor)

@@ -1,0 +1,15 @@
+-- SPDX-License-Identifier: MIT
+-- On top of plain.sql, with TimescaleDB under either licence: the nine tables become hypertables. The Apache licence, as
+-- Debian packages it, has nothing more; retention stays with `meterfleet db maintain`.
+
+DO $$
+DECLARE policy record;
+BEGIN
+    FOR policy IN SELECT relation, time_column FROM hes.policies WHERE kind = 'hypertable' LOOP
+        PERFORM create_hypertable(policy.relation::regclass, policy.time_column::name,
+                                  chunk_time_interval => CASE WHEN policy.time_column LIKE '%date' THEN interval '90 days'
+                                                              ELSE interval '1 day' END,
+                                  create_default_indexes => false, migrate_data => true, if_not_exists => true);
+    END LOOP;
+END $$;
+UPDATE hes.policies SET provided_by = 'apache' WHERE kind = 'hypertable';

@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: MIT
+-- On top of apache.sql, with TimescaleDB under its own licence: retention, compression and a continuous aggregate.
+-- Retention comes before compression: both start at once, and the other order has been seen to deadlock.
+
+DO $$
+DECLARE policy record;
+BEGIN
+    FOR policy IN SELECT relation, span FROM hes.policies WHERE kind = 'retention' LOOP
+        PERFORM add_retention_policy(policy.relation::regclass, policy.span, if_not_exists => true);
+    END LOOP;
+    FOR policy IN SELECT relation, span FROM hes.policies WHERE kind = 'compression' LOOP
+        EXECUTE format('ALTER TABLE %s SET (timescaledb.compress, timescaledb.compress_segmentby = ''meter_id'')',
+                       policy.relation::regclass);
+        PERFORM add_compression_policy(policy.relation::regclass, policy.span, if_not_exists => true,
+                                       initial_start => now() + interval '1 hour');
+    END LOOP;
+END $$;
+UPDATE hes.policies SET provided_by = 'timescale' WHERE kind IN ('hypertable', 'retention', 'compression');

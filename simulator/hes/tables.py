@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What each table that readings land in is made of: its columns, its key, and which columns make a row a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`columns` as they are copied, the meter first; a row whose `told` columns are equal is the same row again."""
+
+    relation: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    told: tuple[str, ...]
+    code: str = ""  # the object whose rows these are; `channel_id`: each row says it; empty: none is kept
+
+
+Row = tuple[Any, ...]
+"""The values of a table's columns without the first, which is the meter."""
+
+_READING = (
+    "timestamp", "reading_type", "value", "quality", "unit", "source", "capture_period", "validation_flags",
+    "communication_status", "retry_count", "original_value", "scaling_factor", "channel_id",
+)  # fmt: skip
+_JUDGED = ("value", "quality", "unit")
+_PHASES = "ryb"
+_ENERGIES = ("kwh_import", "kwh_export", "kvah_import", "kvah_export")
+_CUMULATIVE = tuple(f"cumulative_{name}" for name in _ENERGIES)
+_HOW = ("source", "communication_status")
+
+
+def _reading(relation: str, key: tuple[str, ...], more: tuple[str, ...] = ()) -> Table:
+    code = "channel_id" if more else ""
+    return Table(relation, ("meter_id", *_READING, *more), ("meter_id", *key, "timestamp"), _JUDGED, code)
+
+
+def _profile(relation: str, time: tuple[str, ...], told: tuple[str, ...], code: str) -> Table:
+    key = ("meter_id", *time)
+    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told, code)
+
+
+READINGS = _reading("public.meter_readings", ("reading_type",))
+POWER = _reading("hes.power_readings", ("reading_type",), ("phase",))
+ENERGY = _reading("hes.energy_measurements", ("reading_type", "measurement_type"), ("measurement_type",))
+VOLTAGE = _reading("hes.voltage_measurements", ("phase",), ("phase",))
+CURRENT = _reading("hes.current_measurements", ("phase",), ("phase",))
+INSTANT = _profile(
+    "hes.instant_profile",
+    ("timestamp",),
+    (
+        *(f"{what}_{phase}" for what in ("voltage", "current", "active_power", "power_factor") for phase in _PHASES),
+        "frequency",
+    ),
+    "1.0.94.91.0.255",
+)
+BLOCK = _profile(
+    "hes.block_load_profile",
+    ("capture_time",),
+    (
+        *_ENERGIES,
+        *(f"average_{what}_{phase}" for what in ("current", "voltage") for phase in _PHASES),
+        "block_interval_minutes",
+    ),
+    "1.0.99.1.0.255",
+)
+DAILY = _profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE, "1.0.99.2.0.255")
+BILLING = _profile(
+    "hes.billing_profile",
+    ("billing_date", "reset_count"),
+    (*_CUMULATIVE, "max_demand_kw", "max_demand_date", "power_factor"),
+    "1.0.98.1.0.255",
+)
+EVENTS = Table(
+    "public.meter_events",
+    ("meter_id", "timestamp", "event_code", "event_type", "severity", "description", "source", "additional_data"),
+    ("meter_id", "timestamp", "event_code", "source"),
+    ("additional_data",),
+)

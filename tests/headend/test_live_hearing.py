@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The reference head-end as the place where meters push to: every push that a meter calls sent is in its tables."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
+from psycopg.conninfo import make_conninfo
+from push_bench import ALERT_BODY, notification, wrapped
+
+from simulator.store.embedded import EmbeddedPostgres
+from simulator.values import MS_PER_HOUR
+
+_METERS = 3
+_AT = ("--start", "2025-06-02T10:05:00+05:30", "--speed", 0, "--seed", 63)
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    name = "hes_hearing"
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield make_conninfo(postgres.dsn("postgres"), dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@contextmanager
+def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
+    """The head-end's process, when it has read every meter's configuration; it ends in good order."""
+    words = ("--database", fleet.dsn, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
+    line, environment = command("headend", *words, "--profiles", "config,events", home=fleet.log.parent)
+    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
+        eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(_METERS,)])
+        yield
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, errors
+
+
+def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database: str) -> None:
+    """S001-04, S001-06, S001-08, S001-19; a push of a stranger is an entry of the head-end's own log."""
+    port = free_port()
+    pushes = ("--push", f"127.0.0.1:{port},security=0", "--push-schedule", "FIFTEEN_MIN")
+    with spawned(postgres.home, _METERS, *_AT, *pushes) as fleet:
+        with hearing(fleet, database, port):
+            with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as stranger:
+                stranger.sendall(wrapped(notification(ALERT_BODY)))
+            fleet.step(MS_PER_HOUR)
+            fleet.inject("1", 251)
+            sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
+            instants = f"{sent} AND trigger = 'SCHEDULE'"
+            eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
+            eventually(lambda: fleet.sql(f"{sent} AND trigger = 'ALARM'")[0][0])
+            eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
+            eventually(
+                lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
+            )
+        words = ("--hes", database, "--database", fleet.dsn, "--tables", "push_history", "--json")
+        done = run("verify", *words, home=fleet.log.parent)
+        assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
+        configured = (
+            "SELECT m.meter_number, o.logical_name, pushed.logical_name, p.schedule_type, p.is_enabled,"
+            " string_agg(e.time_pattern, ' ' ORDER BY e.time_pattern) FROM {0}.push_schedules p"
+            " JOIN {1}.meters m ON m.id = p.meter_id"
+            " JOIN {0}.obis_codes o ON o.id = p.obis_code_id JOIN {0}.schedule_entries e ON e.schedule_id = p.id"
+            " JOIN {0}.push_setups s ON s.id = p.push_setup_id JOIN {0}.obis_codes pushed ON pushed.id = s.obis_code_id"
+            " WHERE p.is_enabled GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2"
+        )
+        kept = fleet.sql(configured.format("sim", "sim"))
+        assert len(kept) >= _METERS
+        assert set(kept) <= set(sql(database, configured.format("hes", "public")))
+    readings = dict(sql(database, "SELECT source, count(*) FROM hes.energy_measurements GROUP BY 1"))
+    assert readings["AUTO_READ"] >= 4 * _METERS
+    alarms = sql(database, "SELECT DISTINCT severity FROM public.meter_events WHERE source = 'PUSH_ALARM'")
+    assert alarms
+    assert {severity for (severity,) in alarms} <= {"WARNING", "CRITICAL"}
+    (objects,) = sql(database, "SELECT count(*), count(DISTINCT push_history_id) FROM hes.push_history_objects")
+    assert objects[1] >= 4 * _METERS

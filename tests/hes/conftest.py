@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""A fresh head-end database on each tier that can be had: plain always, the others on servers that are named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from simulator.hes.database import HesDatabase
+
+SERVERS = {"apache": "METERFLEET_APACHE_DSN", "timescale": "METERFLEET_TIMESCALE_DSN"}
+NAME = "meterfleet_hes_test"
+METER = "00000000-0000-4000-8000-000000000017"
+
+
+def _server(tier: str) -> str:
+    if (dsn := os.environ.get(SERVERS[tier])) is None:
+        pytest.skip(f"no server of the tier {tier}: {SERVERS[tier]} is not set (see tests/hes/apache_tier.sh)")
+    return dsn
+
+
+@pytest.fixture(params=["none", "apache", "timescale"])
+def hes(request: pytest.FixtureRequest) -> Iterator[HesDatabase]:
+    """Installed, with one meter."""
+    if request.param == "none":
+        dsn: str = request.getfixturevalue("database")
+        yield from _installed(dsn)
+        return
+    server = _server(request.param)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)".encode())
+        connection.execute(f"CREATE DATABASE {NAME}".encode())
+    dsn = make_conninfo(server, dbname=NAME)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    yield from _installed(dsn)
+
+
+def _installed(dsn: str) -> Iterator[HesDatabase]:
+    with HesDatabase.open(dsn) as database:
+        database.install()
+        database.connection.execute(
+            "INSERT INTO public.meters (id, meter_number, meter_type, timezone)"
+            " VALUES (%s, 'M17', 'D1', 'Asia/Kolkata')", [METER],
+        )  # fmt: skip
+        yield database

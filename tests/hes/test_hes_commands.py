@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""`db init --hes`, `db status` and `db maintain` as their user meets them, and what verification refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from simulator.cli import app
+from simulator.errors import UserError
+from simulator.hes.database import HesDatabase
+from simulator.hes.maps import TRUTHS, read_maps
+
+
+def call(*words: str) -> Result:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.exception
+    return result
+
+
+def test_status_names_who_keeps_each_promise(database: str) -> None:
+    """S000-02: `public.meter_readings: hypertable (emulated)`."""
+    assert "the head-end's tables are made" in call("db", "init", "--hes", "--database", database).stdout
+    assert "the head-end's tables are there" in call("db", "init", "--hes", "--database", database).stdout
+    told = json.loads(call("db", "status", "--database", database, "--json").stdout)["head_end"]
+    assert "public.meter_readings: hypertable (emulated)" in told
+    assert "hes.block_load_profile: retention (emulated)" in told
+
+
+def test_status_says_how_to_get_the_tables(database: str) -> None:
+    (hint,) = json.loads(call("db", "status", "--database", database, "--json").stdout)["head_end"]
+    assert "meterfleet db init --hes" in hint
+
+
+def test_maintenance_says_first_what_it_would_do(database: str) -> None:
+    """S000-24, S000-25."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute("INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1')")
+        hes.connection.execute(
+            "INSERT INTO public.meter_readings (meter_id, timestamp, reading_type, value)"
+            " SELECT id, now() - interval '1 year', 'ACTIVE_ENERGY_IMPORT', 1 FROM public.meters"
+        )
+        would = call("db", "maintain", "--database", database, "--dry-run").stdout
+        assert "would: public.meter_readings: rows older than 90 days deleted: 1" in would
+        assert "would: hes.block_load_profile: statistics brought up to date" in would
+        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (1,)
+        call("db", "maintain", "--database", database)
+        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (0,)
+
+
+def test_our_own_map_compares_every_table() -> None:
+    assert read_maps(None).tables().keys() == TRUTHS.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("blocks:\n  from: t\n", "blocks"),
+        ("block_load_profile:\n  from: t\n  meter: m\n", "time"),
+        (
+            "block_load_profile:\n  from: t\n  meter: m\n  time: t\n  columns: {kwh: t.k}\n",
+            "block_load_profile has no column",
+        ),
+    ],
+)
+def test_every_mistake_in_a_map_is_told(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=told):
+        read_maps(path)

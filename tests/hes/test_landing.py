@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Landing: what is new goes in, what is there stays untouched, and what no table can hold costs its meter only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from simulator.hes import landing
+from simulator.hes.database import HesDatabase
+from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
+from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
+
+FIRST = dt.datetime(2025, 6, 1, 0, 30, tzinfo=dt.UTC)
+HALF = dt.timedelta(minutes=30)
+
+
+def blocks(count: int, kwh: str = "0.125", *, first: int = 0) -> list[Row]:
+    energies = (Decimal(kwh), Decimal(0), None, None)
+    moments = [FIRST + HALF * number for number in range(first, first + count)]
+    return [(at, at.replace(tzinfo=None), *energies, *[None] * 6, 30, "NORMAL_READ", "SUCCESS") for at in moments]
+
+
+def reading(value: float) -> Row:
+    return (FIRST, "ACTIVE_ENERGY_IMPORT", value, 192, "Wh", "NORMAL_READ", None, (), "SUCCESS", 0, value, 0, None)
+
+
+def batch(*rows: Row, table: Any = BLOCK, serial: str = "M17") -> Batch:
+    found = Batch()
+    found.add(table, serial, rows)
+    return found
+
+
+def asked(hes: HesDatabase, query: str) -> list[tuple[Any, ...]]:
+    return hes.connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture(params=[1, 500])
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Both ways into the tables: as new rows at once, and beside them."""
+    monkeypatch.setattr(landing, "_MANY", request.param)
+    return int(request.param)
+
+
+def test_only_what_is_new_or_changed_goes_in(hes: HesDatabase, many: int) -> None:
+    place = Landing(hes.connection)
+    assert place.land(batch(*blocks(4))) == 4
+    assert place.land(batch(*blocks(6))) == 2
+    assert place.land(batch(*blocks(6))) == 0
+    assert place.land(batch(*blocks(1, "0.250"))) == 1
+    assert asked(hes, "SELECT count(*), sum(kwh_import) FROM hes.block_load_profile") == [(6, Decimal("0.875"))]
+
+
+def test_a_row_twice_in_one_batch_is_one_row(hes: HesDatabase, many: int) -> None:
+    assert Landing(hes.connection).land(batch(*blocks(2), *blocks(2))) == 2
+
+
+def test_a_reading_again_is_not_audited_and_a_changed_one_is(hes: HesDatabase, many: int) -> None:
+    place = Landing(hes.connection)
+    for value in (100, 100, 101):
+        place.land(batch(reading(value), table=READINGS))
+    audit = "SELECT operation, old_value, new_value FROM hes.meter_readings_audit ORDER BY audit_id"
+    assert asked(hes, audit) == [("I", None, 100), ("U", 100, 101)]
+
+
+def test_a_meter_that_says_what_no_table_can_hold_costs_itself_only(hes: HesDatabase, many: int) -> None:
+    place = Landing(hes.connection)
+    place.register([Registered("M18", "D1", None, None)], "UTC")
+    whole = batch(*blocks(2))
+    whole.take(batch(*blocks(1, "1" + "0" * 30), serial="M18"))
+    whole.status |= {"M17": "CONNECTED", "M18": "CONNECTED"}
+    whole.log.append(LogEntry("START", "hello"))
+    assert place.land_each(whole) == 2
+    assert asked(hes, "SELECT meter_number, status FROM public.meters ORDER BY 1") == [
+        ("M17", "CONNECTED"),
+        ("M18", "ERROR"),
+    ]
+    log = "SELECT event_type, meter_id IS NULL FROM hes.event_logs ORDER BY 1"
+    assert asked(hes, log) == [("START", True), ("UNDECODABLE", False)]
+
+
+def test_texts_of_any_kind_come_through(hes: HesDatabase, many: int) -> None:
+    words = 'tab\t, line\n, back\\slash, "quotes", ünïcode'
+    row = (FIRST, 7, "POWER_FAILURE", "INFO", words, "EVENT_LOG", {"text": words, "number": Decimal("1.50")})
+    Landing(hes.connection).land(batch(row, table=EVENTS))
+    (stored,) = asked(hes, "SELECT description, additional_data FROM public.meter_events")
+    assert stored == (words, {"text": words, "number": "1.50"})
+
+
+def test_gaps_are_what_lies_between_blocks(hes: HesDatabase) -> None:
+    Landing(hes.connection).land(batch(*blocks(2), *blocks(2, first=5)))
+    memory = Memory(hes.connection)
+    assert memory.gaps() == {"M17": [(FIRST + 2 * HALF, FIRST + 4 * HALF)]}
+    assert memory.last("hes.block_load_profile", "capture_time") == {"M17": FIRST + 6 * HALF}
