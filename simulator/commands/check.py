@@ -91,11 +91,11 @@ def _load(path: Path) -> str:
 
 
 def _link(path: Path) -> str:
-    return f"a link with {len(link_profile(str(path)))} faults"
+    return f"a link profile; faults: {len(link_profile(str(path)))}"
 
 
 def _quirks(path: Path) -> str:
-    return f"a pack of {len(quirk_pack(str(path)))} faults"
+    return f"a pack of quirks; faults: {len(quirk_pack(str(path)))}"
 
 
 _DOCUMENTS: Mapping[frozenset[str], Callable[[Path], str]] = {
