@@ -34,7 +34,7 @@ def clock(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show the simulated clock of a running fleet, change its speed, or step it."""
-    place, step_ms = existing_place(database, home, fleet), span_ms("--step", step)
+    step_ms, place = span_ms("--step", step), existing_place(database, home, fleet)
     answer = give_order(place, "clock", speed=speed, step_ms=step_ms)
     if as_json:
         print(json.dumps(answer))

@@ -69,6 +69,6 @@ def supply(
     factors = {"voltage": voltage, "current": current, "load": load, "reactive": reactive, "earth": earth}
     if all(factor is None for factor in factors.values()):
         raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
-    place = existing_place(database, home, fleet)
-    answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=span_ms("--for", for_), **factors)
+    for_ms, place = span_ms("--for", for_), existing_place(database, home, fleet)
+    answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=for_ms, **factors)
     print(f"the supply of {answer['meters']:,} meters has changed")
