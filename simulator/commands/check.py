@@ -91,11 +91,12 @@ def _load(path: Path) -> str:
 
 
 def _link(path: Path) -> str:
-    return f"a link profile; faults: {len(link_profile(str(path)))}"
+    count = len(link_profile(str(path)))
+    return f"a link with {count} fault{'s' if count != 1 else ''}"
 
 
 def _quirks(path: Path) -> str:
-    return f"a pack of quirks; faults: {len(quirk_pack(str(path)))}"
+    return f"a pack of {len(quirk_pack(str(path)))} faults"
 
 
 _DOCUMENTS: Mapping[frozenset[str], Callable[[Path], str]] = {
