@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from simulator.errors import UserError
-from simulator.store.connections import store_errors
+from simulator.store.connections import store_errors, without_password
 from simulator.store.queries import statements
 
 VERSION = 1
@@ -67,7 +67,7 @@ class HesDatabase:
                 connection.execute(_QUERIES["session"].encode())
                 yield cls(connection)
         except psycopg.ProgrammingError as error:
-            raise UserError(f"{dsn!r} names no database: {str(error).splitlines()[0]}") from None
+            raise UserError(without_password(f"{dsn!r} names no database: {str(error).splitlines()[0]}")) from None
 
     # -- made ---------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from simulator.errors import UserError
 from simulator.hes.maps import TRUTHS, TableMap, Truth, is_time
-from simulator.store.connections import store_errors
+from simulator.store.connections import store_errors, without_password
 from simulator.store.queries import statements
 
 KINDS = ("missing", "extra", "different", "duplicate", "late")
@@ -99,7 +99,7 @@ def reading(dsn: str) -> Iterator[Connection]:
             connection.execute(_QUERIES["read_only"].encode())
             yield connection
     except psycopg.ProgrammingError as error:
-        raise UserError(f"{dsn!r} cannot be read: {str(error).splitlines()[0]}") from None
+        raise UserError(without_password(f"{dsn!r} cannot be read: {str(error).splitlines()[0]}")) from None
 
 
 def compare(

@@ -8,6 +8,7 @@ call to `revive` between two attempts, is why psycopg_pool is not used here.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -44,13 +45,19 @@ def store_errors() -> Iterator[None]:
         raise StoreError(f"the database refused: {_first_line(error)}") from error
 
 
+def without_password(words: str) -> str:
+    """Words that name a DSN, as they may be shown."""
+    hidden = re.sub(r"(://[^\s:/@]*):[^\s@]*@", r"\1:***@", words)
+    return re.sub(r"(password\s*=\s*)('[^']*'|\S+)", r"\1***", hidden)
+
+
 class Connections:
     def __init__(self, dsn: str, *, revive: Callable[[], None] | None = None) -> None:
         try:
             self._conninfo = make_conninfo(dsn, **{k: v for k, v in _LIMITS.items() if k not in conninfo_to_dict(dsn)})
         except psycopg.ProgrammingError as error:
             hint = "write for example postgresql://me@server/meters"
-            raise UserError(f"{dsn!r} names no database: {_first_line(error)}; {hint}") from None
+            raise UserError(without_password(f"{dsn!r} names no database: {_first_line(error)}; {hint}")) from None
         self._revive = revive
         self._reviving: asyncio.Future[None] | None = None
         self._slots = asyncio.Semaphore(_SIZE)

@@ -323,3 +323,18 @@ async def _read_until(store: Store, finished: asyncio.Event) -> float:
 
 def _postmaster(server: EmbeddedPostgres) -> int:
     return int(Path(server.data / "postmaster.pid").read_text().split()[0])
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://me:hush@server/meters?nonsense=1",
+        "host=server password=hush nonsense=1",
+        "password='hush' nonsense",
+    ],
+)
+async def test_a_password_in_a_dsn_is_not_repeated(dsn: str) -> None:
+    with pytest.raises(UserError) as told:
+        await Store.open(dsn)
+    assert "names no database" in str(told.value)
+    assert "hush" not in str(told.value)
