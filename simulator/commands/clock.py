@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
 from simulator.errors import UserError
 from simulator.fleet.control import order
 from simulator.fleet.pace import MAX_SPEED
@@ -52,7 +52,7 @@ async def _ask(place: Place, speed: float | None, step_ms: int) -> dict[str, Any
     store = await Store.open(place.dsn, revive=place.revive)
     try:
         if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
+            raise not_running(place)
         return await order(store, "clock", speed=speed, step_ms=step_ms)
     finally:
         await store.close()

@@ -19,6 +19,7 @@ from simulator.commands.place import (
     HomeOption,
     Place,
     existing_place,
+    not_running,
 )
 from simulator.commands.stored import meter_numbers, opened
 from simulator.cosem.catalogue import EventType, load_catalogue
@@ -26,6 +27,7 @@ from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.fleet.control import order
 from simulator.store.incidents import EventFilter
+from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Events: make them happen, list them, look codes up.")
 _CATALOGUE = "is15959"
@@ -43,13 +45,13 @@ def inject(
 ) -> None:
     """Let meters of a running fleet notice events now."""
     answer = asyncio.run(_inject(existing_place(database, home, fleet), meters, codes))
-    print(f"{answer['meters']:,} meters noticed {answer['events']:,} events")
+    print(f"{counted(answer['meters'], 'meter')} noticed {counted(answer['events'], 'event')}")
 
 
 async def _inject(place: Place, meters: str, codes: list[int]) -> dict[str, Any]:
     async with opened(place) as store:
         if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
+            raise not_running(place)
         return await order(store, "event", meters=meters, codes=codes)
 
 
@@ -66,6 +68,7 @@ def list_events(
     fleet: FleetOption = None,
 ) -> None:
     """List what meters have logged; works whether the fleet runs or not."""
+    type_ = type_ and type_.upper()
     if type_ is not None and type_ not in get_args(EventType):
         raise UserError(f"--type: {did_you_mean(type_, list(get_args(EventType)))}")
     place = existing_place(database, home, fleet)

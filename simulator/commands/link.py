@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
-from simulator.errors import UserError
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
 from simulator.faults.packs import pack_names
 from simulator.faults.parse import faults_in
 from simulator.fleet.control import order
@@ -69,7 +68,7 @@ async def _ask(place: Place, meters: str, faults: list[str], *, clear: bool) -> 
     store = await Store.open(place.dsn, revive=place.revive)
     try:
         if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
+            raise not_running(place)
         return await order(store, "link", meters=meters, faults=faults, clear=clear)
     finally:
         await store.close()

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
 from simulator.commands.stored import opened
 from simulator.errors import UserError
 from simulator.fleet.control import order
-from simulator.values import parse_duration_ms
+from simulator.values import counted, parse_duration_ms
 
 app = typer.Typer(no_args_is_help=True, help="Power failures: switch the supply of meters off and on.")
 MetersArgument = Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")]
@@ -38,7 +38,7 @@ def off(
 ) -> None:
     """The supply fails: last gasp, silence, and no captures until it returns."""
     answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=_span(for_))
-    print(f"power of {answer['meters']:,} meters is off")
+    print(f"power of {counted(answer['meters'], 'meter')} is off")
 
 
 @app.command(epilog="Example: meterfleet power on all")
@@ -50,7 +50,7 @@ def on(
 ) -> None:
     """The supply returns; each meter starts when it has needed its time."""
     answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=True)
-    print(f"power of {answer['meters']:,} meters is back")
+    print(f"power of {counted(answer['meters'], 'meter')} is back; meters answer again once they have started")
 
 
 def supply(
@@ -72,7 +72,7 @@ def supply(
         raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
     place = existing_place(database, home, fleet)
     answer = _give(place, "supply", meters=meters, phase=phase, for_ms=_span(for_), **factors)
-    print(f"the supply of {answer['meters']:,} meters has changed")
+    print(f"the supply of {counted(answer['meters'], 'meter')} has changed")
 
 
 def _span(text: str | None) -> int:
@@ -89,5 +89,5 @@ def _give(place: Place, name: str, **values: Any) -> dict[str, Any]:
 async def _order(place: Place, name: str, values: dict[str, Any]) -> dict[str, Any]:
     async with opened(place) as store:
         if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
+            raise not_running(place)
         return await order(store, name, **values)

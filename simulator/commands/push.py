@@ -12,39 +12,48 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from simulator.commands.events import JsonOption, LimitOption
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
 from simulator.commands.stored import meter_numbers, opened
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.fleet.control import order
+from simulator.scenario.values import SETUPS
 from simulator.store.incidents import PUSH_STATUSES
+from simulator.values import format_obis, parse_obis
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
 
 
-@app.command(
-    epilog="Example: meterfleet push now 1-20 0.5.25.9.0.255     (the latest block of the first twenty meters)"
-)
+@app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
 def now(
     meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
-    setup: Annotated[str, typer.Argument(help="Logical name of the push setup.")] = _INSTANT,
+    setup: Annotated[str, typer.Argument(help=f"A push setup by logical name, or {', '.join(SETUPS)}.")] = _INSTANT,
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
     """Let meters of a running fleet push now, as the method push of the setup does."""
-    answer = asyncio.run(_now(existing_place(database, home, fleet), meters, setup))
+    name = _logical_name(setup)
+    answer = asyncio.run(_now(existing_place(database, home, fleet), meters, name))
     print(f"{answer['pushing']:,} of {answer['meters']:,} meters push")
     if answer["pushing"] < answer["meters"]:
         others = "the others have no power, or nobody to push to"
         print(f"{others}; `meterfleet spawn --push HOST:PORT` gives all meters a destination")
 
 
+def _logical_name(setup: str) -> str:
+    try:
+        return format_obis(parse_obis(SETUPS.get(setup, setup)))
+    except ValueError:
+        hint = did_you_mean(setup, list(SETUPS))
+        raise UserError(f"{setup!r} is neither a logical name nor the name of a push setup; {hint}") from None
+
+
 async def _now(place: Place, meters: str, setup: str) -> dict[str, Any]:
     async with opened(place) as store:
         if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
+            raise not_running(place)
         return await order(store, "push", meters=meters, setup=setup)
 
 
@@ -59,6 +68,7 @@ def list_pushes(
     fleet: FleetOption = None,
 ) -> None:
     """List attempts to push; works whether the fleet runs or not."""
+    status = status and status.upper()
     if status is not None and status not in PUSH_STATUSES:
         raise UserError(f"--status: {did_you_mean(status, PUSH_STATUSES)}")
     rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))
