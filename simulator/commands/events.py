@@ -46,6 +46,8 @@ def inject(
     """Let meters of a running fleet notice events now."""
     answer = asyncio.run(_inject(existing_place(database, home, fleet), meters, codes))
     print(f"{counted(answer['meters'], 'meter')} noticed {counted(answer['events'], 'event')}")
+    if answer["dark"]:
+        print(f"{counted(answer['dark'], 'meter')} without power noticed nothing")
 
 
 async def _inject(place: Place, meters: str, codes: list[int]) -> dict[str, Any]:

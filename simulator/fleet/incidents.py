@@ -29,7 +29,8 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
         _check(concerned, codes)
         for cohort, rows in concerned:
             await story.notice(cohort, [Happening(rows, code) for code in codes])
-        return {"meters": len(numbers), "events": len(numbers) * len(codes)}
+        lit = sum(int(cohort.columns.powered[rows].sum()) for cohort, rows in concerned)
+        return {"meters": lit, "events": lit * len(codes), "dark": len(numbers) - lit}
 
     return inject
 

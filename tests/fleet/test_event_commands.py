@@ -84,3 +84,9 @@ def test_mistakes_are_told(say: Say, words: str, told: str) -> None:
     said = say(words)
     assert said.startswith("2 ")
     assert told in said
+
+
+def test_meters_without_power_notice_nothing(say: Say) -> None:
+    assert say("power off 4") == "power of 1 meter is off\n"
+    assert say("events inject 3-4 201") == "1 meter noticed 1 event\n1 meter without power noticed nothing\n"
+    assert rows(say, "events list --meter 4 --code 201") == []
