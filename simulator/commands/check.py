@@ -91,7 +91,8 @@ def _load(path: Path) -> str:
 
 
 def _link(path: Path) -> str:
-    return f"a link with {len(link_profile(str(path)))} faults"
+    count = len(link_profile(str(path)))
+    return f"a link with {count} fault{'s' if count != 1 else ''}"
 
 
 def _quirks(path: Path) -> str:

@@ -99,7 +99,7 @@ def test_check_knows_packs_by_their_folder(tmp_path: Path) -> None:
     for path, text in ((good, "title: good\ndelay: 1s\n"), (bad, "title: bad\nfaults: []\n")):
         path.parent.mkdir()
         path.write_text(text)
-    assert CliRunner().invoke(app, ["check", str(good)]).output == f"{good}: faults: 1\n"
+    assert CliRunner().invoke(app, ["check", str(good)]).output == f"{good}: a link with 1 fault\n"
     mistake = CliRunner().invoke(app, ["check", str(good), str(bad)]).exception
     assert isinstance(mistake, UserError)
     assert "bad.yaml:2:9: faults: List should have at least 1 item" in str(mistake)
