@@ -91,7 +91,7 @@ class Reach:
         known = login_for(meters, call)
         if known is None:
             hint = "write a serial number or a place that is listed there"
-            raise UserError(f"--keys {self.keys}: no {call.host} with a client {call.preset.client}; {hint}")
+            raise UserError(f"--keys {self.keys}: no client {call.preset.client} of {call.host}; {hint}")
         return replace(call, password=known.password, ek=known.ek, ak=known.ak)
 
     def _transport(self) -> Transport:
