@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from simulator.commands.events import JsonOption, LimitOption
+from simulator.commands.options import JsonOption, LimitOption, MeterOption
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
@@ -30,7 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="Alarms: raised bits of the event s
 
 @app.command("list", epilog="Example: meterfleet alarms list --status PENDING")
 def list_alarms(
-    meter: Annotated[str | None, typer.Option(help="Numbers (3), ranges (1-20), serial numbers; with commas.")] = None,
+    meter: MeterOption = None,
     status: Annotated[str | None, typer.Option(help=f"One of {', '.join(ALARM_STATUSES)}.")] = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,

@@ -13,53 +13,43 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
     HomeOption,
     Place,
     existing_place,
-    not_running,
 )
-from simulator.commands.stored import meter_numbers, opened
+from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.cosem.catalogue import EventType, load_catalogue
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
-from simulator.fleet.control import order
 from simulator.store.incidents import EventFilter
 from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Events: make them happen, list them, look codes up.")
 _CATALOGUE = "is15959"
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-LimitOption = Annotated[int, typer.Option("--limit", help="How many at most, the newest first.", min=1)]
 
 
 @app.command(epilog="Example: meterfleet events inject 1-20 201     (a magnet at the first twenty meters)")
 def inject(
-    meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
+    meters: MetersArgument,
     codes: Annotated[list[int], typer.Argument(help="Event codes, in the order in which they happen.")],
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
     """Let meters of a running fleet notice events now."""
-    answer = asyncio.run(_inject(existing_place(database, home, fleet), meters, codes))
+    answer = give_order(existing_place(database, home, fleet), "event", meters=meters, codes=codes)
     print(f"{counted(answer['meters'], 'meter')} noticed {counted(answer['events'], 'event')}")
     if answer["dark"]:
         print(f"{counted(answer['dark'], 'meter')} without power noticed nothing")
 
 
-async def _inject(place: Place, meters: str, codes: list[int]) -> dict[str, Any]:
-    async with opened(place) as store:
-        if await store.lock_fleet():
-            raise not_running(place)
-        return await order(store, "event", meters=meters, codes=codes)
-
-
 @app.command("list", epilog="Example: meterfleet events list --type CURRENT_RELATED --since 2025-06-01")
 def list_events(
-    meter: Annotated[str | None, typer.Option(help="Meters, as for inject.")] = None,
+    meter: MeterOption = None,
     type_: Annotated[str | None, typer.Option("--type", help="Type of event, e.g. POWER_FAILURE.")] = None,
     code: Annotated[int | None, typer.Option(help="Event code.")] = None,
     since: Annotated[str | None, typer.Option(help="By the meters' clocks, e.g. 2025-06-01T12:00.")] = None,

@@ -18,13 +18,14 @@ from rich.console import Console
 
 from simulator.commands.db import HesOption
 from simulator.commands.inventory import read_inventory
+from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
 from simulator.headend.options import Preset, parse_address, parse_client
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
-from simulator.values import parse_duration_ms
+from simulator.values import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from simulator.headend.collecting import Collector
@@ -197,10 +198,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _seconds(option: str, text: str) -> float:
-    try:
-        return parse_duration_ms(text) / 1000
-    except ValueError as error:
-        raise UserError(f"{option}: {error}") from None
+    return span_ms(option, text) / MS_PER_SECOND
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.commands.db import HesOption
+from simulator.commands.options import JsonOption
 from simulator.commands.place import FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
 from simulator.hes import review
@@ -69,7 +70,7 @@ def put(
 def quality(
     since: SinceOption = "24h",
     until: Annotated[str | None, typer.Option(help="A date, or an instant with offset.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: JsonOption = False,
     hes: HesOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
@@ -93,7 +94,7 @@ def audit(
     meter: Annotated[str | None, typer.Option(help="Serial number.")] = None,
     since: SinceOption = "24h",
     changed: Annotated[bool, typer.Option("--changed", help="Only where a value became another one.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: JsonOption = False,
     hes: HesOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,

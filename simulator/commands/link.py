@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Annotated, Any
 
@@ -11,11 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
+from simulator.commands.stored import give_order
 from simulator.faults.packs import pack_names
 from simulator.faults.parse import faults_in
-from simulator.fleet.control import order
-from simulator.store.database import Store
 from simulator.values import moment_of
 
 EPILOG = """Examples:
@@ -50,7 +48,7 @@ def link(
     wanted = [_spelled(text) for text in faults or []]
     for text in wanted:
         faults_in(text)  # so that a mistake is told before anybody is asked
-    answer = asyncio.run(_ask(existing_place(database, home, fleet), meters, wanted, clear=clear))
+    answer = give_order(existing_place(database, home, fleet), "link", meters=meters, faults=wanted, clear=clear)
     if as_json:
         print(json.dumps(answer))
     else:
@@ -62,16 +60,6 @@ def _spelled(text: str) -> str:
     if text.lstrip().startswith(("{", "[")):
         return text
     return f"{{quirk: {text}}}" if text in pack_names("quirks") else f"{{link: {text}}}"
-
-
-async def _ask(place: Place, meters: str, faults: list[str], *, clear: bool) -> dict[str, Any]:
-    store = await Store.open(place.dsn, revive=place.revive)
-    try:
-        if await store.lock_fleet():
-            raise not_running(place)
-        return await order(store, "link", meters=meters, faults=faults, clear=clear)
-    finally:
-        await store.close()
 
 
 def _show(faults: list[dict[str, Any]], more: int) -> None:

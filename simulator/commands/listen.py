@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import obis_names
 from simulator.errors import UserError
 from simulator.headend.keybook import KeyPair
 from simulator.headend.options import parse_address
-from simulator.values import parse_duration_ms
+from simulator.values import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from simulator.headend.listening import Known, Plan
@@ -154,10 +155,7 @@ def _hex(option: str, text: str) -> bytes:
 
 
 def _seconds(option: str, text: str | None) -> float | None:
-    try:
-        return parse_duration_ms(text) / 1000 if text is not None else None
-    except ValueError as error:
-        raise UserError(f"{option}: {error}") from None
+    return span_ms(option, text) / MS_PER_SECOND if text is not None else None
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

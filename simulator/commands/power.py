@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
-from simulator.commands.stored import opened
+from simulator.commands.options import MetersArgument, span_ms
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
+from simulator.commands.stored import give_order
 from simulator.errors import UserError
-from simulator.fleet.control import order
-from simulator.values import counted, parse_duration_ms
+from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Power failures: switch the supply of meters off and on.")
-MetersArgument = Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")]
 ForOption = Annotated[str | None, typer.Option("--for", help="Undo it after that time of the fleet, e.g. 10m.")]
 SUPPLY_EPILOG = """Examples:
 
@@ -37,7 +35,9 @@ def off(
     fleet: FleetOption = None,
 ) -> None:
     """The supply fails: last gasp, silence, and no captures until it returns."""
-    answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=_span(for_))
+    answer = give_order(
+        existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=span_ms("--for", for_)
+    )
     print(f"power of {counted(answer['meters'], 'meter')} is off")
 
 
@@ -49,7 +49,7 @@ def on(
     fleet: FleetOption = None,
 ) -> None:
     """The supply returns; each meter starts when it has needed its time."""
-    answer = _give(existing_place(database, home, fleet), "power", meters=meters, on=True)
+    answer = give_order(existing_place(database, home, fleet), "power", meters=meters, on=True)
     print(f"power of {counted(answer['meters'], 'meter')} is back; meters answer again once they have started")
 
 
@@ -70,24 +70,6 @@ def supply(
     factors = {"voltage": voltage, "current": current, "load": load, "reactive": reactive, "earth": earth}
     if all(factor is None for factor in factors.values()):
         raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
-    place = existing_place(database, home, fleet)
-    answer = _give(place, "supply", meters=meters, phase=phase, for_ms=_span(for_), **factors)
+    for_ms, place = span_ms("--for", for_), existing_place(database, home, fleet)
+    answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=for_ms, **factors)
     print(f"the supply of {counted(answer['meters'], 'meter')} has changed")
-
-
-def _span(text: str | None) -> int:
-    try:
-        return parse_duration_ms(text) if text else 0
-    except ValueError as error:
-        raise UserError(f"--for: {error}") from None
-
-
-def _give(place: Place, name: str, **values: Any) -> dict[str, Any]:
-    return asyncio.run(_order(place, name, values))
-
-
-async def _order(place: Place, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    async with opened(place) as store:
-        if await store.lock_fleet():
-            raise not_running(place)
-        return await order(store, name, **values)

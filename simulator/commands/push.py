@@ -11,12 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from simulator.commands.events import JsonOption, LimitOption
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place, not_running
-from simulator.commands.stored import meter_numbers, opened
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
-from simulator.fleet.control import order
 from simulator.scenario.values import SETUPS
 from simulator.store.incidents import PUSH_STATUSES
 from simulator.values import format_obis, parse_obis
@@ -27,7 +26,7 @@ _INSTANT = "0.0.25.9.0.255"
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
 def now(
-    meters: Annotated[str, typer.Argument(help="Numbers (3), ranges (1-20), serial numbers, or all; with commas.")],
+    meters: MetersArgument,
     setup: Annotated[str, typer.Argument(help=f"A push setup by logical name, or {', '.join(SETUPS)}.")] = _INSTANT,
     database: DatabaseOption = None,
     home: HomeOption = None,
@@ -35,7 +34,7 @@ def now(
 ) -> None:
     """Let meters of a running fleet push now, as the method push of the setup does."""
     name = _logical_name(setup)
-    answer = asyncio.run(_now(existing_place(database, home, fleet), meters, name))
+    answer = give_order(existing_place(database, home, fleet), "push", meters=meters, setup=name)
     print(f"{answer['pushing']:,} of {answer['meters']:,} meters push")
     if answer["pushing"] < answer["meters"]:
         others = "the others have no power, or nobody to push to"
@@ -50,16 +49,9 @@ def _logical_name(setup: str) -> str:
         raise UserError(f"{setup!r} is neither a logical name nor the name of a push setup; {hint}") from None
 
 
-async def _now(place: Place, meters: str, setup: str) -> dict[str, Any]:
-    async with opened(place) as store:
-        if await store.lock_fleet():
-            raise not_running(place)
-        return await order(store, "push", meters=meters, setup=setup)
-
-
 @app.command("list", epilog="Example: meterfleet push list --status FAILED --meter 1-20")
 def list_pushes(
-    meter: Annotated[str | None, typer.Option(help="Numbers (3), ranges (1-20), serial numbers; with commas.")] = None,
+    meter: MeterOption = None,
     status: Annotated[str | None, typer.Option(help=f"One of {', '.join(PUSH_STATUSES)}.")] = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,

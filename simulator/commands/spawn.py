@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from simulator import __version__
+from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, HomeOption, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.cosem.compiler import compile_model
@@ -21,7 +22,7 @@ from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
 from simulator.fleet.runner import RunOptions
 from simulator.fleet.spec import FleetSpec
-from simulator.values import instant_of, parse_duration_ms
+from simulator.values import instant_of
 from simulator.world.shapes import load_world
 
 EPILOG = """Examples:
@@ -48,49 +49,52 @@ meterfleet spawn 10 --push 127.0.0.1:4070,udp                          with push
 
 meterfleet spawn 10 --json                           addresses, passwords and the database as one line of JSON"""
 
+ListenOption = Annotated[
+    list[str] | None,
+    typer.Option(help="wrapper, hdlc, udp, gateway, serial or dial, with key=value after commas; may be repeated."),
+]
+HistoryOption = Annotated[str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")]
+LinkOption = Annotated[
+    str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
+]
+SpeedOption = Annotated[float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)]
+StartOption = Annotated[
+    str | None, typer.Option(help="Simulated start, with offset (default: now, following the real clock).")
+]
+SeedOption = Annotated[int, typer.Option(help="Decides every number of the fleet.", min=-(1 << 63), max=(1 << 63) - 1)]
+BlockOption = Annotated[int | None, typer.Option(help="Block load interval: 15, 30 or 60 (default: the model's).")]
+KeysOption = Annotated[
+    Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
+]
+CaptureOption = Annotated[
+    Path | None, typer.Option(help="Keep what goes over the wire as a pcapng file, and keys in FILE.keys.")
+]
+PushOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas."
+    ),
+]
+ScheduleOption = Annotated[
+    str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
+]
+
 
 def spawn(
     count: Annotated[int, typer.Argument(metavar="N", help="How many meters.", min=1)],
     model: Annotated[str, typer.Option(help="A model of profiles/meters, or a path to one.")] = "is15959-1ph",
     load: Annotated[str, typer.Option(help="household, shop, workshop, streetlight, solar or mixed.")] = "mixed",
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(help="wrapper, hdlc, udp, gateway, serial or dial, with key=value after commas; may be repeated."),
-    ] = None,
-    history: Annotated[
-        str | None, typer.Option(help="Fill the profiles for that long before the start, e.g. 60d.")
-    ] = None,
-    link: Annotated[
-        str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
-    ] = None,
-    speed: Annotated[
-        float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)
-    ] = 1.0,
-    start: Annotated[
-        str | None, typer.Option(help="Simulated start, with offset (default: now, following the real clock).")
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Decides every number of the fleet.", min=-(1 << 63), max=(1 << 63) - 1)
-    ] = 1,
-    block_minutes: Annotated[
-        int | None, typer.Option(help="Block load interval: 15, 30 or 60 (default: the model's).")
-    ] = None,
-    keys: Annotated[
-        Path | None, typer.Option(help="CSV of keys, secrets and system titles by serial (default: from the seed).")
-    ] = None,
-    capture: Annotated[
-        Path | None, typer.Option(help="Keep what goes over the wire as a pcapng file, and keys in FILE.keys.")
-    ] = None,
-    push: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas.",
-        ),
-    ] = None,
-    push_schedule: Annotated[
-        str | None, typer.Option(help="Of instant pushes: FIFTEEN_MIN to TWENTY_FOUR_HOUR (default: the model's).")
-    ] = None,
+    listen: ListenOption = None,
+    history: HistoryOption = None,
+    link: LinkOption = None,
+    speed: SpeedOption = 1.0,
+    start: StartOption = None,
+    seed: SeedOption = 1,
+    block_minutes: BlockOption = None,
+    keys: KeysOption = None,
+    capture: CaptureOption = None,
+    push: PushOption = None,
+    push_schedule: ScheduleOption = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a ready event as one line of JSON.")] = False,
@@ -104,7 +108,7 @@ def spawn(
         load,
         seed=seed,
         block_minutes=block_minutes or compiled.spec.block_minutes,
-        history_ms=_duration(history) if history else 0,
+        history_ms=span_ms("--history", history),
         start_ms=_instant(start) if start else None,
         keys=key_file.digest if key_file else None,
     )
@@ -116,13 +120,6 @@ def spawn(
     console = ready_console()
     console.print(f"meterfleet {__version__}  seed {seed}  {count} x {model}, load {load}", highlight=False)
     run_loop(serve_fleet(spec, options, place_to_spawn(database, home, spec.name), console, as_json=as_json))
-
-
-def _duration(text: str) -> int:
-    try:
-        return parse_duration_ms(text)
-    except ValueError as error:
-        raise UserError(f"--history: {error}") from None
 
 
 def _instant(text: str) -> int:

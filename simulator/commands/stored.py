@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A fleet's store, opened for one command, and the meters of it that a user names."""
+"""A fleet's store, opened for one command: the meters that a user names, and orders to the fleet that runs on it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from simulator.commands.place import Place
+from simulator.commands.place import Place, not_running
 from simulator.errors import UserError
+from simulator.fleet.control import order
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.identity import serial_of
@@ -21,6 +24,21 @@ async def opened(place: Place) -> AsyncIterator[Store]:
     try:
         await store.ensure_schema()
         yield store
+    finally:
+        await store.close()
+
+
+def give_order(place: Place, name: str, **values: Any) -> dict[str, Any]:
+    """The running fleet's answer. UserError if none runs, or if it cannot follow."""
+    return asyncio.run(_answer(place, name, values))
+
+
+async def _answer(place: Place, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        if await store.lock_fleet():
+            raise not_running(place)
+        return await order(store, name, **values)
     finally:
         await store.close()
 

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from simulator.commands.options import JsonOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
@@ -26,7 +27,6 @@ from simulator.hes.maps import read_maps
 from simulator.hes.verifying import KINDS, Group, Limits, Outcome, compare, reading
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
-from simulator.values import parse_duration_ms
 
 _SHOWN = 20
 _PIPE_COLUMNS = 160
@@ -55,7 +55,7 @@ def verify(
     late: Annotated[
         str | None, typer.Option(help="Report rows that were stored so much later than the meter had them, e.g. 2h.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: JsonOption = False,
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML report there, with a map of meters and days.")
     ] = None,
@@ -164,7 +164,4 @@ def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
 
 
 def _span(text: str | None) -> dt.timedelta | None:
-    try:
-        return None if text is None else dt.timedelta(milliseconds=parse_duration_ms(text))
-    except ValueError as error:
-        raise UserError(f"--late: {error}") from None
+    return None if text is None else dt.timedelta(milliseconds=span_ms("--late", text))

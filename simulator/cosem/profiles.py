@@ -31,6 +31,7 @@ from simulator.wire.selection import CaptureObject
 
 CLOCK = "0.0.1.0.0.255"
 _FIFO = 1
+_OF_ROWS = {(7, 2), (7, 7)}  # buffer and entries_in_use: only the store knows them
 _BLOCK_INTERVAL = QUANTITIES["block_interval_s"]
 
 
@@ -94,6 +95,8 @@ class ProfileCompiler:
         number = int(index) if index.isdigit() else 2
         if not 1 <= number <= len(owner.attributes):
             return f"{name} has no attribute {index}"
+        if (owner.interface_class.class_id, number) in _OF_ROWS:
+            return f"{name}:{number} is about the rows of a profile and no column of another one"
         return owner, owner.attributes[number - 1]
 
     def _stored(self, code: str, spec: ProfileSpec, profile: Profile) -> Profile | None:

@@ -77,6 +77,7 @@ class Book:
         self, meters: Meters, settings: Iterable[Setting], *, for_ms: int | None = None, of_model: bool = False
     ) -> list[int]:
         """Numbers by which they can be cleared. `for_ms` is for those that do not say themselves how long."""
+        self._forget()
         made = [self.standing(meters, setting, for_ms=for_ms, of_model=of_model) for setting in settings]
         self._standing += made
         return [one.number for one in made]

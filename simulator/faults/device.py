@@ -27,13 +27,13 @@ Turns = Callable[[], Sequence[Turn]]
 Spoil = Callable[[bytes], bytes]
 
 
-class FaultyDevice:
-    """`spoil`: what becomes of an answer before it is ciphered."""
+class StandIn:
+    """Before a logical device: what a subclass does not change is passed on."""
 
-    __slots__ = ("_inner", "_spoil", "_turns")
+    __slots__ = ("_inner",)
 
-    def __init__(self, inner: LogicalDevice, turns: Turns, spoil: Spoil) -> None:
-        self._inner, self._turns, self._spoil = inner, turns, spoil
+    def __init__(self, inner: LogicalDevice) -> None:
+        self._inner = inner
 
     @property
     def is_dark(self) -> bool:
@@ -47,13 +47,26 @@ class FaultyDevice:
         return self._inner.rules(client)
 
     def protection(self, client: int) -> Protection:
-        return FaultyProtection(self._inner.protection(client), self._turns, self._spoil)
+        return self._inner.protection(client)
 
     def login(self, client: int, *, granted: bool) -> None:
         self._inner.login(client, granted=granted)
 
     def reserve(self, client: int) -> Awaitable[bool]:
         return self._inner.reserve(client)
+
+
+class FaultyDevice(StandIn):
+    """`spoil`: what becomes of an answer before it is ciphered."""
+
+    __slots__ = ("_spoil", "_turns")
+
+    def __init__(self, inner: LogicalDevice, turns: Turns, spoil: Spoil) -> None:
+        super().__init__(inner)
+        self._turns, self._spoil = turns, spoil
+
+    def protection(self, client: int) -> Protection:
+        return FaultyProtection(self._inner.protection(client), self._turns, self._spoil)
 
     def get(self, client: int, item: GetItem) -> GetAnswer | Awaitable[GetAnswer]:
         turns = self._turns()

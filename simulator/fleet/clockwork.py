@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from simulator.fleet.pace import Pace
+from simulator.values import NEVER_MS
 from simulator.world.kernel import Handle, Kernel, Priority
 
-_NEVER_MS = 1 << 62
 _STEP_POLL_S = 0.01
 Act = Callable[[], Awaitable[None] | None]
 
@@ -35,7 +35,7 @@ class Clockwork:
         self._changed = asyncio.Event()
         self._busy: asyncio.Future[None] | None = None  # an event that is still happening
         self._busy_ms = 0
-        self._exact_ms = _NEVER_MS  # the instant of a running event that must see no later one
+        self._exact_ms = NEVER_MS  # the instant of a running event that must see no later one
         self._holds: list[tuple[int, int, Hold]] = []
         self._order = 0
         self._limit_ms = 0  # how far the clock may be read
@@ -152,23 +152,23 @@ class Clockwork:
         if (busy := self._busy) is not None:
             await asyncio.shield(busy)
             if self._busy is busy:
-                self._busy, self._exact_ms = None, _NEVER_MS
+                self._busy, self._exact_ms = None, NEVER_MS
                 self._look()
 
     def _happened(self, done: asyncio.Future[None]) -> None:
         if done is self._busy:  # else the next event happens already
-            self._exact_ms = _NEVER_MS
+            self._exact_ms = NEVER_MS
         self._look()
 
     def _held_ms(self) -> int:
         while self._holds and not self._holds[0][2].is_held:
             heapq.heappop(self._holds)
-        return self._holds[0][0] if self._holds else _NEVER_MS
+        return self._holds[0][0] if self._holds else NEVER_MS
 
     def _look(self) -> None:
         """How far the clock may be read; every reading asks for it, so it is kept."""
         if not self.is_running:
             return
         due_ms = self._kernel.next_instant()
-        self._limit_ms = min(_NEVER_MS if due_ms is None else due_ms, self._held_ms(), self._exact_ms)
+        self._limit_ms = min(NEVER_MS if due_ms is None else due_ms, self._held_ms(), self._exact_ms)
         self._changed.set()

@@ -38,15 +38,19 @@ async def obey(store: Store, orders: Mapping[str, Follow], listening: asyncio.Ev
 async def _followed(payload: str, orders: Mapping[str, Follow]) -> dict[str, Any]:
     try:
         order = json.loads(payload)
-        follow = orders.get(order["order"])
-        if follow is None:
-            return {"id": order["id"], "error": f"this fleet does not know the order {order['order']!r}"}
-        return {"id": order["id"], **await follow(order)}
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        token, follow = order["id"], orders.get(order["order"])
+    except (ValueError, KeyError, TypeError) as error:
         log.warning("an order could not be read: %s", error)
         return {"error": f"not an order: {error}"}
+    if follow is None:
+        return {"id": token, "error": f"this fleet does not know the order {order['order']!r}"}
+    try:
+        return {"id": token, **await follow(order)}
     except MeterfleetError as error:
-        return {"id": order["id"], "error": str(error)}
+        return {"id": token, "error": str(error)}
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        log.warning("the order %r could not be followed", order["order"], exc_info=True)
+        return {"id": token, "error": f"not an order {order['order']!r}: {error!r}"}
 
 
 async def order(store: Store, name: str, *, timeout_s: float = 30.0, **values: Any) -> dict[str, Any]:

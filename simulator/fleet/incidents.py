@@ -6,11 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from simulator.errors import UserError
 from simulator.fleet.control import Follow
-from simulator.fleet.selection import parse_meters
+from simulator.fleet.selection import parse_meters, parts_of
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
@@ -23,22 +21,14 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
 
     async def inject(order: Mapping[str, Any]) -> Mapping[str, Any]:
         chosen = parse_meters(order["meters"], spec.count, spec.meter_named)
-        numbers, codes = np.array(sorted(chosen)), [int(code) for code in order["codes"]]
-        parts = [(cohort, rows_among(cohort, numbers)) for cohort in cohorts]
-        concerned = [(cohort, rows) for cohort, rows in parts if len(rows)]
+        codes, concerned = [int(code) for code in order["codes"]], parts_of(cohorts, chosen)
         _check(concerned, codes)
         for cohort, rows in concerned:
             await story.notice(cohort, [Happening(rows, code) for code in codes])
         lit = sum(int(cohort.columns.powered[rows].sum()) for cohort, rows in concerned)
-        return {"meters": lit, "events": lit * len(codes), "dark": len(numbers) - lit}
+        return {"meters": lit, "events": lit * len(codes), "dark": len(chosen) - lit}
 
     return inject
-
-
-def rows_among(cohort: Cohort, numbers: Ints) -> Ints:
-    """Of the fleet's meters by number, the cohort's by row."""
-    rows = numbers - cohort.first
-    return rows[(rows >= 0) & (rows < len(cohort.identities))]
 
 
 def _check(concerned: Sequence[tuple[Cohort, Ints]], codes: Sequence[int]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from simulator.dlms.push import Confirmation, Link, covered, framed
-from simulator.errors import StoreUnavailable
+from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork, Hold
 from simulator.fleet.push_journal import Journal
 from simulator.fleet.sender import STOPPED, Order, Sender
@@ -165,8 +165,11 @@ class Outbox:
                 await cohort.vault.reserve_sent({push.row for push in own})
             except StoreUnavailable:
                 unsafe.update(own)
+            except StoreError:
+                log.exception("invocation counters could not be made safe")
+                unsafe.update(own)
         for push in unsafe:
-            self._give_up(push, "no invocation counter is safe while the store is away")
+            self._give_up(push, "no invocation counter could be made safe in the store")
         return [push for push in pushes if push not in unsafe] if unsafe else list(pushes)
 
     def _order(self, push: Push, batch: _Batch) -> Order | None:

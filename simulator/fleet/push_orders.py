@@ -6,15 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from simulator.errors import UserError
 from simulator.fleet.control import Follow
 from simulator.fleet.pushes import Pushes
-from simulator.fleet.selection import parse_meters
+from simulator.fleet.selection import parse_meters, parts_of
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
-from simulator.meter.columns import Ints
 from simulator.meter.push.setup import setup_objects
 from simulator.values import format_obis, parse_obis
 
@@ -24,20 +21,13 @@ def pushing(spec: FleetSpec, cohorts: Sequence[Cohort], pushes: Pushes) -> Follo
 
     async def push(order: Mapping[str, Any]) -> Mapping[str, Any]:
         chosen, setup = parse_meters(order["meters"], spec.count, spec.meter_named), _logical_name(order["setup"])
-        numbers = np.array(sorted(chosen))
-        parts = [(cohort, _rows(cohort, numbers)) for cohort in cohorts]
-        concerned = [(cohort, rows) for cohort, rows in parts if len(rows)]
+        concerned = parts_of(cohorts, chosen)
         for cohort, _ in concerned:
             _check(cohort, setup)
         now = (pushes.push_now(cohort, rows, setup, cohort.around.now_ms()) for cohort, rows in concerned)
-        return {"meters": len(numbers), "pushing": sum(now)}
+        return {"meters": len(chosen), "pushing": sum(now)}
 
     return push
-
-
-def _rows(cohort: Cohort, numbers: Ints) -> Ints:
-    rows = numbers - cohort.first
-    return rows[(rows >= 0) & (rows < len(cohort.identities))]
 
 
 def _logical_name(text: str) -> bytes:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from simulator.errors import UserError
+from simulator.meter.cohort import Cohort
+from simulator.meter.columns import Ints
 
 Meters = range | frozenset[int]
 """Numbers from 0; a range where they are neighbours."""
@@ -39,6 +43,18 @@ def _part(word: str, count: int, named: Callable[[str], int | None]) -> range | 
     if meter is None:
         return f"{word!r} is no meter; write a number from 1 to {count}, a serial number, a range such as 1-20, or all"
     return range(meter, meter + 1)
+
+
+def parts_of(cohorts: Iterable[Cohort], meters: Iterable[int]) -> list[tuple[Cohort, Ints]]:
+    """The meters as ascending rows of their cohorts; cohorts that have none of them are left out."""
+    numbers = np.array(sorted(meters), np.int64)
+    parts = []
+    for cohort in cohorts:
+        rows = numbers - cohort.first
+        rows = rows[(rows >= 0) & (rows < len(cohort.identities))]
+        if len(rows):
+            parts.append((cohort, rows))
+    return parts
 
 
 def in_words(meters: Meters, count: int) -> str:

@@ -82,7 +82,7 @@ async def _deliver(order: Order) -> None:
             why = await deliver(order)
     except TimeoutError:
         why = _UNCONFIRMED if order.confirmation else f"no connection within {_TIMEOUT_S:g} s"
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that is none, such as a..b
         why = _words(error)
     except asyncio.CancelledError:
         order.done(STOPPED)

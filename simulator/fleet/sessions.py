@@ -17,12 +17,12 @@ from simulator.dlms.session import Session
 from simulator.fleet.listen import MANAGEMENT, Listen, Spread
 from simulator.meter.identity import Identity, index_of
 from simulator.ports import LogicalDevice
+from simulator.values import NEVER_MS
 from simulator.wire import wrapper
 
-_FOREVER_MS = 1 << 62
 _WITH_HEADERS = 65_000  # an APDU that leaves room for what a datagram or a gateway puts before it
 _SMALLER = Limits(max_sent=_WITH_HEADERS)
-_ON_A_LINE = Limits(idle_ms=_FOREVER_MS)  # a line is never closed; HDLC has a time-out of its own
+_ON_A_LINE = Limits(idle_ms=NEVER_MS)  # a line is never closed; HDLC has a time-out of its own
 _MOST = 4_096  # conversations of one peer with the meters behind one port
 Devices = Callable[[int], LogicalDevice | None]  # server's number in its framing -> logical device
 

@@ -6,22 +6,22 @@ What is for a while is ended by the fleet that runs then; one that was stopped m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from simulator.cosem.quantities import PHASES
-from simulator.errors import StoreUnavailable, UserError
+from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.control import Follow
-from simulator.fleet.incidents import rows_among
-from simulator.fleet.selection import parse_meters
+from simulator.fleet.selection import parse_meters, parts_of
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.supply import disturb, power_fails, power_returns
 from simulator.world.kernel import Priority
+
+log = logging.getLogger(__name__)
 
 _AGAIN_MS = 1000
 _PER_PHASE, _SINGLE = ("voltage", "current"), ("load", "reactive", "earth")
@@ -59,16 +59,17 @@ class Supplies:
         return await self._befall(parts, begin, end, int(order.get("for_ms") or 0))
 
     def _chosen(self, text: str) -> list[Part]:
-        numbers = np.array(sorted(parse_meters(text, self._spec.count, self._spec.meter_named)))
-        parts = [(cohort, rows_among(cohort, numbers)) for cohort in self._cohorts]
-        return [(cohort, rows) for cohort, rows in parts if len(rows)]
+        return parts_of(self._cohorts, parse_meters(text, self._spec.count, self._spec.meter_named))
 
     async def _befall(self, parts: Sequence[Part], begin: Act, end: Act, for_ms: int) -> Mapping[str, Any]:
-        now_ms = self._clock.now_ms()
-        for cohort, rows in parts:
-            await begin(cohort, rows, now_ms)
-        if for_ms:
-            self._at(now_ms + for_ms, parts, end)
+        now_ms, begun = self._clock.now_ms(), list[Part]()
+        try:
+            for cohort, rows in parts:
+                await begin(cohort, rows, now_ms)
+                begun.append((cohort, rows))
+        finally:
+            if for_ms and begun:  # what has begun ends, though the store was away for the rest
+                self._at(now_ms + for_ms, begun, end)
         return {"meters": sum(len(rows) for _, rows in parts), "now_ms": now_ms}
 
     def _at(self, instant_ms: int, parts: Sequence[Part], act: Act) -> None:
@@ -79,6 +80,8 @@ class Supplies:
                 except StoreUnavailable:
                     self._at(self._clock.instant_ms + _AGAIN_MS, parts[place:], act)
                     return
+                except StoreError:
+                    log.exception("a disturbance of the supply could not be ended")
 
         self._clock.schedule(instant_ms, Priority.SCENARIO, acted)
 

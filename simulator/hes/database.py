@@ -108,7 +108,7 @@ class HesDatabase:
         if version != VERSION:
             raise UserError(
                 f"the head-end's schema has version {version} and this program knows version {VERSION}; "
-                "run `meterfleet db migrate`, or update meterfleet"
+                "use the meterfleet that made it, or another database"
             )
 
     # -- described ----------------------------------------------------------------------------------------------

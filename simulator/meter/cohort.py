@@ -32,7 +32,7 @@ from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
-from simulator.values import MS_PER_DAY, MS_PER_SECOND
+from simulator.values import MS_PER_DAY, MS_PER_SECOND, NEVER_MS
 from simulator.world import electric
 from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
@@ -101,7 +101,7 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
-        self.lookout_ms = 1 << 62  # when the next event is foreseen that detectors will notice
+        self.lookout_ms = NEVER_MS  # when the next event is foreseen that detectors will notice
         self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
         self._installed_ms = 0

@@ -20,7 +20,7 @@ from simulator.meter.change import plain, result_of
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import SECURITY_SETUP, Guard
 from simulator.meter.identity import secret_of
-from simulator.meter.readers import compile_readers
+from simulator.meter.readers import compile_all, compile_readers
 from simulator.meter.rows import snapshot_row
 from simulator.ports import (
     ActAnswer,
@@ -203,11 +203,11 @@ class Device:
         return built_buffer(profile, cells, choice, local_s)
 
     def cells(self, client: int, profile: Profile) -> list[bytes]:
-        """The columns of a row that is built now, each as encoded Data."""
-        readers = self._readers[client]
+        """The columns of a row that is built now, each as encoded Data, whatever the client may read beside it."""
+        readers, own = self._readers[client], compile_all(self.cohort.model)
         cells = []
         for attribute in profile.captured:
-            entry = readers[attribute.key]
+            entry = readers.get(attribute.key) or own[attribute.key]
             cell = entry if isinstance(entry, bytes) else entry(self, None)
             assert isinstance(cell, bytes)
             cells.append(cell)

@@ -19,14 +19,13 @@ from simulator.scenario.stage import Stage
 from simulator.scenario.step import Entry, Lasting, Outcome, Step
 from simulator.scenario.timing import Times, Turn, is_endless, timeline
 from simulator.store.history import StepRow
-from simulator.values import MS_PER_MINUTE
+from simulator.values import MS_PER_MINUTE, NEVER_MS
 from simulator.world.kernel import Priority
 
 log = logging.getLogger(__name__)
 
 MARGIN_MS = MS_PER_MINUTE
 START = "start"
-_NEVER_MS = 1 << 62
 Told = Callable[[StepRow], None]
 
 
@@ -39,6 +38,7 @@ class Player:
         self.rows: list[StepRow] = []
         self.start_ms = 0
         self._told = told
+        self._kept: set[str] = set()  # the steps of the rows: every turn is looked up here
         self._turns: Iterator[Turn] = iter(())
         self._chosen: dict[int, Numbers] = {}
 
@@ -49,13 +49,14 @@ class Player:
     async def prepare(self, at_end: Callable[[], Awaitable[None]] | None = None) -> None:
         """Everything is put on the clock; `at_end` is called when the scenario has ended, if it does."""
         self.rows = await self.fleet.store.history.steps(self.scenario.digest)
+        self._kept = {row.step for row in self.rows}
         self.start_ms = next((row.instant_ms for row in self.rows if row.step == START), self.fleet.clock.now_ms())
         await self._keep(START, START, 0, "DONE", {"name": self.scenario.head.name, "seed": self.scenario.spec.seed})
         for place in range(len(self.scenario.expectations)):
             self._put_expectation(place)
         self._turns = timeline(self.scenario.entries, self.times)
         self._put_next()
-        if at_end is not None and (end_ms := self.end_ms()) < _NEVER_MS:
+        if at_end is not None and (end_ms := self.end_ms()) < NEVER_MS:
             self.fleet.clock.schedule(end_ms, Priority.CHECK, at_end)
 
     def end_ms(self) -> int:
@@ -64,7 +65,7 @@ class Player:
         if head.end is not None:
             return head.end.instant(self.start_ms, offset)
         if any(is_endless(entry) for entry in self.scenario.entries):
-            return _NEVER_MS
+            return NEVER_MS
         ends = [turn.at_ms for turn in timeline(self.scenario.entries, times)]
         ends += [self._from_ms(one) + one.within for one in self.scenario.expectations if one.within is not None]
         return max([self.start_ms, *ends]) + MARGIN_MS
@@ -73,8 +74,7 @@ class Player:
 
     def _put_next(self) -> None:
         """One turn waits on the clock at a time."""
-        done = {row.step for row in self.rows}
-        entries = self.scenario.entries
+        done, entries = self._kept, self.scenario.entries
         turn = next((turn for turn in self._turns if turn.key not in done or not entries[turn.place].survives), None)
         if turn is not None:
             self.fleet.clock.schedule(turn.at_ms, Priority.SCENARIO, lambda: self._take(turn))
@@ -115,15 +115,14 @@ class Player:
     def _put_expectation(self, place: int) -> None:
         """Begun and checked ones stay so."""
         one = self.scenario.expectations[place]
-        done = {row.step: row for row in self.rows}
-        if f"expect.{place}" in done:
+        if f"expect.{place}" in self._kept:
             return
         from_ms = self._from_ms(one)
         to_ms = self.end_ms() if one.within is None else from_ms + one.within
         clock = self.fleet.clock
-        if f"expect.{place}/begin" not in done:
+        if f"expect.{place}/begin" not in self._kept:
             clock.schedule(from_ms, Priority.SCENARIO, lambda: self._begin(place))
-        if to_ms < _NEVER_MS:
+        if to_ms < NEVER_MS:
             clock.schedule(to_ms, Priority.CHECK, lambda: self._check(place))
 
     def _from_ms(self, one: Expectation) -> int:
@@ -162,8 +161,9 @@ class Player:
     # -- history ------------------------------------------------------------------------------------------------
 
     async def _keep(self, step: str, kind: str, meters: int, outcome: str, detail: Any) -> None:
-        if any(row.step == step for row in self.rows):
+        if step in self._kept:
             return
+        self._kept.add(step)
         now_ms = self.start_ms if step == START else self.fleet.clock.now_ms()
         local_ms = now_ms + self.scenario.utc_offset_minutes * MS_PER_MINUTE
         row = StepRow(self.scenario.digest, step, kind, now_ms, local_ms, meters, outcome, detail)

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.cosem.model import Attribute, Model, Setting
 from simulator.fleet.listen import Place
 from simulator.fleet.runner import Fleet
+from simulator.fleet.selection import parts_of
 from simulator.meter.behaviour import story
 from simulator.meter.behaviour.registry import act_hook, write_hook
 from simulator.meter.change import result_of
@@ -38,12 +38,8 @@ class Stage:
     def now_ms(self) -> int:
         return self.fleet.clock.now_ms()
 
-    def parts(self, numbers: Numbers) -> Iterator[tuple[Cohort, Ints]]:
-        """The meters as rows of their cohorts."""
-        for cohort in self.fleet.cohorts:
-            rows = numbers[(numbers >= cohort.first) & (numbers < cohort.first + len(cohort.identities))] - cohort.first
-            if len(rows):
-                yield cohort, rows
+    def parts(self, numbers: Numbers) -> list[tuple[Cohort, Ints]]:
+        return parts_of(self.fleet.cohorts, numbers.tolist())
 
     def device(self, number: int) -> Device:
         return self.fleet.device(number)

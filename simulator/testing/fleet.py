@@ -32,12 +32,11 @@ from simulator.testing.plan import Duration, duration_ms
 from simulator.testing.running import Running
 from simulator.testing.thread import LoopThread
 from simulator.testing.told import Logged, Pushed
-from simulator.values import MS_PER_DAY, MS_PER_SECOND
+from simulator.values import MS_PER_SECOND, NEVER_MS
 
 Meters = Meter | Iterable[Meter] | str
 """One meter, several, or words: `1-20,33`, a serial number, `all`."""
 Faults = Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str]
-_FOREVER_MS = 100 * 365 * MS_PER_DAY
 _SHORT_S = 30.0
 _LONG = "2m"
 _SHORTLY = "5s"
@@ -48,6 +47,7 @@ class LiveFleet:
         self._running, self._thread = running, thread
         self._takings = Takings()
         self.meters: Sequence[Meter] = tuple(running.meters)
+        self._by_serial = {meter.serial: meter for meter in self.meters}
         self.dsn = running.dsn
 
     # -- time ---------------------------------------------------------------------------------------------------
@@ -239,9 +239,9 @@ class LiveFleet:
         player = self._running.player
         if player is None:
             raise UserError("finish: this fleet is of no scenario")
-        left_ms = player.end_ms() - round(self.now.timestamp() * MS_PER_SECOND)
-        if left_ms > _FOREVER_MS:
+        if player.end_ms() >= NEVER_MS:
             raise UserError("finish: a step of this scenario repeats without end; give it an `end:`")
+        left_ms = player.end_ms() - round(self.now.timestamp() * MS_PER_SECOND)
         self.step(dt.timedelta(milliseconds=max(left_ms, 0)), within=within)
         result = Result(player.scenario, player.rows, player.start_ms, player.end_ms())
         told = [f"  {row.step}: {row.kind}: {row.detail}" for row in missed(result.rows)]
@@ -266,7 +266,7 @@ class LiveFleet:
         return sorted({one.number - 1 for one in chosen})
 
     def _meter(self, serial: str) -> Meter:
-        return next(meter for meter in self.meters if meter.serial == serial)
+        return self._by_serial[serial]
 
 
 def _seconds(within: Duration) -> float:

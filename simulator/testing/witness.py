@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from simulator.faults.device import StandIn
 from simulator.meter.change import plain
 from simulator.ports import (
     ActAnswer,
     ActItem,
-    AssociationRules,
     GetAnswer,
     GetItem,
     LogicalDevice,
-    Protection,
     SetItem,
 )
 from simulator.values import format_obis
@@ -28,32 +27,16 @@ Tell = Callable[..., None]  # client, kind, what, result, octets, and value or s
 Overridden = Callable[[bytes], GetAnswer | None]  # attribute -> the answer in place of a value
 
 
-class WitnessedDevice:
-    __slots__ = ("_inner", "_overridden", "_tell")
+class WitnessedDevice(StandIn):
+    __slots__ = ("_overridden", "_tell")
 
     def __init__(self, inner: LogicalDevice, tell: Tell, overridden: Overridden) -> None:
-        self._inner, self._tell, self._overridden = inner, tell, overridden
-
-    @property
-    def is_dark(self) -> bool:
-        return self._inner.is_dark
-
-    @property
-    def is_gone(self) -> bool:
-        return self._inner.is_gone
-
-    def rules(self, client: int) -> AssociationRules | None:
-        return self._inner.rules(client)
-
-    def protection(self, client: int) -> Protection:
-        return self._inner.protection(client)
+        super().__init__(inner)
+        self._tell, self._overridden = tell, overridden
 
     def login(self, client: int, *, granted: bool) -> None:
         self._tell(client, "login", "", "success" if granted else "authentication-failure", 0)
         self._inner.login(client, granted=granted)
-
-    def reserve(self, client: int) -> Awaitable[bool]:
-        return self._inner.reserve(client)
 
     def get(self, client: int, item: GetItem) -> GetAnswer | Awaitable[GetAnswer]:
         def told(true: GetAnswer) -> GetAnswer:

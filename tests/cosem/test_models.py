@@ -164,6 +164,8 @@ def test_a_date_time_setting_is_an_octet_string_of_twelve() -> None:
         ("profiles:\n  1.0.99.1.0.255: {table: blocks}\n", 3, "keeps no profile"),
         ("profiles:\n  1.0.99.1.0.255: {time: at}\n", 3, "the time of block_load_profile is capture_time"),
         ("profiles:\n  1.0.99.1.0.255: {capture: []}\n", 3, "at least one"),
+        ("profiles:\n  0.0.94.91.10.255: {capture: [1.0.99.1.0.255]}\n", 3, "no column of another one"),
+        ('profiles:\n  0.0.94.91.10.255: {capture: ["1.0.99.1.0.255:7"]}\n', 3, "no column of another one"),
         ("utc_offset_minutes: 337\n", 2, "a multiple of 15"),
     ],
 )

@@ -56,6 +56,13 @@ def test_a_fault_ends_after_its_own_time_or_that_of_the_step() -> None:
     assert bench.book.all() == []
 
 
+def test_faults_that_are_over_do_not_heap_up_where_new_ones_come_for_ever() -> None:
+    bench = Bench()
+    for bench.now_ms in range(0, 100_000, 1_000):
+        bench.book.set(range(1), faults_of({"drop": 1, "for": "1s"}))
+        assert len(bench.book._standing) <= 1
+
+
 def test_clear_takes_all_or_those_of_some_numbers_and_never_what_the_model_has() -> None:
     bench = Bench()
     bench.book.set(range(4), faults_of({"quirk": "short-frames"}), of_model=True)

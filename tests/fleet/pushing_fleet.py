@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from live import free_port
 
 from simulator.cosem.types import parse_type
 from simulator.fleet.listen import parse_listen
@@ -144,14 +145,6 @@ async def pushing(
     finally:
         fleet.stop()
         await serving
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 def book_of(pushing: Pushing) -> KeyBook:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
+
+from live import free_port
 
 from simulator.cosem.types import parse_type
 from simulator.fleet.control import order
@@ -22,12 +23,6 @@ from simulator.wire.axdr import decode_whole
 START_MS = 1_747_746_000_000  # 2025-05-20T18:30:00+05:30
 UTILITY = 48
 RELAY, LIMITER = (70, "0.0.96.3.10.255"), (71, "0.0.17.0.0.255")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from live import free_port
 from pushing_fleet import (
     ALERT,
     BLOCK,
@@ -15,7 +16,6 @@ from pushing_fleet import (
     PLAIN,
     SCHEDULE,
     book_of,
-    free_port,
     heard,
     local,
     pushing,
@@ -228,6 +228,14 @@ async def test_other_defaults_of_a_run_are_in_the_rows_that_are_there_already(da
         }
         patterns = meters.sql("SELECT schedule_type, time_pattern FROM sim.active_schedules ORDER BY 2")
         assert patterns == [("EIGHT_HOUR", f"{hour:02X}:00:00:FF") for hour in (0, 8, 16)]
+
+
+async def test_a_destination_that_is_no_name_fails_like_one_that_does_not_answer(database: str) -> None:
+    async with pushing(database, 1, "nobody..here:4059,security=0") as meters:
+        await meters.step(16 * MINUTE_MS)
+        ((status, why), *_) = meters.history(INSTANT, 0, "status, error_message")
+        assert status in ("RETRY", "FAILED")
+        assert why
 
 
 async def test_a_newer_push_takes_the_place_of_one_that_waits_to_be_sent_again(database: str) -> None:

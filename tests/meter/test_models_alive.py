@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from meter_bench import BILLING, BLOCK, DAILY, Install, done
+from meter_bench import BILLING, BLOCK, DAILY, UTILITY, Install, done
 
 from simulator.cosem.spec import model_names
 from simulator.meter.device import Device
 from simulator.ports import GetItem
 from simulator.wire.axdr import decode_whole
+
+PUBLIC = 16
+NAMEPLATE, INSTANTANEOUS = "0.0.94.91.10.255", "1.0.94.91.0.255"
 
 
 @pytest.mark.parametrize("model", model_names())
@@ -53,3 +58,20 @@ async def test_a_ct_meter_has_quadrants_per_block_and_no_relay(install: Install)
     assert sum(q1 for q1, _ in rows) > 0
     names = {entry.name for entry in meters.cohort.model.objects}
     assert not any("limiter" in name.lower() or "load switch" in name.lower() for name in names)
+
+
+async def test_a_profile_shows_its_columns_whatever_a_client_may_read_beside_it(
+    install: Install, tmp_path: Path
+) -> None:
+    """Access rights are those of an attribute (Blue Book 4.4.4, object_list): the buffer's are the buffer's own."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: is15959-1ph\n"
+        "access:\n  shown: {16: r, 32: r, 48: r}\n"
+        f"objects:\n  shown: [{NAMEPLATE}, {INSTANTANEOUS}]\n"
+    )
+    meters = await install(str(path))
+    for profile in (NAMEPLATE, INSTANTANEOUS):
+        shown = await meters.read(profile, client=PUBLIC)
+        assert shown == await meters.read(profile, client=UTILITY)
+        assert len(shown[0]) == len(await meters.read(profile, 3, client=PUBLIC))

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable
+
+from live import free_port
 
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import RunOptions
@@ -13,12 +14,6 @@ from simulator.scenario.scenario import Scenario
 from simulator.store.database import Store
 
 Play = Callable[..., Awaitable[Result]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def played(scenario: Scenario, dsn: str, *, speed: float = MAX_SPEED) -> Result:

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import psycopg
 import pytest
-from playing import Play, free_port
+from live import free_port
+from playing import Play
 
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions
@@ -198,3 +199,20 @@ async def test_the_same_seed_gives_the_same_rows_at_any_speed_and_among_other_me
     assert all(seen[0])
     assert seen[0] == seen[1]
     assert seen[0] == seen[2]
+
+
+async def test_two_phases_may_be_missing_at_once_and_each_comes_back_by_itself(play: Play, database: str) -> None:
+    result = await play(f"""name: x\n{START}fleet: [{{count: 1, load: shop, model: is15959-3ph}}]
+timeline:
+  - {{at: 1m, do: phase_loss, phase: r, for: 20m}}
+  - {{at: 5m, do: phase_loss, phase: y, for: 5m}}
+expect:
+  - {{read: '1.0.32.7.0.255:2', value: '== 0', at: 7m, within: 1s}}
+  - {{read: '1.0.52.7.0.255:2', value: '== 0', at: 7m, within: 1s}}
+  - {{read: '1.0.72.7.0.255:2', value: '> 200', at: 7m, within: 1s}}
+  - {{read: '1.0.32.7.0.255:2', value: '== 0', at: 12m, within: 1s}}
+  - {{read: '1.0.52.7.0.255:2', value: '> 200', at: 12m, within: 1s}}
+  - {{read: '1.0.32.7.0.255:2', value: '> 200', at: 22m, within: 1s}}
+""")
+    assert [row.detail["words"] for row in result.rows if row.outcome == "MISSED"] == []
+    assert result.is_good

@@ -18,19 +18,18 @@ from simulator.meter.detectors import Watched, detectors_of, watch
 from simulator.meter.happening import Happening, Told, hear, tell
 from simulator.meter.supplied import supply_of
 from simulator.store.rows import RowsChange
+from simulator.values import NEVER_MS
 from simulator.world import electric
 from simulator.world.daytime import SLOT_MS
-
-_NEVER_MS = 1 << 62
 
 
 def look_ahead(cohort: Cohort, instant_ms: int) -> None:
     """When the next event within the running block will be."""
-    cohort.lookout_ms = _NEVER_MS
+    cohort.lookout_ms = NEVER_MS
     rows = _restless(cohort.columns) if detectors_of(cohort.model) else np.zeros(0, np.int64)
     if len(rows):
         horizon_ms = cohort.calendar.block_start(instant_ms) + cohort.calendar.block_ms
-        cohort.lookout_ms = min((sight.at_ms for sight in _look(cohort, rows, horizon_ms).sights), default=_NEVER_MS)
+        cohort.lookout_ms = min((sight.at_ms for sight in _look(cohort, rows, horizon_ms).sights), default=NEVER_MS)
 
 
 async def notice_due(cohort: Cohort, instant_ms: int) -> None:

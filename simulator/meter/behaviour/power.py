@@ -14,10 +14,8 @@ from simulator.meter.columns import Ints
 from simulator.meter.events import POWER_FAILED, POWER_RETURNED
 from simulator.meter.happening import Alongside, Happening, happen
 from simulator.meter.supplied import changed_supply
-from simulator.values import MS_PER_SECOND
+from simulator.values import MS_PER_SECOND, NEVER_MS
 from simulator.world.noise import Purpose, unit, words
-
-NEVER_MS = 1 << 62
 
 
 async def fail(cohort: Cohort, rows: Ints, instant_ms: int) -> None:

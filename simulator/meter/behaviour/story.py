@@ -17,6 +17,7 @@ from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
 from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
+from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
 
 
@@ -75,7 +76,7 @@ def restore(cohort: Cohort) -> None:
     cohort.calendars.clear()
     cohort.profiles.clear()
     cohort.alarms.clear()
-    cohort.lookout_ms = power.NEVER_MS
+    cohort.lookout_ms = NEVER_MS
     for row in sorted(_watchful(cohort, range(len(cohort.identities)))):
         _look_ahead(cohort, row, int(max(cohort.columns.settled_ms[row], cohort.columns.lived_ms[row])))
     call_again(cohort)
@@ -89,7 +90,7 @@ def look_ahead(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
 
 def call_again(cohort: Cohort) -> None:
     """Asks to be brought to the next instant at which supply or detectors have something to tell."""
-    if (due_ms := _next(cohort)) < power.NEVER_MS:
+    if (due_ms := _next(cohort)) < NEVER_MS:
         cohort.around.wake(due_ms)
 
 

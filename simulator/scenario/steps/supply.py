@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from simulator.cosem.quantities import PHASES
 from simulator.meter import supply
 from simulator.meter.cohort import Cohort
 from simulator.scenario.selecting import Numbers
@@ -16,7 +17,6 @@ from simulator.scenario.step import Graded, Lasting, Outcome, Step
 
 Phase = Literal["r", "y", "b"]
 Disturbance = Mapping[str, Any]  # the factors of supply.disturb
-_PHASES = ("r", "y", "b")
 _ONE_PHASE = "the model has one phase"
 _NATURAL = 1.0
 
@@ -56,7 +56,7 @@ class Voltage(Graded):
         return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, factor))
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, None, _NATURAL))
+        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, _NATURAL))
 
 
 class PhaseLoss(Lasting):
@@ -69,7 +69,7 @@ class PhaseLoss(Lasting):
         return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, 0.0))
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, None, _NATURAL))
+        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, _NATURAL))
 
 
 class Load(Graded):
@@ -112,12 +112,11 @@ def _graded(factor: float, level: float) -> float:
 
 
 def _voltage(cohort: Cohort, phase: Phase | None, factor: float) -> Disturbance | None:
-    phases = cohort.model.spec.phases
-    if phase is None:
-        return {"voltage": [factor] * phases}
-    if phases == 1 and phase != "r":
+    """Of one phase: the others stay as they are."""
+    names = PHASES[: cohort.model.spec.phases]
+    if phase is not None and phase not in names:
         return None
-    return {"voltage": [factor if name == phase else _NATURAL for name in _PHASES[:phases]]}
+    return {"voltage": [factor if phase in (None, name) else None for name in names]}
 
 
 async def _disturb(stage: Stage, numbers: Numbers, of: Callable[[Cohort], Disturbance | None]) -> Outcome:

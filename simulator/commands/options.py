@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""Options that several commands have, and how their texts are read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from simulator.errors import UserError
+from simulator.values import parse_duration_ms
+
+_NUMBERS = "Numbers (3), ranges (1-20), serial numbers, or all; with commas."
+MetersArgument = Annotated[str, typer.Argument(help=_NUMBERS)]
+MeterOption = Annotated[str | None, typer.Option("--meter", help=_NUMBERS)]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+LimitOption = Annotated[int, typer.Option("--limit", help="How many at most, the newest first.", min=1)]
+
+
+def span_ms(option: str, text: str | None) -> int:
+    """0 if the option is not given."""
+    try:
+        return parse_duration_ms(text) if text else 0
+    except ValueError as error:
+        raise UserError(f"{option}: {error}") from None

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The orders power and supply when the store goes away in the middle: what has begun ends all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from simulator.errors import StoreUnavailable
+from simulator.fleet.clockwork import Clockwork
+from simulator.fleet.spec import FleetSpec, MeterGroup, build_cohorts
+from simulator.fleet.supplies import Supplies
+from simulator.meter.cohort import Cohort, Surroundings
+from simulator.meter.columns import Ints
+from simulator.store.database import Store
+from simulator.values import instant_of
+from simulator.world.shapes import load_world
+
+START_MS = instant_of(dt.datetime.fromisoformat("2025-06-01T00:00:00+05:30"))
+
+
+async def test_an_outage_that_began_for_some_ends_for_them(database: str) -> None:
+    store, clock = await Store.open(database), Clockwork()
+    spec = FleetSpec(tuple(MeterGroup(2, model, "household", 30) for model in ("is15959-1ph", "is15959-3ph")), 7)
+    cohorts = list(build_cohorts(spec, Surroundings(load_world(7), store, {}, clock.now_ms)))
+    clock.begin(START_MS)
+    told: list[tuple[str, str, int]] = []
+
+    async def begin(cohort: Cohort, rows: Ints, at_ms: int) -> None:
+        if cohort is cohorts[1]:
+            raise StoreUnavailable("it has gone")
+        told.append(("begun", cohort.name, at_ms))
+
+    async def end(cohort: Cohort, rows: Ints, at_ms: int) -> None:
+        told.append(("ended", cohort.name, at_ms))
+
+    supplies = Supplies(spec, cohorts, clock)
+    with pytest.raises(StoreUnavailable):
+        await supplies._befall([(cohort, np.arange(2)) for cohort in cohorts], begin, end, 60_000)
+    clock.start(0.0)
+    running = asyncio.ensure_future(clock.run())
+    await clock.turn(step_ms=120_000)
+    running.cancel()
+    await store.close()
+    assert told == [("begun", cohorts[0].name, START_MS), ("ended", cohorts[0].name, START_MS + 60_000)]
