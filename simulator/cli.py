@@ -87,6 +87,6 @@ def main() -> None:
 
 
 def _say(error: MeterfleetError) -> None:
-    Console(stderr=True).print(
-        f"meterfleet: {error}", style="red", markup=False, emoji=False, highlight=False, soft_wrap=True
-    )
+    in_files = isinstance(error, UserError) and any(mistake.path for mistake in error.mistakes)
+    text = f"{error}" if in_files else f"meterfleet: {error}"  # editors look for path:line where a line begins
+    Console(stderr=True).print(text, style="red", markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -38,6 +38,11 @@ def parse_obis(text: str) -> bytes:
     return bytes(groups)
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 meter`, `1,200 meters`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def format_obis(logical_name: bytes) -> str:
     return ".".join(str(group) for group in logical_name)
 

@@ -23,6 +23,7 @@ from simulator.commands.stored import meter_numbers, opened
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.store.incidents import ALARM_STATUSES
+from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Alarms: raised bits of the event status word that the filter passes.")
 
@@ -38,6 +39,7 @@ def list_alarms(
     fleet: FleetOption = None,
 ) -> None:
     """List alarms; works whether the fleet runs or not."""
+    status = status and status.upper()
     if status is not None and status not in ALARM_STATUSES:
         raise UserError(f"--status: {did_you_mean(status, ALARM_STATUSES)}")
     rows = asyncio.run(_alarms(existing_place(database, home, fleet), meter, status, limit))
@@ -67,9 +69,9 @@ def ack(
 ) -> None:
     """Acknowledge all open alarms of meters, as a head-end would."""
     if (meters is None) != all_meters:
-        raise UserError("name the meters, or say --all")
+        raise UserError("name the meters, or say --all; not both")
     count = asyncio.run(_acknowledge(existing_place(database, home, fleet), meters))
-    print(f"{count:,} alarms are acknowledged")
+    print(f"{counted(count, 'alarm')} {'is' if count == 1 else 'are'} acknowledged")
 
 
 async def _acknowledge(place: Place, meters: str | None) -> int:

@@ -26,6 +26,7 @@ from simulator.cosem.catalogue import EventType, load_catalogue
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.store.incidents import EventFilter
+from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Events: make them happen, list them, look codes up.")
 _CATALOGUE = "is15959"
@@ -41,7 +42,9 @@ def inject(
 ) -> None:
     """Let meters of a running fleet notice events now."""
     answer = give_order(existing_place(database, home, fleet), "event", meters=meters, codes=codes)
-    print(f"{answer['meters']:,} meters noticed {answer['events']:,} events")
+    print(f"{counted(answer['meters'], 'meter')} noticed {counted(answer['events'], 'event')}")
+    if answer["dark"]:
+        print(f"{counted(answer['dark'], 'meter')} without power noticed nothing")
 
 
 @app.command("list", epilog="Example: meterfleet events list --type CURRENT_RELATED --since 2025-06-01")
@@ -57,6 +60,7 @@ def list_events(
     fleet: FleetOption = None,
 ) -> None:
     """List what meters have logged; works whether the fleet runs or not."""
+    type_ = type_ and type_.upper()
     if type_ is not None and type_ not in get_args(EventType):
         raise UserError(f"--type: {did_you_mean(type_, list(get_args(EventType)))}")
     place = existing_place(database, home, fleet)

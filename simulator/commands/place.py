@@ -16,6 +16,7 @@ from simulator.errors import UserError
 from simulator.store.embedded import EmbeddedPostgres, default_home
 
 _CURRENT = "current"
+_SERVERS_OWN = "postgres"  # the database that each server has; nobody's fleet
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
@@ -64,20 +65,29 @@ def place_to_spawn(database: str | None, home: Path | None, fleet: str) -> Place
 def existing_place(database: str | None, home: Path | None, fleet: str | None) -> Place:
     """The database of a fleet that was started before; UserError if there is none."""
     if database:
-        return Place(database)
+        return Place(database, name=database)
     home = home or default_home()
     name = fleet or _last(home)
     if name is None:
         hint = "start one with `meterfleet spawn 10`, or name a --database"
         raise UserError(f"no fleet has been started in {home}; {hint}")
     if "=" in name or "://" in name:
-        return Place(name)
+        return Place(name, name=name, home=home)
     server = EmbeddedPostgres(home)
     server.start()
     if name not in server.databases():
-        known = ", ".join(server.databases()) or "none"
+        known = ", ".join(one for one in server.databases() if one != _SERVERS_OWN) or "none"
         raise UserError(f"there is no fleet {name!r} in {home}; known are {known}")
-    return Place(server.dsn(name), server.start)
+    return Place(server.dsn(name), server.start, name, server.home)
+
+
+def not_running(place: Place) -> UserError:
+    """For orders to a fleet that is not there to take them; names those that are."""
+    if place.revive is None:
+        return UserError("no fleet runs on this database now")
+    running = [name for name in EmbeddedPostgres(place.home).served() if name != place.name]
+    hint = f"running now: {', '.join(running)}; name one with --fleet" if running else "start it again, or another one"
+    return UserError(f"the fleet {place.name} does not run now; {hint}")
 
 
 def _last(home: Path) -> str | None:

@@ -11,6 +11,7 @@ from simulator.commands.options import MetersArgument, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
 from simulator.errors import UserError
+from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Power failures: switch the supply of meters off and on.")
 ForOption = Annotated[str | None, typer.Option("--for", help="Undo it after that time of the fleet, e.g. 10m.")]
@@ -37,7 +38,7 @@ def off(
     answer = give_order(
         existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=span_ms("--for", for_)
     )
-    print(f"power of {answer['meters']:,} meters is off")
+    print(f"power of {counted(answer['meters'], 'meter')} is off")
 
 
 @app.command(epilog="Example: meterfleet power on all")
@@ -49,7 +50,7 @@ def on(
 ) -> None:
     """The supply returns; each meter starts when it has needed its time."""
     answer = give_order(existing_place(database, home, fleet), "power", meters=meters, on=True)
-    print(f"power of {answer['meters']:,} meters is back")
+    print(f"power of {counted(answer['meters'], 'meter')} is back; meters answer again once they have started")
 
 
 def supply(
@@ -71,4 +72,4 @@ def supply(
         raise UserError("nothing to change: give --voltage, --current, --load, --reactive or --earth")
     for_ms, place = span_ms("--for", for_), existing_place(database, home, fleet)
     answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=for_ms, **factors)
-    print(f"the supply of {answer['meters']:,} meters has changed")
+    print(f"the supply of {counted(answer['meters'], 'meter')} has changed")

@@ -16,28 +16,37 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
+from simulator.scenario.values import SETUPS
 from simulator.store.incidents import PUSH_STATUSES
+from simulator.values import format_obis, parse_obis
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
 
 
-@app.command(
-    epilog="Example: meterfleet push now 1-20 0.5.25.9.0.255     (the latest block of the first twenty meters)"
-)
+@app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
 def now(
     meters: MetersArgument,
-    setup: Annotated[str, typer.Argument(help="Logical name of the push setup.")] = _INSTANT,
+    setup: Annotated[str, typer.Argument(help=f"A push setup by logical name, or {', '.join(SETUPS)}.")] = _INSTANT,
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
     """Let meters of a running fleet push now, as the method push of the setup does."""
-    answer = give_order(existing_place(database, home, fleet), "push", meters=meters, setup=setup)
+    name = _logical_name(setup)
+    answer = give_order(existing_place(database, home, fleet), "push", meters=meters, setup=name)
     print(f"{answer['pushing']:,} of {answer['meters']:,} meters push")
     if answer["pushing"] < answer["meters"]:
         others = "the others have no power, or nobody to push to"
         print(f"{others}; `meterfleet spawn --push HOST:PORT` gives all meters a destination")
+
+
+def _logical_name(setup: str) -> str:
+    try:
+        return format_obis(parse_obis(SETUPS.get(setup, setup)))
+    except ValueError:
+        hint = did_you_mean(setup, list(SETUPS))
+        raise UserError(f"{setup!r} is neither a logical name nor the name of a push setup; {hint}") from None
 
 
 @app.command("list", epilog="Example: meterfleet push list --status FAILED --meter 1-20")
@@ -51,6 +60,7 @@ def list_pushes(
     fleet: FleetOption = None,
 ) -> None:
     """List attempts to push; works whether the fleet runs or not."""
+    status = status and status.upper()
     if status is not None and status not in PUSH_STATUSES:
         raise UserError(f"--status: {did_you_mean(status, PUSH_STATUSES)}")
     rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))

@@ -124,6 +124,10 @@ def spawn(
 
 def _instant(text: str) -> int:
     try:
-        return instant_of(dt.datetime.fromisoformat(text))
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--start {text}: this is not a moment; write for example 2025-06-01T00:00:00+05:30") from None
+    try:
+        return instant_of(moment)
     except ValueError as error:
         raise UserError(f"--start {text}: {error}; write for example 2025-06-01T00:00:00+05:30") from None

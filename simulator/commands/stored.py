@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from simulator.commands.place import Place
+from simulator.commands.place import Place, not_running
 from simulator.errors import UserError
 from simulator.fleet.control import order
 from simulator.fleet.selection import parse_meters
@@ -37,7 +37,7 @@ async def _answer(place: Place, name: str, values: dict[str, Any]) -> dict[str, 
     store = await Store.open(place.dsn, revive=place.revive)
     try:
         if await store.lock_fleet():
-            raise UserError("no fleet runs on this database now")
+            raise not_running(place)
         return await order(store, name, **values)
     finally:
         await store.close()

@@ -25,7 +25,8 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
         _check(concerned, codes)
         for cohort, rows in concerned:
             await story.notice(cohort, [Happening(rows, code) for code in codes])
-        return {"meters": len(chosen), "events": len(chosen) * len(codes)}
+        lit = sum(int(cohort.columns.powered[rows].sum()) for cohort, rows in concerned)
+        return {"meters": lit, "events": lit * len(codes), "dark": len(chosen) - lit}
 
     return inject
 

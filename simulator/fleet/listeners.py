@@ -61,7 +61,8 @@ class Listeners:
         count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
         if not count:
             places = ", ".join(_words(listen) for listen in self.listens)
-            raise UserError(f"no meter can listen: {places} is in use; choose another place with --listen")
+            hint = "another fleet may hold the port on all addresses; choose another port with --listen"
+            raise UserError(f"no meter can listen: {places} is in use; {hint}")
         for dialler in self._diallers:
             dialler.tick(monotonic_ms())
         return count

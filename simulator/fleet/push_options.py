@@ -75,6 +75,6 @@ def parse_push(text: str | None, schedule: str | None) -> PushOptions:
         raise UserError(f"--push {text}: give one of {', '.join(_SERVICES)}, and one security")
     service = services[0] if services else Service.TCP
     if destination_of(service, destination.encode()) is None:
-        raise UserError(f"--push {text}: {destination!r} is no destination; write for example 127.0.0.1:4059")
+        raise UserError(f"--push {text}: {destination!r} is no destination; write for example 127.0.0.1:4061")
     policy = _SECURITIES[controls[0]] if controls else None
     return PushOptions(destination, service, "confirmed" in words, policy, schedule)

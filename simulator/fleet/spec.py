@@ -18,6 +18,7 @@ import numpy as np
 
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.model import Model
+from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
@@ -54,7 +55,7 @@ class MeterGroup:
         if self.count < 1:
             mistakes.append(f"a fleet has 1 to {MAX_METERS:,} meters, not {self.count}")
         if self.load not in world.loads():
-            mistakes.append(f"there is no load {self.load!r}; known are {', '.join(world.loads())}")
+            mistakes.append(f"there is no load {self.load!r}; {did_you_mean(self.load, world.loads())}")
         if self.block_minutes not in (15, 30, 60):
             mistakes.append(f"a block lasts 15, 30 or 60 minutes, not {self.block_minutes}")
         return mistakes

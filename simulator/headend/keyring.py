@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ _NUMBERS = {"port", "server", "physical", "baud"}
 def read_meters(path: Path) -> list[Entry]:
     """CSV or JSON; UserError if it is neither."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--keys {path}: {error}") from None
     return _of_json(path, text) if text.lstrip().startswith("[") else _of_csv(path, text)

@@ -130,7 +130,8 @@ class Call:
         if known is None and credentials:
             known = credentials(self)
         if known is None:
-            raise UserError(f"client {self.preset.client} needs a password: --password or METERFLEET_PASSWORD")
+            hint = "--password or METERFLEET_PASSWORD, or --keys with what `meterfleet inventory` prints"
+            raise UserError(f"client {self.preset.client} needs a password and none is known for this place: {hint}")
         for key in (known.ek, known.ak):
             _check_hex(key)
         if self.preset.mechanism != LLS:

@@ -42,7 +42,10 @@ class Reach:
     ] = field(default=None, repr=False)
     keys: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="`meterfleet inventory` as CSV or JSON; HOST may then be a serial number."),
+        typer.Option(
+            metavar="FILE",
+            help="`meterfleet inventory` as CSV or JSON (-: from a pipe); HOST may be a serial number.",
+        ),
     ] = None
     pdu: Annotated[int, typer.Option(min=64, max=65535, help="The largest APDU to receive, octets.")] = 65535
     server: Annotated[int, typer.Option(min=1, max=65535, help="Logical device behind the address.")] = 1
@@ -87,7 +90,8 @@ class Reach:
             return call
         known = login_for(meters, call)
         if known is None:
-            raise UserError(f"{self.keys} has no client {call.preset.client} of a meter at this place")
+            hint = "write a serial number or a place that is listed there"
+            raise UserError(f"--keys {self.keys}: no client {call.preset.client} of {call.host}; {hint}")
         return replace(call, password=known.password, ek=known.ek, ak=known.ak)
 
     def _transport(self) -> Transport:

@@ -39,7 +39,7 @@ def page(result: Result) -> str:
         f'<p>{escape(head.description)}</p><p>{escape(about)}: <span class="{css}">{verdict}</span></p>',
         *_charts(result),
         "<h2>Expectations</h2>", _table(("expected", "outcome", "seen"), _expected(result)),
-        "<h2>What happened</h2>", _table(("at", "step", "what", "meters", "outcome", ""), _happened(result)),
+        "<h2>What happened</h2>", _table(("at", "step", "what", "meters", "outcome", "remarks"), _happened(result)),
         "</body></html>",
     ])  # fmt: skip
 

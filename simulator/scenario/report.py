@@ -32,7 +32,7 @@ def words(row: StepRow) -> str:
 
 
 def tables(result: Result) -> Iterator[Table]:
-    done = Table("at", "step", "what", "meters", "outcome", "", title=result.scenario.head.name)
+    done = Table("at", "step", "what", "meters", "outcome", "remarks", title=result.scenario.head.name)
     for row in steps(result):
         outcome = f"[{_COLOURS[row.outcome]}]{row.outcome}"
         done.add_row(f"{moment_of(row.local_ms):%d %H:%M:%S}", row.step, row.kind, str(row.meters), outcome, words(row))

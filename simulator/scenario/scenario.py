@@ -136,7 +136,7 @@ def _names(document: Document, entries: list[Any], expectations: list[Any]) -> l
             ids.append(entry.id)
     for place, expectation in enumerate(expectations):
         if expectation is not None and expectation.after is not None and expectation.after not in ids:
-            hint = did_you_mean(expectation.after, ids) if ids else "no step has an id"
+            hint = did_you_mean(expectation.after, sorted(set(ids))) if ids else "no step has an id"
             mistakes.append(
                 document.mistake(("expect", place, "after"), f"no step has the id {expectation.after!r}; {hint}")
             )

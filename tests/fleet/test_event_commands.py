@@ -51,7 +51,7 @@ def test_inject_list_and_acknowledge(four: Spawned, say: Say) -> None:
     assert {(row["meter"], row["type"]) for row in listed} == {(first, "CURRENT_RELATED"), (third, "CURRENT_RELATED")}
     assert rows(say, "events list --since 2025-06-10T10:21") == []
     assert [row["code"] for row in rows(say, "events list --meter 3")] == [67, 251]
-    assert len(rows(say, "events list --type ACCESS --limit 1")) == 1
+    assert len(rows(say, "events list --type access --limit 1")) == 1
     assert "Meter cover opened" in say("events list")
     assert sorted(row["bit"] for row in rows(say, "alarms list --status PENDING")) == [11, 11, 83, 83]
     assert say("alarms ack 1") == "2 alarms are acknowledged\n"
@@ -76,9 +76,17 @@ def test_the_catalogue_is_shown(say: Say) -> None:
         ("events list --since noon", "--since: 'noon' is not a moment"),
         ("alarms list --status OPEN", "--status: known are ACKNOWLEDGED"),
         ("alarms ack", "name the meters, or say --all"),
+        ("alarms ack 1 --all", "not both"),
+        ("push now 1 instnt", "did you mean instant?"),
     ],
 )
 def test_mistakes_are_told(say: Say, words: str, told: str) -> None:
     said = say(words)
     assert said.startswith("2 ")
     assert told in said
+
+
+def test_meters_without_power_notice_nothing(say: Say) -> None:
+    assert say("power off 4") == "power of 1 meter is off\n"
+    assert say("events inject 3-4 201") == "1 meter noticed 1 event\n1 meter without power noticed nothing\n"
+    assert rows(say, "events list --meter 4 --code 201") == []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ CSV = """serial,host,port,framing,server,physical,device,baud,mode_e,client_16_a
 0830000002,10.0.0.2,4063,gateway,1,,,,,none,,
 0830000004,10.0.0.9,4061,dial,1,,,,,none,,
 """
+
+
+def test_a_dash_reads_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(CSV))
+    assert [entry["serial"] for entry in read_meters(Path("-"))] == ["0830000001", "0830000002", "0830000004"]
 
 
 def test_rows_are_entries(tmp_path: Path) -> None:
