@@ -162,7 +162,7 @@ class Session:
             association is None
             or association.client != client
             or len(apdu) > association.receive_limit
-            or association.device.is_gone
+            or (self._owner is None and association.device.is_gone)  # an owner was asked when the octets came
         ):
             return self._take_other(client, server, apdu)
         if apdu[:2] in association.legal:

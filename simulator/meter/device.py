@@ -42,11 +42,12 @@ _ASSOCIATION, _SECURITY = locksmith.ASSOCIATION_LN.to_bytes(2, "big"), SECURITY_
 class Device:
     """Meter `row` of a cohort."""
 
-    __slots__ = ("_life", "_readers", "cohort", "row")
+    __slots__ = ("_life", "_lives", "_readers", "cohort", "row")
 
     def __init__(self, cohort: Cohort, row: int) -> None:
         self.cohort, self.row = cohort, row
-        self._life = cohort.lives[row]
+        self._lives = cohort.lives
+        self._life = -1 if cohort.is_dark(row) else self._lives[row]  # whoever called in the dark is never heard
         self._readers = compile_readers(cohort.model)
 
     @property
@@ -59,8 +60,7 @@ class Device:
 
     @property
     def is_gone(self) -> bool:
-        life = self.cohort.lives[self.row]
-        return life != self._life or bool(life & 1)
+        return self._lives[self.row] != self._life
 
     def rules(self, client: int) -> AssociationRules | None:
         spec = self.cohort.model.spec.clients.get(client)
