@@ -51,6 +51,12 @@ class Place:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(self.name + "\n")
 
+    def remember_unless_served(self) -> None:
+        """The same for a fleet that runs no more; one that is being served stays the last one."""
+        last = _last(self.home)
+        if last is None or "=" in last or "://" in last or last not in EmbeddedPostgres(self.home).served():
+            self.remember()
+
 
 def place_to_spawn(database: str | None, home: Path | None, fleet: str) -> Place:
     """Where a fleet of that name lives; its database is made if the server is the embedded one."""

@@ -115,7 +115,7 @@ def replayed(
         results.append(await replay(loaded, options, store))
 
     run_loop(main())
-    place.remember()
+    place.remember_unless_served()
     _show(results[0], console, junit, report)
     if not results[0].is_good:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from live import Spawned, command, free_port, run
+from live import Spawned, command, free_port, run, spawned
 from test_grammar import TEN_MISTAKES
 
 from simulator.resources import data_root
@@ -38,6 +38,17 @@ def test_replay_says_first_what_is_played_and_last_how_it_went(home: Path, tmp_p
     assert "the meter logs its opened cover" in ended.stdout
     assert report.read_text().startswith("<!DOCTYPE html>")
     assert 'failures="0"' in junit.read_text()
+
+
+def test_a_replay_leaves_the_fleet_that_runs_the_last_one(home: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with spawned(home, 1, "--seed", 77, listen=f"wrapper,address=127.62.0.1,port={port}"):
+        before = (home / "current").read_text()
+        assert run("replay", "hello", "--set", "count=2", "--listen", listen(), home=home).returncode == 0
+        assert (home / "current").read_text() == before
+        assert run("clock", home=home).returncode == 0
+    assert run("replay", "hello", "--set", "count=2", "--listen", listen(), home=home).returncode == 0
+    assert (home / "current").read_text() != before
 
 
 def test_a_missed_expectation_is_exit_code_1_and_a_mistake_2(home: Path, tmp_path: Path) -> None:
