@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, one_of
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
@@ -20,7 +20,6 @@ from simulator.commands.place import (
     existing_place,
 )
 from simulator.commands.stored import meter_numbers, opened
-from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.store.incidents import ALARM_STATUSES
 from simulator.values import counted
@@ -39,9 +38,7 @@ def list_alarms(
     fleet: FleetOption = None,
 ) -> None:
     """List alarms; works whether the fleet runs or not."""
-    status = status and status.upper()
-    if status is not None and status not in ALARM_STATUSES:
-        raise UserError(f"--status: {did_you_mean(status, ALARM_STATUSES)}")
+    status = one_of("--status", status, ALARM_STATUSES)
     rows = asyncio.run(_alarms(existing_place(database, home, fleet), meter, status, limit))
     if as_json:
         print(json.dumps(rows, default=str))

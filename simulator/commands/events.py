@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
@@ -23,7 +23,6 @@ from simulator.commands.place import (
 )
 from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.cosem.catalogue import EventType, load_catalogue
-from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.store.incidents import EventFilter
 from simulator.values import counted
@@ -60,9 +59,7 @@ def list_events(
     fleet: FleetOption = None,
 ) -> None:
     """List what meters have logged; works whether the fleet runs or not."""
-    type_ = type_ and type_.upper()
-    if type_ is not None and type_ not in get_args(EventType):
-        raise UserError(f"--type: {did_you_mean(type_, list(get_args(EventType)))}")
+    type_ = one_of("--type", type_, get_args(EventType))
     place = existing_place(database, home, fleet)
     rows = asyncio.run(_events(place, meter, EventFilter(type=type_, code=code, since=_moment(since), limit=limit)))
     if as_json:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.values import parse_duration_ms
 
@@ -23,3 +25,11 @@ def span_ms(option: str, text: str | None) -> int:
         return parse_duration_ms(text) if text else 0
     except ValueError as error:
         raise UserError(f"{option}: {error}") from None
+
+
+def one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
+    """A word of a list, in whatever case it was written; None if the option is not given."""
+    word = text and text.upper()
+    if word is not None and word not in known:
+        raise UserError(f"{option}: {did_you_mean(word, known)}")
+    return word

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
@@ -60,9 +60,7 @@ def list_pushes(
     fleet: FleetOption = None,
 ) -> None:
     """List attempts to push; works whether the fleet runs or not."""
-    status = status and status.upper()
-    if status is not None and status not in PUSH_STATUSES:
-        raise UserError(f"--status: {did_you_mean(status, PUSH_STATUSES)}")
+    status = one_of("--status", status, PUSH_STATUSES)
     rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))
     if as_json:
         print(json.dumps(rows, default=str))
