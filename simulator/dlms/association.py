@@ -94,6 +94,11 @@ class Association:
         self.pending: Pending | None = None
         self.transfer: Sending | Receiving | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """In a block transfer, which nothing else may come into."""
+        return self.transfer is not None or self.blocks.is_under_way
+
     def settle(self, state: State) -> None:
         """What is legal from now on: inside ciphered APDUs, and as it comes if the association does not cipher."""
         self.services = legal_services(self.conformance, state)

@@ -15,13 +15,16 @@ from simulator.dlms import entering, leaving, service_access, service_action, se
 from simulator.dlms.association import Association
 from simulator.dlms.associations import Associations
 from simulator.dlms.entering import Entered
-from simulator.dlms.framing import Framing, Lost
+from simulator.dlms.framing import Framing, Lost, Poll, Word
 from simulator.dlms.leaving import TOO_LONG, refuse
 from simulator.dlms.legality import ENVELOPES, NOT_ASSOCIATED, UNKNOWN
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
+from simulator.dlms.unasked import News, hears
+from simulator.dlms.wrapper_link import WrapperLink
 from simulator.errors import PeerError
 from simulator.ports import Answer, LogicalDevice, Protection, Request, Reserve
-from simulator.wire import acse, gbt, refusal, wrapper
+from simulator.wire import acse, gbt, refusal
+from simulator.wire.notification import EventNotification
 from simulator.wire.refusal import OPERATION_NOT_POSSIBLE, SERVICE_NOT_ALLOWED, Refusal
 
 _SERVICES: dict[int, Callable[[Association, bytes], Request | bytes | Refusal]] = {
@@ -36,11 +39,10 @@ Outcome = Request | bytes | None
 
 
 class Held(NamedTuple):
-    """What waits until the invocation counters are safe."""
+    """What waits until the invocation counters are safe, or is told that they are not."""
 
-    server: int
-    client: int
     go_on: Callable[[], Outcome]
+    give_up: Callable[[], bytes | None]
 
 
 class Session:
@@ -67,8 +69,9 @@ class Session:
         self._devices, self._owner = devices, owner
         self._limits = limits
         self._random_octets = random_octets
-        self._framing = framing or wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
+        self._framing = framing or WrapperLink(max_frame=limits.max_frame, max_pending=limits.max_pending)
         self._associations = Associations(limits.max_associations)
+        self._news = News(self._associations)
         self._asking: Association | None = None
         self._request: Request | None = None
         self._held: Held | None = None
@@ -99,6 +102,20 @@ class Session:
         """The peer broke the framing beyond repair: send what `next` gave, then close."""
         return self._framing.broken
 
+    @property
+    def listening(self) -> list[int]:
+        """Servers, by their number, whose clients have negotiated to be told of events."""
+        if self._framing.word is Word.NEVER:
+            return []
+        return [server for server, association in self._associations.items() if hears(association)]
+
+    def notify(self, server: int, event: EventNotification) -> bool:
+        """To the client that listens to a server: `next` gives it out when that is due. Whether it pushed out an older
+        one that had to wait."""
+        association = self._associations[server]
+        self._framing.want_poll(server, association.client, wanted=True)
+        return self._news.add(association, event)
+
     def feed(self, data: bytes, now_ms: int) -> None:
         self._fed_ms = now_ms
         if self._owner is not None and self._owner.is_gone:
@@ -123,7 +140,7 @@ class Session:
             self._half_since_ms = None
         elif self._half_since_ms is None:
             self._half_since_ms = self._fed_ms
-        return None
+        return self._speak() if self._news.waiting and framing.word is Word.AT_ONCE else None
 
     def respond(self, request: Request, answers: Sequence[Answer]) -> bytes:
         """The framed answer to the pending request, one answer per item; empty if it was unconfirmed."""
@@ -189,10 +206,13 @@ class Session:
     def _sent(self, association: Association, apdus: list[bytes]) -> bytes | None:
         return b"".join(self._framing.encode(association.server, association.client, apdu) for apdu in apdus) or None
 
-    def _take_signal(self, signal: bytes | Lost | tuple[int, int, bytes]) -> bytes | None:
-        """What a framing says of itself: bytes that it owes its peer, or the end of a connection below (9.4.3)."""
+    def _take_signal(self, signal: bytes | Lost | Poll | tuple[int, int, bytes]) -> Outcome:
+        """What a framing says of itself: bytes that it owes its peer, the end of a connection below (9.4.3), or a
+        client that lets a server speak."""
         if isinstance(signal, bytes):
             return signal
+        if isinstance(signal, Poll):
+            return self._take_poll(signal)
         self._associations.lose(*signal[:2])
         return None
 
@@ -261,6 +281,30 @@ class Session:
             return self._serve(association, apdu)
         return self._once_reserved(association, shield.protection, lambda: self._serve(association, apdu))
 
+    def _speak(self) -> Outcome:
+        """What a meter has to say unasked, where nothing else is under way."""
+        while (association := self._news.ready()) is not None:
+            if outcome := self._tell_news(association):
+                return outcome
+        return None
+
+    def _take_poll(self, poll: Poll) -> Outcome:
+        association = self._associations.between(poll.client, poll.server)
+        if association is None or association.is_busy or not self._news.has(association):
+            return self._framing.unasked(poll.server, poll.client, b"")  # the word goes back
+        return self._tell_news(association)
+
+    def _tell_news(self, association: Association) -> Outcome:
+        protection = association.shield.protection if association.shield is not None else None
+
+        def tell() -> bytes:
+            return self._news.told(association, self._framing)
+
+        def drop() -> bytes:
+            return self._news.dropped(association, self._framing)
+
+        return self._once_reserved(association, protection, tell, drop)
+
     def _take_block(self, association: Association, apdu: bytes) -> Outcome:
         """Of a request in general blocks, or the client's word on an answer in such."""
         taken = association.blocks.take(gbt.decode(apdu))
@@ -283,12 +327,16 @@ class Session:
         return self._told(association.client, association.server, refuse(association, apdu))
 
     def _once_reserved(
-        self, association: Association, protection: Protection | None, go_on: Callable[[], Outcome]
+        self,
+        association: Association,
+        protection: Protection | None,
+        go_on: Callable[[], Outcome],
+        give_up: Callable[[], bytes | None] | None = None,
     ) -> Outcome:
         """Goes on at once, or when the driver has made the counters safe."""
         if protection is None or protection.is_reserved():
             return go_on()
-        self._held = Held(association.server, association.client, go_on)
+        self._held = Held(go_on, give_up or (lambda: self._told(association.client, association.server, _NOT_NOW)))
         self._request, self.device = Reserve(association.client), association.device
         return self._request
 
@@ -298,7 +346,7 @@ class Session:
         if safe:
             self._resumed = held.go_on
             return b""
-        return self._told(held.client, held.server, _NOT_NOW) or b""
+        return held.give_up() or b""
 
     def _open(self, client: int, server: int, device: LogicalDevice, apdu: bytes) -> Outcome:
         """An AARQ ends whatever association this device had on this connection, granted or not; one that does not
