@@ -24,6 +24,7 @@ from simulator.meter.change import plain
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.push.body import Cells
+from simulator.meter.push.confirmations import Confirmed, kept, show
 from simulator.store.copy import Blobs, Column, Int4, Int8, Jsonb, Rows, Text, Timestamp, encode_rows
 from simulator.store.database import Store
 from simulator.store.pushing import Batch, Ids
@@ -39,6 +40,7 @@ _MOST_KEPT = 200_000
 _AT_ONCE = 5_000
 _PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
 _SOON = 20_000  # attempts that are written even while others are under way
+_CONFIRMED = "ACKNOWLEDGED"
 REPEATED = "repeated after a restart"
 _SHORT = 64  # octets of a value that may come again; a whole profile does not
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -77,7 +79,9 @@ class Journal:
 
     def delivered(self, push: Push, *, is_confirmed: bool) -> None:
         error = REPEATED if push.repeats else None
-        self._keep(push, "SUCCESS", error, alarm_status="ACKNOWLEDGED" if is_confirmed else "SENT")
+        self._keep(push, "SUCCESS", error, alarm_status=_CONFIRMED if is_confirmed else "SENT")
+        if is_confirmed:
+            show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
         self._keep(push, "FAILED" if is_last else "RETRY", why, alarm_status="FAILED" if is_last else "PENDING")
@@ -170,13 +174,19 @@ class Journal:
         for (cohort, setup), rows in concerned.items():
             await cohort.kept_pushes.ensure(setup, np.array(rows))
 
+        confirmations = kept([_confirmed(attempt) for attempt in attempts if attempt.alarm_status == _CONFIRMED])
+
         def make(ids: Ids) -> Batch:
             history = ids["push_history"]
             rows = [history_rows(attempts, history), *object_rows(attempts, history)]
-            return Batch(rows, after=alarm_edits(attempts, history))
+            return Batch(rows, after=[*alarm_edits(attempts, history), *confirmations])
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)
+
+
+def _confirmed(attempt: Attempt) -> Confirmed:
+    return Confirmed(attempt.cohort, attempt.row, attempt.setup, attempt.local_s)
 
 
 def history_rows(attempts: Sequence[Attempt], ids: Ints) -> Rows:

@@ -84,6 +84,15 @@ VALUES (%(meter_id)s, %(class_id)s, %(logical_name)s, %(attribute_index)s, %(enc
 ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
 DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
 
+-- name: keep_confirmations
+-- last_confirmation_date_time of push setups.
+INSERT INTO sim.attribute_values (meter_id, class_id, logical_name, attribute_index, encoded, value)
+SELECT meter_id, 40, logical_name, 13, encoded, value::jsonb
+FROM unnest(%(meters)s::uuid[], %(names)s::text[], %(encoded)s::bytea[], %(values)s::text[])
+    confirmed (meter_id, logical_name, encoded, value)
+ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
+DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
+
 -- name: attributes
 SELECT meter_id, class_id, logical_name, attribute_index, encoded, value FROM sim.attribute_values
 ORDER BY meter_id, class_id, logical_name, attribute_index
