@@ -66,6 +66,7 @@ class Columns:
     voltage_milli: Ints  # [phase, n] thousandths of the natural voltage
     current_milli: Ints  # [phase, n] thousandths of the true current that the meter sees; below 0: turned round
     load_milli: Ints  # [n] thousandths of the natural consumption
+    load_key: Ints  # [n] which other load there is for the home's own (world.population.load_keys); 0: none
     reactive_milli: Ints  # [n] thousandths of its natural reactive part
     earth_milli: Ints  # [n] thousandths of the current that return by the earth
     detected: Ints  # [detector, n] 1: it has begun and has not ended
@@ -181,6 +182,7 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         voltage_milli=np.full((phases, n), NATURAL, np.int64),
         current_milli=np.full((phases, n), NATURAL, np.int64),
         load_milli=np.full(n, NATURAL, np.int64),
+        load_key=zeros,
         reactive_milli=np.full(n, NATURAL, np.int64),
         earth_milli=zeros,
         detected=np.zeros((DETECTORS, n), np.int64),

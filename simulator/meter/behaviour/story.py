@@ -110,7 +110,7 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
     if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
         return set(rows)  # the model itself has something to look out for
     columns = cohort.columns
-    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL)
+    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.load_key != 0)
     return {row for row, _ in cohort.overrides}.union(np.flatnonzero(unusual).tolist()).intersection(rows)
 
 
