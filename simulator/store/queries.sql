@@ -169,10 +169,10 @@ WHERE s.id = a.eswf_status_id AND a.status = ANY (%(open)s::text[])
 RETURNING a.id
 
 -- name: forget_all
-DELETE FROM {table} WHERE meter_id = %(meter_id)s
+DELETE FROM {table} WHERE meter_id = ANY (%(meter_ids)s)
 
 -- name: forget_after
-DELETE FROM {table} WHERE meter_id = %(meter_id)s AND {column} > %(after)s::timestamp
+DELETE FROM {table} WHERE meter_id = ANY (%(meter_ids)s) AND {column} > %(after)s::timestamp
 
 -- name: image_blocks
 SELECT block_number, octets FROM sim.image_blocks WHERE meter_id = %(meter_id)s ORDER BY block_number
