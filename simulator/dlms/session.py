@@ -187,6 +187,7 @@ class Session:
 
     def _serve(self, association: Association, apdu: bytes) -> Outcome:
         """A legal APDU, no longer ciphered."""
+        association.blocks.is_current = False
         if association.trial is not None:
             return self._prove(association, apdu)
         try:

@@ -17,7 +17,8 @@ from simulator.headend.listener import Listener
 from simulator.meter.push.setup import Destination, Service
 
 LISTED = "array(structure(long-unsigned,logical-name,integer,long-unsigned,structure(enum,any),array(any)))"
-PROTECTION = "array(structure(enum,structure(octet-string,octet-string,octet-string,octet-string,structure(enum,structure(enum)))))"
+_OPTIONS = "octet-string,octet-string,octet-string,octet-string,structure(enum,structure(enum))"
+PROTECTION = f"array(structure(enum,structure({_OPTIONS})))"
 
 
 def protection(kind: int, *, recipient: str = "") -> list[Any]:
