@@ -23,7 +23,8 @@ from dlms_bench import (
     octets,
 )
 from hdlc_bench import AARQ, DISC, ONE, RR, Line, Told, information, lpdu, ready
-from test_security import DEDICATED, READ, Client, hls_fields
+from security_bench import DEDICATED, READ, Client
+from test_hls import hls_fields
 
 from simulator.dlms.unasked import MOST
 from simulator.wire import gbt, wrapper

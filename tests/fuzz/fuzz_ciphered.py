@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dlms_bench import AK, CLIENT_TITLE, EK, ENERGY_VALUE, HIGH, METER_TITLE, NOT_ASSOCIATED, diagnosis, octets
 from fuzz_pieces import head, pieces
-from test_security import CTOS, DEDICATED, GET, SECRET, Challenger, Client, hls_fields
+from security_bench import CTOS, DEDICATED, GET, SECRET, Client
+from test_hls import Challenger, hls_fields
 
 from simulator.wire import acse, ciphering
 from simulator.wire.ciphering import Key

@@ -9,7 +9,7 @@ from fuzz_ciphered import _check_answer, _sealed
 from fuzz_lines import SETTINGS, _feed
 from fuzz_pieces import head, pieces
 from hdlc_bench import AARQ, Line, lpdu
-from test_security import DEDICATED, Client
+from security_bench import DEDICATED, Client
 from test_unasked import EVENT
 
 from simulator.dlms.session import Session
