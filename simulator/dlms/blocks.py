@@ -80,20 +80,23 @@ class Outgoing:
 class Blocks:
     """Both directions of one association's transfer."""
 
-    __slots__ = ("_max_octets", "_sent", "incoming", "max_apdu", "outgoing")
+    __slots__ = ("_max_octets", "_sent", "incoming", "is_current", "max_apdu", "outgoing")
 
     def __init__(self, *, max_apdu: int, max_octets: int) -> None:
         self.max_apdu, self._max_octets = max_apdu, max_octets
         self._sent = 0
         self.incoming: Incoming | None = None
         self.outgoing: Outgoing | None = None
+        self.is_current = False  # the client has not turned to anything else since
 
     @property
     def is_under_way(self) -> bool:
-        return self.incoming is not None or (self.outgoing is not None and not self.outgoing.is_through)
+        is_going_out = self.outgoing is not None and not self.outgoing.is_through
+        return self.is_current and (self.incoming is not None or is_going_out)
 
     def take(self, block: GeneralBlock) -> list[bytes] | bytes | None:
         """APDUs to send, the whole request in its octets, or None: it is longer than a meter takes."""
+        self.is_current = True
         if self.outgoing is not None and not (block.number == 1 and block.data):
             more = self.outgoing.go_on(block)
             if not more:
@@ -116,6 +119,7 @@ class Blocks:
         window, acknowledged = (incoming.window, incoming.acknowledged) if incoming else (1, 0)
         self.outgoing = Outgoing(apdu, self.max_apdu, window=window, acknowledged=acknowledged, sent_before=self._sent)
         self._sent = 0
+        self.is_current = True
         return self.outgoing.begin() if self.outgoing.fits else None
 
     def _acknowledge(self, incoming: Incoming) -> bytes:

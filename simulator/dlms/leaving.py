@@ -52,4 +52,5 @@ def refuse(association: Association | None, apdu: bytes) -> Refusal:
         verdict = TABLE[State.CLOSED].get(apdu[:2], UNKNOWN)
         return verdict if isinstance(verdict, Refusal) else UNKNOWN
     association.transfer = None
+    association.blocks.is_current = False
     return TOO_LONG if len(apdu) > association.receive_limit else UNKNOWN

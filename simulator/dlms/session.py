@@ -72,6 +72,7 @@ class Session:
         self._framing = framing or WrapperLink(max_frame=limits.max_frame, max_pending=limits.max_pending)
         self._associations = Associations(limits.max_associations)
         self._news = News(self._associations)
+        self._to_say = self._news.waiting  # looked at with every answer
         self._asking: Association | None = None
         self._request: Request | None = None
         self._held: Held | None = None
@@ -140,7 +141,7 @@ class Session:
             self._half_since_ms = None
         elif self._half_since_ms is None:
             self._half_since_ms = self._fed_ms
-        return self._speak() if self._news.waiting and framing.word is Word.AT_ONCE else None
+        return self._speak() if self._to_say and framing.word is Word.AT_ONCE else None
 
     def respond(self, request: Request, answers: Sequence[Answer]) -> bytes:
         """The framed answer to the pending request, one answer per item; empty if it was unconfirmed."""
@@ -187,6 +188,7 @@ class Session:
 
     def _serve(self, association: Association, apdu: bytes) -> Outcome:
         """A legal APDU, no longer ciphered."""
+        association.blocks.is_current = False
         if association.trial is not None:
             return self._prove(association, apdu)
         try:

@@ -126,6 +126,16 @@ def test_not_within_general_blocks() -> None:
     assert number > 2
 
 
+def test_a_request_beside_a_transfer_in_general_blocks_gives_it_up() -> None:
+    both = TOLD | Conformance.GENERAL_BLOCK_TRANSFER
+    bench = associated(conformance=both, proposed=both)
+    bench.send(gbt.encode(GeneralBlock(False, False, 1, 1, 0, octets(get(ENERGY))[:5])))
+    bench.session.notify(METER, EVENT)
+    assert said(bench) == []
+    frames = bench.feed(wrapper.encode(PUBLIC, METER, octets(get(ENERGY))))
+    assert [frame[8:].hex() for frame in frames] == [READ, APDU]
+
+
 def test_the_oldest_goes_when_too_many_wait() -> None:
     bench = open_bench(client_pdu=300)
     bench.send(get(PROFILE))

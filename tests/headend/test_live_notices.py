@@ -111,6 +111,18 @@ def test_hdlc_gives_it_to_a_client_that_polls(fleet: Spawned, magnet: Any) -> No
         assert isinstance(reader.read(CLOCK).value, dt.datetime)
 
 
+def test_a_link_with_faults_takes_it_as_it_takes_answers(fleet: Spawned, magnet: Any) -> None:
+    """A fault that comes while the association is open: it arrives twice."""
+    try:
+        with listener(fleet) as judge:
+            fleet.order("link", meters="1", faults=["duplicate: 1"])
+            magnet()
+            first, second = judge.wire.receive_frame(), judge.wire.receive_frame()
+            assert (first[8], second) == (0xCA, first)
+    finally:
+        fleet.order("link", meters="1", clear=True)
+
+
 @pytest.mark.parametrize("what", [(CLOCK,), (BLOCK,)])
 def test_our_reader_puts_it_aside(fleet: Spawned, magnet: Any, what: tuple[str]) -> None:
     """Between a request and its answer, or before them."""
