@@ -27,6 +27,8 @@ from simulator.commands.link import EPILOG as LINK_EPILOG
 from simulator.commands.link import link
 from simulator.commands.listen import EPILOG as LISTEN_EPILOG
 from simulator.commands.listen import listen
+from simulator.commands.replace import EPILOG as REPLACE_EPILOG
+from simulator.commands.replace import replace
 from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
 from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
 from simulator.commands.spawn import spawn
@@ -58,6 +60,7 @@ app.command(epilog=CLOCK_EPILOG)(clock)
 app.command(epilog=LINK_EPILOG)(link)
 app.add_typer(power.app, name="power")
 app.command(epilog=power.SUPPLY_EPILOG)(power.supply)
+app.command(epilog=REPLACE_EPILOG)(replace)
 app.add_typer(events.app, name="events")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(push.app, name="push")
