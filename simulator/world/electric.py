@@ -95,12 +95,20 @@ def powers(
     world: World, population: Population, instants_ms: Ints, *, supply: Supply = _UNHURT
 ) -> tuple[Floats, Floats]:
     """Active (positive: import) and apparent power of one meter at many instants, in W and VA, before rounding."""
-    population, supply = seen(population, supply)
     slots, place = np.unique(instants_ms // SLOT_MS, return_inverse=True)
-    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=supply)[:, 0, place]
-    w_per_mwh = ripple(population.lane, instants_ms).power / MWH_PER_W_SLOT
-    active = (energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]) * w_per_mwh
-    return active, (energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]) * w_per_mwh
+    active, apparent = mean_powers(world, population, slots, supply=supply)
+    now = ripple(population.lane, instants_ms).power
+    return active[place] * now, apparent[place] * now
+
+
+def mean_powers(
+    world: World, population: Population, slots: Ints, *, supply: Supply = _UNHURT
+) -> tuple[Floats, Floats]:
+    """The same over whole slots; at no instant is either more than `ripple.HIGHEST` times this."""
+    population, supply = seen(population, supply)
+    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=supply)[:, 0] / MWH_PER_W_SLOT
+    active: Floats = energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]
+    return active, energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]
 
 
 class Running(NamedTuple):
