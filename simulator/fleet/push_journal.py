@@ -23,6 +23,7 @@ from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
+from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells
 from simulator.meter.push.confirmations import Confirmed, kept, show
 from simulator.store.copy import Blobs, Column, Int4, Int8, Jsonb, Rows, Text, Timestamp, encode_rows
@@ -52,6 +53,7 @@ class Attempt:
 
     cohort: Cohort
     row: int
+    meter: Identity
     setup: bytes
     schedule: bytes
     local_s: int
@@ -97,6 +99,7 @@ class Journal:
             Attempt(
                 cohort,
                 push.row,
+                push.meter,
                 push.setup.logical_name,
                 push.schedule,
                 local_s,
@@ -143,7 +146,7 @@ class Journal:
             count = min(len(self._attempts), _AT_ONCE)
             attempts = [self._attempts[place] for place in range(count)]
             try:
-                await self._write(attempts)
+                await self._write([one for one in attempts if one.cohort.identities[one.row] is one.meter])
             except StoreUnavailable as error:
                 self._tell_away(error)
                 return
@@ -168,6 +171,9 @@ class Journal:
         self._is_away = True
 
     async def _write(self, attempts: Sequence[Attempt]) -> None:
+        """Of meters that are still in their places: of others there was nothing left to write when they went."""
+        if not attempts:
+            return
         concerned: dict[tuple[Cohort, bytes], list[int]] = {}
         for attempt in attempts:
             concerned.setdefault((attempt.cohort, attempt.setup), []).append(attempt.row)

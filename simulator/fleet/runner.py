@@ -40,6 +40,7 @@ from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
+from simulator.fleet.replacing import Replacing
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.fleet.supplies import Supplies
@@ -85,6 +86,7 @@ class Fleet:
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
         self.notices = Notices(self.connections, self.links.meter_of)
+        self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
 
@@ -114,7 +116,7 @@ class Fleet:
             look=self.pushes.look,
         )
         models = self.options.push.model
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
+        self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
         self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self.clock.begin(start_ms)
@@ -320,9 +322,10 @@ class Fleet:
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
+            "replace": self.replacing.follow,
             **Supplies(self.spec, self.cohorts, self.clock).orders,
         }
-        orders = obey(self.store, known, listening)
+        orders = obey(self.store, self.replacing.by_number(known), listening)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
