@@ -13,7 +13,6 @@ from simulator.errors import UserError
 from simulator.fleet.control import order
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
-from simulator.meter.identity import serial_of
 from simulator.store.database import Store
 
 
@@ -52,4 +51,4 @@ async def meter_numbers(store: Store, text: str | None) -> list[str] | None:
         raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
     spec = FleetSpec.stored(kept.spec)
     chosen = parse_meters(text, spec.count, spec.meter_named)
-    return None if len(chosen) == spec.count else [serial_of(spec.seed, number) for number in sorted(chosen)]
+    return None if len(chosen) == spec.count else spec.serials(sorted(chosen))

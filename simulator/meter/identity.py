@@ -21,10 +21,10 @@ def _derive(seed: int, serial: str, purpose: str, size: int) -> bytes:
     return hashlib.blake2b(serial.encode(), key=key, person=purpose.encode(), digest_size=size).digest()
 
 
-def serial_of(seed: int, index: int) -> str:
-    """Ten digits: three from the seed, so that fleets differ, then the meter's number from 1."""
-    prefix = int.from_bytes(_derive(seed, "", "serial", 4), "big") % 1000
-    return f"{prefix:03d}{index + 1:0{_NUMBER_DIGITS}d}"
+def serial_of(seed: int, index: int, *, series: str = "") -> str:
+    """A series of digits, by default three from the seed, so that fleets differ; then the meter's number from 1."""
+    series = series or f"{int.from_bytes(_derive(seed, '', 'serial', 4), 'big') % 1000:03d}"
+    return f"{series}{index + 1:0{_NUMBER_DIGITS}d}"
 
 
 def index_of(serial: str) -> int:
