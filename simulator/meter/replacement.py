@@ -67,7 +67,7 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
     initial_wh[[Channel.WH_IMPORT, Channel.VAH_IMPORT]] = reading_wh
     new = _delivered(cohort, rows, at_ms, initial_wh)
     old = [cohort.identities[row] for row in rows.tolist()]
-    moved_in = [one.successor(int(n)) for one, n in zip(old, new.generation, strict=True)]
+    moved_in = [one.successor(1) for one in old]
     shown = cohort.shown_at(rows, at_ms)
     last_wh = np.stack([shown[f"energy_{name}"] for name in ENERGIES])
     columns = cohort.columns.put(rows, new)

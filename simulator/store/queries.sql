@@ -321,6 +321,9 @@ SELECT pg_advisory_unlock(1297368660, 3)
 SELECT scenario, step, kind, instant_ms, (extract(epoch FROM at) * 1000)::bigint, meters, outcome, detail
 FROM sim.scenario_steps WHERE scenario = %(scenario)s ORDER BY id
 
+-- name: forget_scenario_steps
+DELETE FROM sim.scenario_steps WHERE scenario = %(scenario)s AND step = ANY (%(steps)s)
+
 -- name: put_scenario_step
 INSERT INTO sim.scenario_steps (scenario, step, kind, at, instant_ms, meters, outcome, detail)
 VALUES (%(scenario)s, %(step)s, %(kind)s, timestamp 'epoch' + %(local_ms)s * interval '1 millisecond', %(instant_ms)s,
