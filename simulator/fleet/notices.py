@@ -12,6 +12,7 @@ from functools import lru_cache
 from simulator.cosem.model import Model
 from simulator.cosem.stamps import stamp
 from simulator.fleet.connection import Connection
+from simulator.meter.clocks import shown_s
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.status import WORD, encoded_word
@@ -39,8 +40,9 @@ class Notices:
 
 def _event(cohort: Cohort, row: int, instant_ms: int) -> EventNotification:
     """The time is that of the meter's own clock."""
-    local_s = cohort.calendar.local_s(instant_ms) + int(cohort.columns.clock_offset_s[row])
-    time = stamp(local_s, cohort.calendar.utc_offset_minutes)
+    offset_minutes = cohort.calendar.utc_offset_minutes
+    (local_s,) = shown_s(cohort.columns, offset_minutes, instant_ms, slice(row, row + 1))
+    time = stamp(int(local_s), offset_minutes)
     return EventNotification(time, WORD, encoded_word(cohort.columns.status_word[:, row]))
 
 

@@ -92,7 +92,7 @@ class Journal:
 
     def _keep(self, push: Push, status: str, error: str | None, *, alarm_status: str) -> None:
         cohort, was_sent = push.cohort, status != "CANCELLED"
-        local_s = cohort.calendar.local_s(push.at_ms) + int(cohort.columns.clock_offset_s[push.row])
+        local_s = int(cohort.clocks_s(np.array([push.row]), push.at_ms)[0])
         self._attempts.append(
             Attempt(
                 cohort,

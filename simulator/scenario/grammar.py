@@ -16,8 +16,7 @@ from simulator.errors import UserError
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
-from simulator.scenario.words import Span, Start, Strict, When
-from simulator.world.shapes import load_world
+from simulator.scenario.words import Span, Start, Strict, When, known_load
 
 MAX = "max"
 _MAX_METERS = 9_999_999
@@ -48,10 +47,7 @@ class GroupSpec(Strict):
     @field_validator("load")
     @classmethod
     def _known_load(cls, name: str) -> str:
-        known = list(load_world(0).loads())
-        if name not in known:
-            raise ValueError(f"there is no load {name!r}; {did_you_mean(name, known)}")
-        return name
+        return known_load(name)
 
     @property
     def feeders(self) -> tuple[tuple[str, float], ...]:

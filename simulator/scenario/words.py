@@ -8,11 +8,14 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 
+from simulator.documents import did_you_mean
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, parse_duration_ms
+from simulator.world.shapes import load_world
 
 _SPAN = r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
@@ -76,6 +79,17 @@ def parse_moment(value: Any) -> Moment:
             f"{text!r} is not a time; write an offset from the start (5m, 1h30m), a time of the day (18:00) "
             "or a moment (2025-06-01T18:00)"
         ) from None
+
+
+def known_load(name: str) -> str:
+    if name not in _loads():
+        raise ValueError(f"there is no load {name!r}; {did_you_mean(name, _loads())}")
+    return name
+
+
+@cache
+def _loads() -> list[str]:
+    return load_world(0).loads()
 
 
 def _span(value: Any) -> int:

@@ -165,7 +165,7 @@ timeline:
   - {{at: 2m, on: {{feeder: "[AB]", share: 0.5}}, do: relay, to: open, for: 20m, stagger: 5m}}
   - {{on: {{meters: 1-6}}, do: event, code: 203, random: {{count: 3, within: 30m}}, for: 1m}}
   - {{at: 10m, on: {{meters: 1-2}}, do: clock_jump, by: 90s}}
-  - {{on: {{meters: 3}}, do: clock_drift, ppm: 5000, until: 30m}}
+  - {{on: {{meters: 3}}, do: clock_drift, ppm: 5000, for: 30m}}
 end: 40m
 push: {{destination: sink}}
 """

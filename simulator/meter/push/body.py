@@ -109,8 +109,7 @@ class _Gathering:
     def _measured(self, name: str) -> Ints:
         """Clocks need no look at anything else; the rest is computed once for all objects."""
         if name == "clock":
-            true_s = self._cohort.calendar.local_s(self._instant_ms)
-            return true_s + self._cohort.columns.clock_offset_s[self._rows]
+            return self._cohort.clocks_s(self._rows, self._instant_ms)
         self._shown = self._shown or self._cohort.shown_at(self._rows, self._instant_ms)
         return self._shown[name]
 
