@@ -93,6 +93,7 @@ class MeterReader:
             keys=keys,
             logger=logger,
             way=self._way,
+            where=f"{host}:{port}" if port else host,
             heard=heard,
         )
         self._gets = Gets(self._session)

@@ -60,9 +60,10 @@ class Session:
         keys: Keys | None = None,
         logger: logging.Logger | None,
         way: Way = _WRAPPER,
+        where: str = "",
         heard: Heard | None = None,
     ) -> None:
-        """`heard` is told what the meter says unasked while an answer is waited for."""
+        """`heard` is told what the meter at `where` says unasked while an answer is waited for."""
         address, octets = way.server_address(server) if way.hdlc else (server, 0)
         interface = InterfaceType.HDLC if way.hdlc else InterfaceType.WRAPPER
         self.protocol: Any = GXDLMSSecureClient(True, client, address, Authentication(mechanism), password, interface)
@@ -76,7 +77,7 @@ class Session:
             self.protocol.proposedConformance = _mirrored(conformance)
         elif heard is not None and not way.hdlc:  # there it would have to be polled for, between requests
             self.protocol.proposedConformance |= _mirrored(Conformance.EVENT_NOTIFICATION)
-        self._aside = Aside(self.protocol, keys, f"client {client}", heard or _ignored)
+        self._aside = Aside(self.protocol, keys, where, heard or _ignored)
         self._client = client
         self._logger = logger
         self._link: Link | None = None

@@ -17,8 +17,8 @@ from simulator.headend.listener import Listener
 from simulator.meter.push.setup import Destination, Service
 
 LISTED = "array(structure(long-unsigned,logical-name,integer,long-unsigned,structure(enum,any),array(any)))"
-_OPTIONS = "octet-string,octet-string,octet-string,octet-string,structure(enum,structure(enum))"
-PROTECTION = f"array(structure(enum,structure({_OPTIONS})))"
+_KEY_INFO = "structure(enum,structure(enum))"
+PROTECTION = f"array(structure(enum,structure({'octet-string,' * 4}{_KEY_INFO})))"
 
 
 def protection(kind: int, *, recipient: str = "") -> list[Any]:

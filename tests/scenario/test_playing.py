@@ -215,6 +215,7 @@ timeline:
   - {at: 1m, on: {meters: 1-2}, do: clock_jump, by: 90s}
   - {at: 1m, on: {meters: 4-5}, do: load, shape: workshop, for: 2m}
   - {at: 2m, on: {meters: 6}, do: outage, for: 1m}
+  - {at: 3m10s, on: {meters: 2}, do: replace}
 end: 5m
 push: {destination: sink, schedule: FIFTEEN_MIN}
 """
