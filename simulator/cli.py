@@ -44,6 +44,7 @@ _PLACES = {
     "link": _Place("link", "link", "EPILOG"),
     "power": _Place("power", "app"),
     "supply": _Place("power", "supply", "SUPPLY_EPILOG"),
+    "replace": _Place("replace", "replace", "EPILOG"),
     "events": _Place("events", "app"),
     "alarms": _Place("alarms", "app"),
     "push": _Place("push", "app"),

@@ -29,6 +29,7 @@ from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
+from simulator.meter.succession import move_in
 from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
@@ -37,6 +38,7 @@ from simulator.values import MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND, NEVER_MS
 from simulator.world import electric
 from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
+from simulator.world.noise import Bools
 from simulator.world.population import Population
 from simulator.world.shapes import World
 
@@ -91,7 +93,9 @@ class Cohort:
     ) -> None:
         self.around, self.model, self.name, self.first = around, model, name, first
         self.identities, self.population, self.calendar = identities, population, calendar
-        self.ids: Ids = np.frombuffer(b"".join(one.id.bytes for one in identities), np.uint8).reshape(-1, 16)
+        self.ids: Ids = np.array([list(one.id.bytes) for one in identities], np.uint8)
+        self._pioneers = tuple(identities)  # the first meter in each place
+        self._generation = np.zeros(len(identities), np.int64)  # of `identities`
         self.calendars: dict[int, Calendar] = {}  # of the meters whose calendar is their own
         self.profiles: dict[tuple[int, str], Profile] = {}  # (row, logical name) -> captured as a client wants it
         self.alarms: dict[int, int] = {}  # row -> instant at which the meter does something by itself
@@ -129,19 +133,19 @@ class Cohort:
     def begin(self, installed_ms: int) -> None:
         """The meters' history begins at a block boundary, their registers as they were delivered."""
         self._installed_ms = installed_ms
-        local_s = self.calendar.local_s(installed_ms)
-        word = default_word(self.model, WORD)
-        population = self.population
-        self._take(
-            new_columns(
-                population.initial_wh, population.phases, installed_ms=installed_ms, local_s=local_s, status_word=word
-            )
-        )
+        self._take(self.delivered(self.population.initial_wh, installed_ms))
+
+    def delivered(self, initial_wh: Ints, installed_ms: int) -> Columns:
+        """Columns of meters whose registers begin at `initial_wh` [channel, n]."""
+        local_s, word = self.calendar.local_s(installed_ms), default_word(self.model, WORD)
+        phases = self.population.phases
+        return new_columns(initial_wh, phases, installed_ms=installed_ms, local_s=local_s, status_word=word)
 
     def resume(self, kept: Checkpoint | None, rows: Mapping[int, bytes], installed_ms: int) -> None:
         """Go on from what the store has kept; `installed_ms` is where the fleet's history begins."""
-        self.begin(installed_ms)
-        columns = self.columns if kept is None else Columns.load(kept.columns)
+        self._installed_ms = installed_ms
+        new = self.delivered(self.population.initial_wh, installed_ms)
+        columns = new if kept is None else Columns.load(kept.columns)
         for row, octets in rows.items():
             columns = columns.with_packed(row, octets)
         self._take(columns)
@@ -165,6 +169,13 @@ class Cohort:
     def _take(self, columns: Columns) -> None:
         self._columns = columns
         self._shown_second = -1
+        if len(others := np.flatnonzero(columns.generation != self._generation)):
+            move_in(self, others, [self._pioneers[row].successor(int(columns.generation[row])) for row in others])
+            self._generation = columns.generation
+
+    def is_same(self, rows: Ints, generation: Ints) -> Bools:
+        """Which of these rows are still the meters that they were then."""
+        return np.asarray(self._generation[rows] == generation)
 
     # -- what the meters show -----------------------------------------------------------------------------------
 

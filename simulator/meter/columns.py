@@ -84,6 +84,7 @@ class Columns:
     programming_count: Ints  # [n]
     power_failure_count: Ints  # [n]
     power_failure_ms: Ints  # [n] sum of all outages that are over
+    generation: Ints  # [n] how many meters have been in the place before this one
 
     def dump(self) -> bytes:
         buffer = io.BytesIO()
@@ -200,4 +201,5 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         programming_count=zeros,
         power_failure_count=zeros,
         power_failure_ms=zeros,
+        generation=zeros,
     )

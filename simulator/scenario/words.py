@@ -20,7 +20,7 @@ from simulator.world.shapes import load_world
 _SPAN = r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"
-_SERIES = r"^\d{1,5}$"  # with the meter's own seven they fill the five octets of a system title
+_SERIES = r"^\d{3,5}$"  # with the meter's own seven they fill the five octets of a system title
 _COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)?\s*(-?\d+(?:\.\d+)?)\s*(%)?\s*")
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
@@ -132,7 +132,7 @@ def _ranges(value: Any) -> tuple[range, ...]:
 def _series(value: Any) -> str:
     text = str(value).strip()
     if not re.fullmatch(_SERIES, text):
-        raise ValueError(f"{text!r} is no beginning of serial numbers; write 1 to 5 digits, for example 912")
+        raise ValueError(f"{text!r} is no beginning of serial numbers; write 3 to 5 digits, for example 912")
     return text
 
 
@@ -150,7 +150,7 @@ Series = Annotated[
     str,
     PlainValidator(_series),
     WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 99_999}, {"type": "string", "pattern": _SERIES}]}
+        {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 99_999}, {"type": "string", "pattern": _SERIES}]}
     ),
 ]
 Compared = Annotated[

@@ -311,7 +311,7 @@ def test_a_group_may_say_what_its_serial_numbers_begin_with(tmp_path: Path) -> N
     assert chosen(scenario, meters="8810000004,009120000006") == [3, 5]
     assert FleetSpec.stored(scenario.spec.as_dict()) == scenario.spec
     told = mistakes(tmp_path, "name: x\nfleet: [{count: 2, serial: A12}, {count: 2, serial: 123456}]\n")
-    assert ["write 1 to 5 digits" in one for one in told] == [True, True]
+    assert ["write 3 to 5 digits" in one for one in told] == [True, True]
 
 
 @pytest.mark.parametrize(

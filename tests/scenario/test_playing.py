@@ -167,14 +167,16 @@ timeline:
   - {{on: {{meters: 1-6}}, do: event, code: 203, random: {{count: 3, within: 30m}}, for: 1m}}
   - {{at: 10m, on: {{meters: 1-2}}, do: clock_jump, by: 90s}}
   - {{on: {{meters: 3}}, do: clock_drift, ppm: 5000, for: 30m}}
+  - {{at: 12m, on: {{meters: "2,4-5"}}, do: replace, reading: 2}}
+  - {{at: 25m30s, on: {{meters: 4}}, do: replace}}
 end: 40m
 push: {{destination: sink}}
 """
 
 
 def stored(dsn: str) -> list[list[tuple[object, ...]]]:
-    """What the first six meters have, without what names a row."""
-    mine = "meter_id IN (SELECT id FROM meters ORDER BY meter_number LIMIT 6)"
+    """What the meters in the first six places have, without what names a row."""
+    mine = "meter_id IN (SELECT id FROM meters WHERE place <= 6)"
     told = "event_timestamp, event_code, sequence_number, additional_data"
     measured = "capture_time, kwh_import, average_voltage_r, status_word"
     queries = (
@@ -184,6 +186,8 @@ def stored(dsn: str) -> list[list[tuple[object, ...]]]:
         "SELECT s.meter_id, h.timestamp, o.logical_name, h.status, h.payload FROM push_history h"
         " JOIN push_setups s ON s.id = h.push_setup_id JOIN obis_codes o ON o.id = s.obis_code_id"
         f" WHERE {mine} ORDER BY 1, 2, 3, 5",
+        f"SELECT meter_id, timestamp, value FROM energy_measurements WHERE {mine} ORDER BY 1, 2, 3",
+        "SELECT meter_number, place, generation, installed_at, removed_at FROM meters WHERE place <= 6 ORDER BY 1",
         "SELECT step, kind, at, outcome FROM scenario_steps ORDER BY id",
     )  # fmt: skip
     with psycopg.connect(dsn, options="-c search_path=sim") as connection:
@@ -211,6 +215,7 @@ timeline:
   - {at: 1m, on: {meters: 1-2}, do: clock_jump, by: 90s}
   - {at: 1m, on: {meters: 4-5}, do: load, shape: workshop, for: 2m}
   - {at: 2m, on: {meters: 6}, do: outage, for: 1m}
+  - {at: 3m10s, on: {meters: 2}, do: replace}
 end: 5m
 push: {destination: sink, schedule: FIFTEEN_MIN}
 """

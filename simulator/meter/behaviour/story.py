@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from simulator.errors import StoreUnavailable
 from simulator.meter.behaviour import clock, lookout, power, profile
 from simulator.meter.behaviour.regime import calendar_for, follow_clocks
 from simulator.meter.behaviour.registry import TIMERS, acted, written
@@ -19,6 +20,7 @@ from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
+from simulator.wire.codes import ActionResult, DataAccessResult
 
 
 async def bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
@@ -46,6 +48,8 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
     Raises StoreUnavailable with nothing changed.
     """
     async with cohort.lock:
+        if not {key.meter_id for key in also.keys} <= {cohort.identities[row].id for row in also.rows.tolist()}:
+            raise StoreUnavailable("the meter whose keys change is not in its place any more")
         at_ms = await bring_locked(cohort, cohort.around.now_ms())
         powered = cohort.columns.powered
         lit = [one._replace(rows=one.rows[powered[one.rows] == 1]) for one in happenings]
@@ -115,7 +119,10 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
+    asked = cohort.identities[row]
     async with cohort.lock:
+        if cohort.identities[row] is not asked:  # another meter is there by now
+            return ActionResult.TEMPORARY_FAILURE if is_act else DataAccessResult.TEMPORARY_FAILURE
         await _bring(cohort, cohort.around.now_ms())
         now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms[row]))
         meter, output = _meter(cohort, row, now_ms), cohort.columns.output
