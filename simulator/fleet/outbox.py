@@ -22,7 +22,7 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
 from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells, body_of
-from simulator.meter.push.setup import PushSetup, Service
+from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, PushSetup
 from simulator.values import MS_PER_SECOND
 from simulator.wire.ciphering import required
 from simulator.wire.notification import CONFIRMED, INVOKE_ID_MASK, DataNotification
@@ -171,7 +171,7 @@ class Outbox:
         """Those whose invocation counters are safe from a restart, or that use none."""
         protected: dict[Cohort, list[Push]] = {}
         for push in pushes:
-            push.control = required(_guard(push).policy)
+            push.control = required(_guard(push).policy) | push.setup.control
             if push.control:
                 protected.setdefault(push.cohort, []).append(push)
         unsafe: set[Push] = set()
@@ -198,14 +198,15 @@ class Outbox:
         is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, push.control)
-        link = Link.HDLC if setup.destination.service is Service.HDLC else Link.WRAPPER
+        link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
         frame = framed(push.apdu, setup.client, link)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
         confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
         source = self._sources(push.cohort)[push.row]
-        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch))
+        acknowledged = setup.method == ACKNOWLEDGED_METHOD
+        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch), acknowledged)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         if why is None:

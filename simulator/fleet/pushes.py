@@ -193,13 +193,12 @@ class Pushes:
     def _waits_s(self, due: Due) -> Ints:
         """Until a window opens on the meter's own clock, and a random part of the start interval; -1: for ever."""
         cohort, setup = due.cohort, due.setup
-        offsets = cohort.columns.clock_offset_s[due.rows]
         waits = np.zeros(len(due.rows), np.int64)
         if setup.windows:
-            true_s = cohort.calendar.local_s(due.instant_ms)
-            for offset_s in np.unique(offsets).tolist():
-                opens = opening(setup.windows, true_s + offset_s)
-                waits[offsets == offset_s] = -1 if opens is None else opens - true_s - offset_s
+            shown = cohort.clocks_s(due.rows, due.instant_ms)
+            for local_s in np.unique(shown).tolist():
+                opens = opening(setup.windows, local_s)
+                waits[shown == local_s] = -1 if opens is None else opens - local_s
         if setup.start_interval_s:
             waits[waits >= 0] += start_delays_s(due)[waits >= 0]
         return waits

@@ -35,6 +35,7 @@ from simulator.fleet.links import Links, Witness
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
+from simulator.fleet.notices import Notices
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
@@ -45,6 +46,7 @@ from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
+from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
@@ -83,6 +85,7 @@ class Fleet:
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
+        self.notices = Notices(self.connections, self.links.meter_of)
         self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
@@ -107,7 +110,7 @@ class Fleet:
             codes,
             self.clock.now_ms,
             wake=self.captures.wake,
-            alert=self.pushes.alert,
+            alert=self._alert,
             occur=self.pushes.occur,
             push=self.pushes.push,
             look=self.pushes.look,
@@ -225,6 +228,10 @@ class Fleet:
         for cohort in self.cohorts:
             story.restore(cohort)
             await story.bring(cohort, to_ms, report)
+
+    def _alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+        self.pushes.alert(cohort, rows, instant_ms)
+        self.notices.alert(cohort, rows, instant_ms)
 
     # -- the clock ----------------------------------------------------------------------------------------------
 

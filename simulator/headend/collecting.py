@@ -193,7 +193,7 @@ class Collector:
             how = Circumstances(retries=attempt, registers=self._pasts[meter.serial].registers)
             poll = Poll(meter.serial, self._pasts[meter.serial], how, self._manners.zone, drift_s=self._manners.drift_s)
             try:
-                with meter.reader(timeout_s=self._manners.timeout_s) as reader:
+                with meter.reader(timeout_s=self._manners.timeout_s, heard=poll.hear) as reader:
                     poll.run(reader, parts)
             except AnotherMeter as error:
                 log.append(LogEntry(_ANOTHER, str(error), meter.serial))

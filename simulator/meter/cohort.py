@@ -21,6 +21,7 @@ from simulator.cosem.model import Model, Profile
 from simulator.errors import StoreError
 from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
+from simulator.meter.clocks import clock_of, shown_s
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
 from simulator.meter.identity import Identity
@@ -33,7 +34,7 @@ from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, NEVER_MS
+from simulator.values import MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND, NEVER_MS
 from simulator.world import electric
 from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
@@ -105,6 +106,7 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
+        self.marks_move_ms = np.full(len(identities), NEVER_MS)  # when a clock will have drifted to other marks
         self.lookout_ms = NEVER_MS  # when the next event is foreseen that detectors will notice
         self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
@@ -211,9 +213,17 @@ class Cohort:
         )
         return live(columns, group.calendar, group.calendar.local_s(instant_ms), now)
 
-    def clock_s(self, row: int) -> int:
-        """What one meter's clock shows now, in local seconds."""
-        return self.calendar.local_s(self.around.now_ms()) + int(self.columns.clock_offset_s[row])
+    def clock_ms(self, row: int) -> int:
+        """What one meter's clock shows now, in local milliseconds."""
+        now_ms, columns = self.around.now_ms(), self.columns
+        off_ms = (
+            clock_of(columns, row).offset_at(now_ms) if columns.clock_drift_us[row] else columns.clock_offset_ms[row]
+        )
+        return now_ms + self.calendar.utc_offset_minutes * MS_PER_MINUTE + int(off_ms)
+
+    def clocks_s(self, rows: Ints, instant_ms: int) -> Ints:
+        """What some meters' clocks show at an instant, in local seconds."""
+        return shown_s(self.columns, self.calendar.utc_offset_minutes, instant_ms, rows)
 
     def calendar_of(self, row: int) -> Calendar:
         return self.calendars.get(row, self.calendar)

@@ -15,6 +15,7 @@ from simulator.cosem.model import Setting
 from simulator.cosem.quantities import ENERGIES
 from simulator.meter.behaviour import lookout, story
 from simulator.meter.change import plain
+from simulator.meter.clocks import shown_s
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Columns, Ints
 from simulator.meter.identity import MAX_GENERATION, Identity
@@ -27,7 +28,9 @@ from simulator.wire.axdr import decode_whole
 from simulator.world.population import Channel
 
 _YEAR = attribute_key(1, parse_obis("0.0.96.1.4.255"), 2)  # of manufacture
-_OF_THE_PLACE = ("voltage_milli", "current_milli", "load_milli", "reactive_milli", "earth_milli", "boot_ms")
+_OF_THE_PLACE = (
+    "voltage_milli", "current_milli", "load_milli", "load_key", "reactive_milli", "earth_milli", "boot_ms",
+)  # fmt: skip
 _READ = (
     ("1.0.1.8.0.255", Channel.WH_IMPORT, "kWh"),
     ("1.0.2.8.0.255", Channel.WH_EXPORT, "kWh"),
@@ -58,12 +61,13 @@ async def replace(cohort: Cohort, rows: Ints, instant_ms: int, *, reading_wh: in
 
 async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> None:
     """The meters of these rows and those that take their places, in one transaction."""
-    local_s, old_offset_s = cohort.calendar.local_s(at_ms), cohort.columns.clock_offset_s[rows]
+    local_s = cohort.calendar.local_s(at_ms)
+    told_s = shown_s(cohort.columns, cohort.calendar.utc_offset_minutes, at_ms, rows)  # by the old ones' clocks
     initial_wh = np.zeros_like(cohort.population.initial_wh[:, rows])
     initial_wh[[Channel.WH_IMPORT, Channel.VAH_IMPORT]] = reading_wh
     new = _delivered(cohort, rows, at_ms, initial_wh)
     old = [cohort.identities[row] for row in rows.tolist()]
-    moved_in = [one.successor(int(n)) for one, n in zip(old, new.generation, strict=True)]
+    moved_in = [one.successor(1) for one in old]
     shown = cohort.shown_at(rows, at_ms)
     last_wh = np.stack([shown[f"energy_{name}"] for name in ENERGIES])
     columns = cohort.columns.put(rows, new)
@@ -73,7 +77,7 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
         rows.tolist(),
         columns.pack_rows(rows),
         attributes=[value for _, value in attributes],
-        batches=[*_readings(cohort, rows, last_wh, local_s + old_offset_s)],
+        batches=[*_readings(cohort, rows, last_wh, told_s)],
         edits=_edits(old, moved_in, local_s),
     )
     await cohort.change(columns, kept)

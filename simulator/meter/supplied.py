@@ -32,6 +32,7 @@ def supply_of(columns: Columns) -> Supply:
         _factor(columns.current_milli),
         _factor(columns.reactive_milli),
         _factor(columns.earth_milli, natural=0),
+        columns.load_key if columns.load_key.any() else None,
     )
 
 

@@ -300,13 +300,13 @@ class Store:
         return counts
 
     async def _forget(self, connection: Connection, forget: Forget) -> None:
-        table = sql.Identifier("sim", forget.table)
+        table, meters = sql.Identifier("sim", forget.table), list(forget.meter_ids)
         if forget.after_s is None:
-            await connection.execute(template("forget_all").format(table=table), {"meter_id": forget.meter_id})
+            await connection.execute(template("forget_all").format(table=table), {"meter_ids": meters})
             return
         statement = template("forget_after").format(table=table, column=sql.Identifier(forget.column))
         after = profiles.moment(forget.after_s)
-        await connection.execute(statement, {"meter_id": forget.meter_id, "after": after})
+        await connection.execute(statement, {"meter_ids": meters, "after": after})
 
     def _refuse_a_gap(self, cohort: str) -> None:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""

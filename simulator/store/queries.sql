@@ -84,6 +84,15 @@ VALUES (%(meter_id)s, %(class_id)s, %(logical_name)s, %(attribute_index)s, %(enc
 ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
 DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
 
+-- name: keep_confirmations
+-- last_confirmation_date_time of push setups.
+INSERT INTO sim.attribute_values (meter_id, class_id, logical_name, attribute_index, encoded, value)
+SELECT meter_id, 40, logical_name, 13, encoded, value::jsonb
+FROM unnest(%(meters)s::uuid[], %(names)s::text[], %(encoded)s::bytea[], %(values)s::text[])
+    confirmed (meter_id, logical_name, encoded, value)
+ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
+DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
+
 -- name: attributes
 SELECT meter_id, class_id, logical_name, attribute_index, encoded, value FROM sim.attribute_values
 ORDER BY meter_id, class_id, logical_name, attribute_index
@@ -160,10 +169,10 @@ WHERE s.id = a.eswf_status_id AND a.status = ANY (%(open)s::text[])
 RETURNING a.id
 
 -- name: forget_all
-DELETE FROM {table} WHERE meter_id = %(meter_id)s
+DELETE FROM {table} WHERE meter_id = ANY (%(meter_ids)s)
 
 -- name: forget_after
-DELETE FROM {table} WHERE meter_id = %(meter_id)s AND {column} > %(after)s::timestamp
+DELETE FROM {table} WHERE meter_id = ANY (%(meter_ids)s) AND {column} > %(after)s::timestamp
 
 -- name: image_blocks
 SELECT block_number, octets FROM sim.image_blocks WHERE meter_id = %(meter_id)s ORDER BY block_number
@@ -311,6 +320,9 @@ SELECT pg_advisory_unlock(1297368660, 3)
 -- name: scenario_steps
 SELECT scenario, step, kind, instant_ms, (extract(epoch FROM at) * 1000)::bigint, meters, outcome, detail
 FROM sim.scenario_steps WHERE scenario = %(scenario)s ORDER BY id
+
+-- name: forget_scenario_steps
+DELETE FROM sim.scenario_steps WHERE scenario = %(scenario)s AND step = ANY (%(steps)s)
 
 -- name: put_scenario_step
 INSERT INTO sim.scenario_steps (scenario, step, kind, at, instant_ms, meters, outcome, detail)

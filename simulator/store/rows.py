@@ -103,9 +103,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Rows of one meter that leave a table: those after a moment of a column (local seconds), or with None all."""
+    """Rows of meters that leave a table: those after a moment of a column (local seconds), or with None all."""
 
-    meter_id: UUID
+    meter_ids: tuple[UUID, ...]
     table: str
     column: str = ""
     after_s: int | None = None

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
+from simulator.expected import in_words
 from simulator.faults.parse import Setting, faults_of
 from simulator.fleet.links import understood
 from simulator.fleet.selection import parse_meters
@@ -296,7 +297,7 @@ def _step(do: str, settings: Mapping[str, Any]) -> Step:
     try:
         return kind(do=do, **settings)
     except ValidationError as error:
-        told = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        told = (f"{'.'.join(map(str, one['loc']))}: {in_words([one])}" for one in error.errors())
         raise UserError(f"{do}: {'; '.join(told)}") from None
 
 

@@ -58,7 +58,7 @@ class Live(NamedTuple):
 
 
 def energies(world: World, population: Population, slots: Ints, *, supply: Supply = _UNHURT) -> Energies:
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     setting = setting_of(world, population, slots)
     phases, shape = population.phases, (len(population), len(slots))
     result = Energies(
@@ -76,7 +76,7 @@ def partial(world: World, population: Population, from_ms: int, to_ms: int, *, s
     """[channel, n] energy in mWh between two instants; partial(a, b) + partial(b, c) is partial(a, c) exactly."""
     if to_ms < from_ms:
         raise ValueError(f"energy runs forward, not from {from_ms} to {to_ms}")
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     first, last = from_ms // SLOT_MS, to_ms // SLOT_MS
     total = np.zeros((len(Channel), len(population)), np.int64)
     for block in _parts(last - first, _PARTIAL_SLOTS):
@@ -105,7 +105,7 @@ def mean_powers(
     world: World, population: Population, slots: Ints, *, supply: Supply = _UNHURT
 ) -> tuple[Floats, Floats]:
     """The same over whole slots; at no instant is either more than `ripple.HIGHEST` times this."""
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=supply)[:, 0] / MWH_PER_W_SLOT
     active: Floats = energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]
     return active, energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]
@@ -138,7 +138,7 @@ def live(world: World, population: Population, settled_ms: int, instant_ms: int,
     """`reading` at an instant and `partial` up to it, in one pass: for a thousand meters and a few slots at most."""
     if instant_ms < settled_ms:
         raise ValueError(f"energy runs forward, not from {settled_ms} to {instant_ms}")
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     slots = np.arange(settled_ms // SLOT_MS, instant_ms // SLOT_MS + 1)
     setting = setting_of(world, population, slots)
     energy = energy_mwh(setting, _ALL, supply=supply)

@@ -8,6 +8,7 @@ mark. Monitored are active and apparent power; of anything else no crossing is s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -202,6 +203,8 @@ def _thresholds(meter: Meter) -> Iterator[tuple[int, float, Any]]:
 
 def _highest(meter: Meter) -> float:
     """No power of the meter comes up to it, in W or VA."""
+    if meter.number("load_key"):
+        return math.inf  # the peak is that of the home's own load
     peak, row, factor = meter.cohort.peak, meter.row, 1.0 / NATURAL
     tangent = peak.tangent[row] * meter.number("reactive_milli") * factor
     consumption_va = peak.consumption_w[row] * meter.number("load_milli") * factor * np.sqrt(1.0 + tangent * tangent)
