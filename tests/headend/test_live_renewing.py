@@ -80,7 +80,7 @@ def logged(dsn: str, kind: str) -> list[tuple[str, str]]:
 
 def test_it_takes_up_the_new_meter_by_itself(fleet: Spawned, database: str) -> None:
     """Ciphering fails, since the keys are others now."""
-    with reading(fleet, database, "--client", "us"):
+    with reading(fleet, database, "--client", "us", "--retries", 0):
         swap = replaced(fleet, 2, reading_wh=7_000)
         fleet.inject(2, 251)
         fleet.step(MS_PER_HOUR)
