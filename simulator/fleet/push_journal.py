@@ -82,7 +82,7 @@ class Journal:
     def delivered(self, push: Push, *, is_confirmed: bool) -> None:
         error = REPEATED if push.repeats else None
         self._keep(push, "SUCCESS", error, alarm_status=_CONFIRMED if is_confirmed else "SENT")
-        if is_confirmed:
+        if is_confirmed and push.is_there:
             show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
