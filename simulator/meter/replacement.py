@@ -80,7 +80,8 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
         batches=[*_readings(cohort, rows, last_wh, told_s), *([_years(moved_in, year)] if year else [])],
         edits=_edits(old, moved_in, local_s),
     )
-    await cohort.change(columns, kept)
+    async with cohort.kept_pushes.making:
+        await cohort.change(columns, kept)
     if year:
         cohort.overrides.update({(row, _YEAR): year for row in rows.tolist()})
 
