@@ -52,6 +52,15 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
         await happen(cohort, lit, at_ms, also)
 
 
+async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> None:
+    """One event after the other, each with what it raises, though the next may take it back.
+
+    Raises StoreUnavailable when some may have happened; the rest have not.
+    """
+    for code in codes:
+        await notice(cohort, [Happening(rows, code)])
+
+
 async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
     """`bring` for who holds the lock; returns the instant, or what the meters are captured up to if that is later."""
     await _bring(cohort, instant_ms)

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
-from simulator.meter.happening import Happening
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome
@@ -65,12 +64,12 @@ def _codes(code: int | list[int]) -> list[int]:
 
 
 async def notice(stage: Stage, numbers: Numbers, codes: Sequence[int], *, restored: bool = False) -> Outcome:
-    """All codes on all meters, a transaction per cohort."""
+    """The codes one after another, on all meters."""
     done = unknown = 0
     for cohort, rows in stage.parts(numbers):
         known = [code for code in _meant(cohort, codes, restored=restored) if code in cohort.model.events]
         if known or restored:
-            await story.notice(cohort, [Happening(rows, code) for code in known])
+            await story.notice_in_turn(cohort, rows, known)
             done += len(rows)
         else:
             unknown += len(rows)
