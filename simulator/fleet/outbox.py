@@ -17,6 +17,7 @@ from simulator.dlms.push import Confirmation, Link, covered, framed
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork, Hold
 from simulator.fleet.push_journal import Journal
+from simulator.fleet.push_links import Crossing, PushLinks
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
@@ -52,6 +53,7 @@ class Push:
     control: int = 0  # security control of the attempt
     apdu: bytes = b""
     is_superseded: bool = False
+    crossing: Crossing | None = None  # of the attempt, if its meter or its link has a fault
 
     @property
     def retries_left(self) -> int:
@@ -61,6 +63,15 @@ class Push:
     def delay_ms(self) -> int:
         """Until the next attempt."""
         return self.setup.repetition.delay_s(self.attempt) * MS_PER_SECOND
+
+    @property
+    def link_ms(self) -> int:
+        return self.crossing.link_ms if self.crossing is not None else 0
+
+    @property
+    def remark(self) -> str | None:
+        """What faults did to the attempt."""
+        return self.crossing.remark if self.crossing is not None else None
 
     @property
     def place(self) -> tuple[str, int, bytes]:
@@ -81,6 +92,7 @@ class Outbox:
         clock: Clockwork,
         journal: Journal,
         sources: Callable[[Cohort], Sequence[str | None]],
+        links: PushLinks,
         *,
         is_confirmed: bool = False,
         room: int = ROOM,
@@ -89,7 +101,7 @@ class Outbox:
         its setup says."""
         self.room = room  # for pushes that are being sent or wait to be sent again
         self._clock, self._journal = clock, journal
-        self._sources = cache(sources)
+        self._sources, self._links = cache(sources), links
         self._is_confirmed = is_confirmed
         self._sender = Sender()
         self._held = 0
@@ -145,7 +157,8 @@ class Outbox:
         if not orders:
             return
         batch.under_way = len(orders)
-        limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push in ready)
+        held_ms = _HELD_MS + max(push.link_ms for push in ready)  # a slow link does not stop the time of others
+        limit_ms = min(min(push.delay_ms, held_ms) if push.retries_left else held_ms for push in ready)
         batch.hold = self._clock.hold(ready[0].at_ms + limit_ms - 1)  # retries are put before others of their instant
         asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
         self.under_way += len(orders)
@@ -178,15 +191,23 @@ class Outbox:
         assert setup.destination is not None
         is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
-        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, push.control)
+        crossing = push.crossing = self._crossing(push, setup.destination.service)
+        protection = guard if crossing is None else crossing.protection(guard)
+        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
         link = Link.HDLC if setup.destination.service is Service.HDLC else Link.WRAPPER
         frame = framed(push.apdu, setup.client, link)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
+        if crossing is not None:
+            crossing.leave(frame)
         confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
         source = self._sources(push.cohort)[push.row]
-        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch))
+        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch), crossing)
+
+    def _crossing(self, push: Push, service: Service) -> Crossing | None:
+        meter, setup = push.cohort.first + push.row, push.setup.logical_name
+        return self._links.crossing(meter, setup, push.at_ms, reliable=service is not Service.UDP)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         if why is None:

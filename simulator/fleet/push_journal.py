@@ -76,10 +76,11 @@ class Journal:
     # -- what is told -------------------------------------------------------------------------------------------
 
     def delivered(self, push: Push, *, is_confirmed: bool) -> None:
-        error = REPEATED if push.repeats else None
-        self._keep(push, "SUCCESS", error, alarm_status="ACKNOWLEDGED" if is_confirmed else "SENT")
+        error = ", ".join(filter(None, (REPEATED if push.repeats else None, push.remark)))
+        self._keep(push, "SUCCESS", error or None, alarm_status="ACKNOWLEDGED" if is_confirmed else "SENT")
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
+        why = f"{why} ({push.remark})" if push.remark else why
         self._keep(push, "FAILED" if is_last else "RETRY", why, alarm_status="FAILED" if is_last else "PENDING")
 
     def cancelled(self, push: Push, why: str) -> None:

@@ -36,6 +36,7 @@ from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.pace import wall_now_ms
+from simulator.fleet.push_links import PushLinks
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
@@ -81,7 +82,8 @@ class Fleet:
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
-        self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
+        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed)
+        self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
 
@@ -283,11 +285,17 @@ class Fleet:
         at = bisect.bisect_right(self._firsts, index) - 1
         return self.cohorts[at], index - self._firsts[at]
 
+    @property
+    def _push_way(self) -> Listen | None:
+        """That of the meters' own addresses, from which they push; without any the first one."""
+        listens = self.listeners.listens
+        return next((one for one in listens if one.spread is Spread.ADDRESSES), listens[0] if listens else None)
+
     def _addresses(self, cohort: Cohort) -> list[str | None]:
         """The meters' own, if they have any."""
-        own = next((one for one in self.listeners.listens if one.spread is Spread.ADDRESSES), None)
+        own = self._push_way
         numbers = range(cohort.first, cohort.first + len(cohort.identities))
-        return [own.place_of(number).host if own else None for number in numbers]
+        return [own.place_of(number).host if own and own.spread is Spread.ADDRESSES else None for number in numbers]
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))

@@ -2,26 +2,32 @@
 """Frames to their destinations: connect from the meter's own address, write, wait for a confirmation if one is due,
 close. So many connections to one destination at once, and so many in all.
 
-It knows no push, no simulated time and no retry; it tells what became of each frame, in words if it failed.
+It knows no push, no simulated time and no retry; it tells what became of each frame, in words if it failed. A frame
+with a crossing is late, lost or spoilt as that says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from simulator.dlms.push import Confirmation
+from simulator.faults.fault import End
+from simulator.fleet.connection import reset
+from simulator.fleet.push_links import Crossing
 from simulator.meter.push.setup import Destination, Service
 
 PER_DESTINATION, IN_ALL = 128, 1024
 _TIMEOUT_S = 5.0
 STOPPED = "the fleet was stopped"
 _UNCONFIRMED = "no confirmation came"
+_REFUSED, _RESET = os.strerror(errno.ECONNREFUSED), os.strerror(errno.ECONNRESET)
 Done = Callable[[str | None], None]  # hears None, or why it was not delivered
 
 
@@ -31,6 +37,7 @@ class Order(NamedTuple):
     source: str | None  # the meter's own address
     confirmation: Confirmation | None
     done: Done
+    crossing: Crossing | None = None
 
 
 class Sender:
@@ -43,13 +50,30 @@ class Sender:
 
     def send(self, order: Order) -> None:
         """`done` is called later, once."""
+        if order.crossing is not None and order.crossing.wait_s:
+            self._begin(self._send_late(order, order.crossing.wait_s))  # it takes no room from others meanwhile
+        else:
+            self._queue(order)
+
+    def _queue(self, order: Order) -> None:
         destination = order.destination
         self._queues.setdefault(destination, deque()).append(order)
         if self._workers.get(destination, 0) < self._per_destination:
             self._workers[destination] = self._workers.get(destination, 0) + 1
-            task = asyncio.ensure_future(self._work(destination))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._work(destination))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send_late(self, order: Order, wait_s: float) -> None:
+        try:
+            await asyncio.sleep(wait_s)
+        except asyncio.CancelledError:
+            order.done(STOPPED)
+            raise
+        self._queue(order)
 
     async def close(self) -> None:
         """What is still under way is given up and told so."""
@@ -81,7 +105,7 @@ async def _deliver(order: Order) -> None:
             deliver = _by_datagram if order.destination.service is Service.UDP else _by_stream
             why = await deliver(order)
     except TimeoutError:
-        why = _UNCONFIRMED if order.confirmation else f"no connection within {_TIMEOUT_S:g} s"
+        why = _UNCONFIRMED if order.confirmation else f"no {_awaited(order)} within {_TIMEOUT_S:g} s"
     except (OSError, ValueError) as error:  # ValueError: a name that is none, such as a..b
         why = _words(error)
     except asyncio.CancelledError:
@@ -90,9 +114,15 @@ async def _deliver(order: Order) -> None:
     order.done(why)
 
 
+def _awaited(order: Order) -> str:
+    return "acknowledgement" if order.crossing is not None and order.crossing.end is End.SILENCE else "connection"
+
+
 async def _by_stream(order: Order) -> str | None:
     loop = asyncio.get_running_loop()
-    line = _Line(order, loop.create_future())
+    if order.crossing is not None and order.crossing.is_refused:
+        return _REFUSED
+    line = (_Line if order.crossing is None else _FaultyLine)(order, loop.create_future())
     local = _local(order)
     await loop.create_connection(lambda: line, order.destination.host, order.destination.port, local_addr=local)
     try:
@@ -103,7 +133,7 @@ async def _by_stream(order: Order) -> str | None:
 
 async def _by_datagram(order: Order) -> str | None:
     loop = asyncio.get_running_loop()
-    line = _Datagram(order, loop.create_future())
+    line = (_Datagram if order.crossing is None else _FaultyDatagram)(order, loop.create_future())
     remote = (order.destination.host, order.destination.port)
     transport, _ = await loop.create_datagram_endpoint(lambda: line, local_addr=_local(order), remote_addr=remote)
     try:
@@ -154,6 +184,41 @@ class _Datagram(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         if not self.ended.done():
             self.ended.set_result(_words(exc))
+
+
+class _FaultyLine(_Line):
+    """What it writes and hears is what the faults leave of it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = line = cast(asyncio.Transport, transport)
+        crossing = self._order.crossing
+        assert crossing is not None
+        line.writelines(crossing.parts)
+        if crossing.end is End.RESET:
+            self._why = _RESET
+            reset(line)
+        elif crossing.end is None and self._order.confirmation is None:
+            line.close()
+
+    def data_received(self, data: bytes) -> None:
+        _hear_late(self._order, data, super().data_received)
+
+
+class _FaultyDatagram(_Datagram):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert self._order.crossing is not None
+        for part in self._order.crossing.parts:
+            cast(asyncio.DatagramTransport, transport).sendto(part)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        _hear_late(self._order, data, lambda octets: super(_FaultyDatagram, self).datagram_received(octets, addr))
+
+
+def _hear_late(order: Order, data: bytes, hear: Callable[[bytes], None]) -> None:
+    assert order.crossing is not None
+    if order.crossing.end is None:
+        octets, wait_s = order.crossing.come_back(data)
+        asyncio.get_running_loop().call_later(wait_s, hear, octets)
 
 
 def _words(error: Exception) -> str:
