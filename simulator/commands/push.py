@@ -22,6 +22,7 @@ from simulator.values import format_obis, parse_obis
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
+_NAMES = {setup: name for name, setup in SETUPS.items()}
 
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
@@ -53,6 +54,9 @@ def _logical_name(setup: str) -> str:
 def list_pushes(
     meter: MeterOption = None,
     status: Annotated[str | None, typer.Option(help=f"One of {', '.join(PUSH_STATUSES)}.")] = None,
+    setup: Annotated[
+        str | None, typer.Option(help="A push setup by logical name, or its name as in `push now`.")
+    ] = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -61,18 +65,29 @@ def list_pushes(
 ) -> None:
     """List attempts to push; works whether the fleet runs or not."""
     status = one_of("--status", status, PUSH_STATUSES)
-    rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))
+    name = None if setup is None else _logical_name(setup)
+    rows = [
+        _named(row) for row in asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, name, limit))
+    ]
     if as_json:
         print(json.dumps(rows, default=str))
         return
-    names = ("meter", "setup", "trigger", "status", "retries", "destination", "octets", "error")
+    names = ("meter", "setup", "name", "trigger", "status", "retries", "destination", "octets", "error")
     table = Table(Column("time", no_wrap=True), *names)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
     Console().print(table)
 
 
-async def _pushes(place: Place, meters: str | None, status: str | None, limit: int) -> list[dict[str, Any]]:
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """With the name of its setup, as commands and scenarios take it."""
+    head = {key: row.pop(key) for key in ("time", "meter", "setup")}
+    return {**head, "name": _NAMES.get(head["setup"]), **row}
+
+
+async def _pushes(
+    place: Place, meters: str | None, status: str | None, setup: str | None, limit: int
+) -> list[dict[str, Any]]:
     async with opened(place) as store:
         numbers = await meter_numbers(store, meters)
-        return await store.incidents.pushes(status=status, meter_numbers=numbers, limit=limit)
+        return await store.incidents.pushes(status=status, meter_numbers=numbers, setup=setup, limit=limit)

@@ -84,6 +84,7 @@ class _Batch:
 
     under_way: int
     hold: Hold | None = None
+    patience: asyncio.TimerHandle | None = None
 
 
 class Outbox:
@@ -160,7 +161,7 @@ class Outbox:
         held_ms = _HELD_MS + max(push.link_ms for push in ready)  # a slow link does not stop the time of others
         limit_ms = min(min(push.delay_ms, held_ms) if push.retries_left else held_ms for push in ready)
         batch.hold = self._clock.hold(ready[0].at_ms + limit_ms - 1)  # retries are put before others of their instant
-        asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
+        batch.patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
         self.under_way += len(orders)
         for order in orders:
             self._sender.send(order)
@@ -210,6 +211,12 @@ class Outbox:
         return self._links.crossing(meter, setup, push.at_ms, reliable=service is not Service.UDP)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
+        try:
+            self._settle(push, why)
+        finally:
+            self._land(batch)
+
+    def _settle(self, push: Push, why: str | None) -> None:
         if why is None:
             self._over(push)
             self._journal.delivered(push, is_confirmed=self._wants_confirmation(push))
@@ -222,12 +229,15 @@ class Outbox:
         else:
             self._over(push)
             self._journal.failed(push, why, is_last=True)
+
+    def _land(self, batch: _Batch) -> None:
         self.under_way -= 1
         if not self.under_way:
             self._landed.set()
         batch.under_way -= 1
-        if not batch.under_way and batch.hold is not None:
+        if not batch.under_way and batch.hold is not None and batch.patience is not None:
             self._clock.release(batch.hold)
+            batch.patience.cancel()
 
     def _over(self, push: Push) -> None:
         self._held -= 1

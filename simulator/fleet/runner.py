@@ -10,6 +10,7 @@ import asyncio
 import bisect
 import contextlib
 import gc
+import ipaddress
 import json
 import logging
 import signal
@@ -111,6 +112,7 @@ class Fleet:
             occur=self.pushes.occur,
             push=self.pushes.push,
             look=self.pushes.look,
+            address=self._ip_address,
         )
         models = self.options.push.model
         self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
@@ -297,6 +299,12 @@ class Fleet:
         numbers = range(cohort.first, cohort.first + len(cohort.identities))
         return [own.place_of(number).host if own and own.spread is Spread.ADDRESSES else None for number in numbers]
 
+    def _ip_address(self, number: int) -> int:
+        """At which a meter is reached, if it is by IP."""
+        listens = [one for one in self.listeners.listens if one.spread not in (Spread.LINES, Spread.CALLS)]
+        host = listens[0].place_of(number).host if listens else None
+        return int(ipaddress.IPv4Address(host)) if host else 0
+
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
 
@@ -335,11 +343,13 @@ class Fleet:
         finally:
             for task in (*tasks, stopped):
                 task.cancel()
+            await asyncio.wait({*tasks, stopped})  # nothing happens any more while all is closed
             await self._close()
 
     async def _announce(self, listening: asyncio.Event, announce: Callable[[], None]) -> None:
         with contextlib.suppress(TimeoutError):  # without the database orders are not heard, but meters are read
-            await asyncio.wait_for(listening.wait(), _LISTEN_LIMIT_S)
+            async with asyncio.timeout(_LISTEN_LIMIT_S):
+                await listening.wait()
         announce()
         await self._stopping.wait()
 
@@ -348,8 +358,13 @@ class Fleet:
 
     async def _close(self) -> None:
         self.listeners.close()
-        await self.clock.quiet()
-        await self.pushes.close()
+        try:
+            await self.clock.quiet()
+            await self.pushes.close()
+        finally:
+            await self._close_store()
+
+    async def _close_store(self) -> None:
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:
             await asyncio.wait(writing)
         await self._settle_counters(all_of_them=True)

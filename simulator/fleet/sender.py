@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -22,6 +23,8 @@ from simulator.faults.fault import End
 from simulator.fleet.connection import reset
 from simulator.fleet.push_links import Crossing
 from simulator.meter.push.setup import Destination, Service
+
+log = logging.getLogger(__name__)
 
 PER_DESTINATION, IN_ALL = 128, 1024
 _TIMEOUT_S = 5.0
@@ -47,6 +50,7 @@ class Sender:
         self._queues: dict[Destination, deque[Order]] = {}
         self._workers: dict[Destination, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._has_failed = False
 
     def send(self, order: Order) -> None:
         """`done` is called later, once."""
@@ -71,7 +75,7 @@ class Sender:
         try:
             await asyncio.sleep(wait_s)
         except asyncio.CancelledError:
-            order.done(STOPPED)
+            self._tell(order, STOPPED)
             raise
         self._queue(order)
 
@@ -83,7 +87,7 @@ class Sender:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for order in waiting:
-            order.done(STOPPED)
+            self._tell(order, STOPPED)
 
     async def _work(self, destination: Destination) -> None:
         queue = self._queues[destination]
@@ -91,27 +95,47 @@ class Sender:
             while queue:
                 async with self._room:
                     if queue:
-                        await _deliver(queue.popleft())
+                        await self._deliver(queue.popleft())
         finally:
             self._workers[destination] -= 1
             if not self._workers[destination]:
                 del self._workers[destination]
                 self._queues.pop(destination, None)
 
+    async def _deliver(self, order: Order) -> None:
+        try:
+            why = await _delivered(order)
+        except asyncio.CancelledError:
+            self._tell(order, STOPPED)
+            raise
+        except Exception as error:
+            self._complain()
+            why = f"a mistake of ours: {error!r}"
+        self._tell(order, why)
 
-async def _deliver(order: Order) -> None:
+    def _tell(self, order: Order, why: str | None) -> None:
+        """A bug of ours may cost this push its place in the history, never the others their worker."""
+        try:
+            order.done(why)
+        except Exception:
+            self._complain()
+
+    def _complain(self) -> None:
+        """With a traceback once: what fails for one push may fail for ten thousand."""
+        log.error("a push failed for a mistake of ours", exc_info=not self._has_failed)
+        self._has_failed = True
+
+
+async def _delivered(order: Order) -> str | None:
+    """None, or why it was not."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             deliver = _by_datagram if order.destination.service is Service.UDP else _by_stream
-            why = await deliver(order)
+            return await deliver(order)
     except TimeoutError:
-        why = _UNCONFIRMED if order.confirmation else f"no {_awaited(order)} within {_TIMEOUT_S:g} s"
+        return _UNCONFIRMED if order.confirmation else f"no {_awaited(order)} within {_TIMEOUT_S:g} s"
     except (OSError, ValueError) as error:  # ValueError: a name that is none, such as a..b
-        why = _words(error)
-    except asyncio.CancelledError:
-        order.done(STOPPED)
-        raise
-    order.done(why)
+        return _words(error)
 
 
 def _awaited(order: Order) -> str:

@@ -60,6 +60,7 @@ class Surroundings:
     occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
     push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
     look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
+    address: Callable[[int], int] = lambda number: 0  # IPv4, of a meter by its number; 0: it has none
 
 
 class Group(NamedTuple):

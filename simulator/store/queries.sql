@@ -426,5 +426,6 @@ SELECT to_char(h.timestamp, 'YYYY-MM-DD HH24:MI:SS') AS time, m.meter_number AS 
 FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id
 JOIN sim.meters m ON m.id = s.meter_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
 WHERE (%(status)s::text IS NULL OR h.status = %(status)s)
+  AND (%(setup)s::text IS NULL OR o.logical_name = %(setup)s)
   AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s))
 ORDER BY h.id DESC LIMIT %(limit)s

@@ -72,6 +72,11 @@ def test_codes_of_one_call_happen_one_after_another(four: Spawned, say: Say) -> 
     assert [row["bit"] for row in rows(say, "alarms list --meter 2 --status PENDING")] == [86, 85]
 
 
+def test_pushes_are_asked_for_by_the_names_that_scenarios_have(say: Say) -> None:
+    assert rows(say, "push list --setup daily") == []
+    assert "did you mean daily?" in say("push list --setup dayly")
+
+
 def test_the_catalogue_is_shown(say: Say) -> None:
     assert {entry["code"] for entry in rows(say, "events codes")} > {1, 101, 251, 302}
     assert "Login refused" in say("events codes")
