@@ -116,6 +116,7 @@ class Fleet:
         )
         models = self.options.push.model
         self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
+        self.supplies = Supplies(self.spec, self.cohorts, self.clock, self.store)
         self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self.clock.begin(start_ms)
@@ -226,17 +227,22 @@ class Fleet:
 
         for cohort in self.cohorts:
             story.restore(cohort)
+        await self.supplies.resume(to_ms)
+        for cohort in self.cohorts:
             await story.bring(cohort, to_ms, report)
 
     # -- the clock ----------------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        offset = self.cohorts[0].calendar.utc_offset_minutes
+        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
 
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
         speed = order.get("speed")
         await self.clock.turn(speed=None if speed is None else float(speed), step_ms=int(order.get("step_ms") or 0))
         await self._remember_clock()
-        offset = self.cohorts[0].calendar.utc_offset_minutes
-        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
+        return self._state()
 
     async def _keep_house(self) -> None:
         """Closes dead connections, remembers the clock, and brings captures that the store missed."""
@@ -329,9 +335,9 @@ class Fleet:
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
-            **Supplies(self.spec, self.cohorts, self.clock).orders,
+            **self.supplies.orders,
         }
-        orders = obey(self.store, known, listening)
+        orders = obey(self.store, known, listening, self._state)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]

@@ -296,6 +296,15 @@ VALUES (%(scenario)s, %(step)s, %(kind)s, timestamp 'epoch' + %(local_ms)s * int
         %(meters)s, %(outcome)s, %(detail)s)
 ON CONFLICT (scenario, step) DO NOTHING
 
+-- name: supply_ends
+SELECT id, at_ms, told FROM sim.supply_ends ORDER BY at_ms, id
+
+-- name: put_supply_end
+INSERT INTO sim.supply_ends (at_ms, told) VALUES (%(at_ms)s, %(told)s) RETURNING id
+
+-- name: remove_supply_end
+DELETE FROM sim.supply_ends WHERE id = %(id)s
+
 -- name: newest_id
 SELECT coalesce(max(id), 0) FROM {table}
 
