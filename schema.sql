@@ -158,7 +158,8 @@ CREATE TABLE sim.scenario_steps (
 CREATE TABLE sim.supply_ends (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at_ms       bigint NOT NULL,                      -- instant
-    told        jsonb NOT NULL                        -- the order, as `meterfleet power` and `supply` give it
+    told        jsonb NOT NULL,                       -- the order, as `meterfleet power` and `supply` give it
+    created_at  timestamptz NOT NULL DEFAULT now()
 );
 
 -- --------------------------------------------------------------------------------------------- push (class 40, 22)
