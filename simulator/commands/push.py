@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of, show_rows
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
@@ -23,6 +20,7 @@ from simulator.values import format_obis, parse_obis
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
 _NAMES = {setup: name for name, setup in SETUPS.items()}
+_COLUMNS = ("time", "meter", "setup", "name", "trigger", "status", "retries", "destination", "octets", "error")
 
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
@@ -66,17 +64,8 @@ def list_pushes(
     """List attempts to push; works whether the fleet runs or not."""
     status = one_of("--status", status, PUSH_STATUSES)
     name = None if setup is None else _logical_name(setup)
-    rows = [
-        _named(row) for row in asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, name, limit))
-    ]
-    if as_json:
-        print(json.dumps(rows, default=str))
-        return
-    names = ("meter", "setup", "name", "trigger", "status", "retries", "destination", "octets", "error")
-    table = Table(Column("time", no_wrap=True), *names)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
-    Console().print(table)
+    rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, name, limit))
+    show_rows(list(map(_named, rows)), {name: name for name in _COLUMNS}, as_json=as_json, none="no pushes")
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from simulator.fleet.push_links import Crossing, PushLinks
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
+from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells, body_of
-from simulator.meter.push.setup import PushSetup, Service
+from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, Destination, PushSetup
 from simulator.values import MS_PER_SECOND
 from simulator.wire.ciphering import required
 from simulator.wire.notification import CONFIRMED, INVOKE_ID_MASK, DataNotification
@@ -42,6 +43,7 @@ class Push:
 
     cohort: Cohort
     row: int
+    meter: Identity
     setup: PushSetup
     cells: Cells
     at_ms: int  # the instant of the attempt
@@ -72,6 +74,11 @@ class Push:
     def remark(self) -> str | None:
         """What faults did to the attempt."""
         return self.crossing.remark if self.crossing is not None else None
+
+    @property
+    def is_there(self) -> bool:
+        """No other meter has come into its place."""
+        return self.cohort.identities[self.row] is self.meter
 
     @property
     def place(self) -> tuple[str, int, bytes]:
@@ -129,6 +136,14 @@ class Outbox:
         self._again.clear()
         return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
 
+    def part(self, cohort: Cohort, rows: set[int]) -> None:
+        """These meters are taken away: what waits to be sent again never is."""
+        waiting = [push for pushes in self._again.values() for push in pushes if not push.is_superseded]
+        for push in waiting:
+            if push.cohort is cohort and push.row in rows:
+                push.is_superseded = True
+                self._give_up(push, "the meter was replaced")
+
     def _wants_confirmation(self, push: Push) -> bool:
         return self._is_confirmed or push.setup.is_confirmed
 
@@ -170,7 +185,7 @@ class Outbox:
         """Those whose invocation counters are safe from a restart, or that use none."""
         protected: dict[Cohort, list[Push]] = {}
         for push in pushes:
-            push.control = required(_guard(push).policy)
+            push.control = required(_guard(push).policy) | push.setup.control
             if push.control:
                 protected.setdefault(push.cohort, []).append(push)
         unsafe: set[Push] = set()
@@ -184,7 +199,11 @@ class Outbox:
                 unsafe.update(own)
         for push in unsafe:
             self._give_up(push, "no invocation counter could be made safe in the store")
-        return [push for push in pushes if push not in unsafe] if unsafe else list(pushes)
+        left = [push for push in pushes if push not in unsafe] if unsafe else pushes
+        for push in left:
+            if not push.is_there:
+                self._over(push)
+        return [push for push in left if push.is_there]
 
     def _order(self, push: Push, batch: _Batch) -> Order | None:
         """The push sealed and framed; None if its frame cannot be made."""
@@ -192,10 +211,10 @@ class Outbox:
         assert setup.destination is not None
         is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
-        crossing = push.crossing = self._crossing(push, setup.destination.service)
+        crossing = push.crossing = self._crossing(push, setup.destination)
         protection = guard if crossing is None else crossing.protection(guard)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
-        link = Link.HDLC if setup.destination.service is Service.HDLC else Link.WRAPPER
+        link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
         frame = framed(push.apdu, setup.client, link)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
@@ -204,11 +223,13 @@ class Outbox:
             crossing.leave(frame)
         confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
         source = self._sources(push.cohort)[push.row]
-        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch), crossing)
+        ended = partial(self._ended, push, batch)
+        acknowledged = setup.method == ACKNOWLEDGED_METHOD
+        return Order(frame, setup.destination, source, confirmation, ended, acknowledged, crossing)
 
-    def _crossing(self, push: Push, service: Service) -> Crossing | None:
+    def _crossing(self, push: Push, destination: Destination) -> Crossing | None:
         meter, setup = push.cohort.first + push.row, push.setup.logical_name
-        return self._links.crossing(meter, setup, push.at_ms, reliable=service is not Service.UDP)
+        return self._links.crossing(meter, setup, push.at_ms, reliable=not destination.by_datagram)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         try:

@@ -36,16 +36,19 @@ from simulator.fleet.links import Links, Witness
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
+from simulator.fleet.notices import Notices
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_links import PushLinks
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
+from simulator.fleet.replacing import Replacing
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
+from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
@@ -85,6 +88,9 @@ class Fleet:
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed)
         self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
+        self.supplies = Supplies(spec, self.cohorts, self.clock, store)
+        self.notices = Notices(self.connections, self.links.meter_of)
+        self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
 
@@ -108,15 +114,14 @@ class Fleet:
             codes,
             self.clock.now_ms,
             wake=self.captures.wake,
-            alert=self.pushes.alert,
+            alert=self._alert,
             occur=self.pushes.occur,
             push=self.pushes.push,
             look=self.pushes.look,
             address=self._ip_address,
         )
         models = self.options.push.model
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
-        self.supplies = Supplies(self.spec, self.cohorts, self.clock, self.store)
+        self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
         self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self.clock.begin(start_ms)
@@ -231,6 +236,10 @@ class Fleet:
         for cohort in self.cohorts:
             await story.bring(cohort, to_ms, report)
 
+    def _alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+        self.pushes.alert(cohort, rows, instant_ms)
+        self.notices.alert(cohort, rows, instant_ms)
+
     # -- the clock ----------------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
@@ -335,9 +344,10 @@ class Fleet:
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
+            "replace": self.replacing.follow,
             **self.supplies.orders,
         }
-        orders = obey(self.store, known, listening, self._state)
+        orders = obey(self.store, self.replacing.by_number(known), listening, self._state)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]

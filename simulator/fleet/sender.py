@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import ipaddress
 import logging
 import os
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
@@ -22,12 +25,13 @@ from simulator.dlms.push import Confirmation
 from simulator.faults.fault import End
 from simulator.fleet.connection import reset
 from simulator.fleet.push_links import Crossing
-from simulator.meter.push.setup import Destination, Service
+from simulator.meter.push.setup import Destination
 
 log = logging.getLogger(__name__)
 
 PER_DESTINATION, IN_ALL = 128, 1024
 _TIMEOUT_S = 5.0
+_LOOK_AGAIN_S = 0.02
 STOPPED = "the fleet was stopped"
 _UNCONFIRMED = "no confirmation came"
 _REFUSED, _RESET = os.strerror(errno.ECONNREFUSED), os.strerror(errno.ECONNRESET)
@@ -40,6 +44,7 @@ class Order(NamedTuple):
     source: str | None  # the meter's own address
     confirmation: Confirmation | None
     done: Done
+    acknowledged: bool = False  # delivered only when the peer's TCP has acknowledged all of it
     crossing: Crossing | None = None
 
 
@@ -130,10 +135,11 @@ async def _delivered(order: Order) -> str | None:
     """None, or why it was not."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            deliver = _by_datagram if order.destination.service is Service.UDP else _by_stream
+            deliver = _by_datagram if order.destination.by_datagram else _by_stream
             return await deliver(order)
     except TimeoutError:
-        return _UNCONFIRMED if order.confirmation else f"no {_awaited(order)} within {_TIMEOUT_S:g} s"
+        awaits_more = order.confirmation is not None or order.acknowledged
+        return _UNCONFIRMED if awaits_more else f"no {_awaited(order)} within {_TIMEOUT_S:g} s"
     except (OSError, ValueError) as error:  # ValueError: a name that is none, such as a..b
         return _words(error)
 
@@ -177,8 +183,26 @@ class _Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = line = cast(asyncio.Transport, transport)  # uvloop's are no instances of it
         line.write(self._order.frame)
-        if self._order.confirmation is None:
-            line.close()  # when all is written
+        self._close_in_time()
+
+    def _close_in_time(self) -> None:
+        if self._order.acknowledged and self._order.confirmation is None:
+            self._close_once_acknowledged()
+        elif self._order.confirmation is None:
+            self.close()  # when all is written
+
+    def _close_once_acknowledged(self) -> None:
+        """What the peer's system has acknowledged leaves the queue of the socket (RFC 9293 3.4)."""
+        line = self._transport
+        if line is None or line.is_closing():
+            return
+        opened = line.get_extra_info("socket")
+        unacknowledged = bytearray(4)
+        fcntl.ioctl(opened.fileno(), termios.TIOCOUTQ, unacknowledged)
+        if not line.get_write_buffer_size() and not int.from_bytes(unacknowledged, sys.byteorder):
+            line.close()
+        else:
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._close_once_acknowledged)
 
     def data_received(self, data: bytes) -> None:
         if self._order.confirmation is not None and self._order.confirmation.feed(data):
@@ -221,8 +245,8 @@ class _FaultyLine(_Line):
         if crossing.end is End.RESET:
             self._why = _RESET
             reset(line)
-        elif crossing.end is None and self._order.confirmation is None:
-            line.close()
+        elif crossing.end is None and (crossing.parts or not self._order.acknowledged):
+            self._close_in_time()  # what is lost is never acknowledged
 
     def data_received(self, data: bytes) -> None:
         _hear_late(self._order, data, super().data_received)

@@ -159,7 +159,7 @@ class Collector:
             how = Circumstances(retries=attempt, registers=self._pasts[meter.serial].registers)
             poll = Poll(meter.serial, self._pasts[meter.serial], how, self._manners.zone, drift_s=self._manners.drift_s)
             try:
-                with meter.reader(timeout_s=self._manners.timeout_s) as reader:
+                with meter.reader(timeout_s=self._manners.timeout_s, heard=poll.hear) as reader:
                     poll.run(reader, parts)
             except Exception as error:  # whatever a meter makes us stumble over, it costs that meter only
                 log.append(LogEntry(_kind(error), str(error) or repr(error), meter.serial))

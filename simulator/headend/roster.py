@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import UserError
+from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys
 from simulator.headend.options import Preset
 from simulator.headend.reader import MeterReader
@@ -37,7 +38,7 @@ class KnownMeter:
     secret: bytes | None = field(default=None, repr=False)
     keys: Keys | None = field(default=None, repr=False)
 
-    def reader(self, *, timeout_s: float) -> MeterReader:
+    def reader(self, *, timeout_s: float, heard: Heard | None = None) -> MeterReader:
         return MeterReader(
             self.host,
             self.port,
@@ -48,6 +49,7 @@ class KnownMeter:
             way=self.way,
             timeout_s=timeout_s,
             keys=self.keys,
+            heard=heard,
         )
 
 
