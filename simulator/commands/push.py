@@ -20,7 +20,8 @@ from simulator.values import format_obis, parse_obis
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
 _NAMES = {setup: name for name, setup in SETUPS.items()}
-_COLUMNS = ("time", "meter", "setup", "name", "trigger", "status", "retries", "destination", "octets", "error")
+_COLUMNS = {name: name for name in ("time", "meter", "setup", "trigger", "status", "retries", "destination", "octets",
+                                    "error")} | {"setup": "name"}  # fmt: skip
 
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
@@ -65,13 +66,12 @@ def list_pushes(
     status = one_of("--status", status, PUSH_STATUSES)
     name = None if setup is None else _logical_name(setup)
     rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, name, limit))
-    show_rows(list(map(_named, rows)), {name: name for name in _COLUMNS}, as_json=as_json, none="no pushes")
+    show_rows(list(map(_named, rows)), _COLUMNS, as_json=as_json, none="no pushes")
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:
     """With the name of its setup, as commands and scenarios take it."""
-    head = {key: row.pop(key) for key in ("time", "meter", "setup")}
-    return {**head, "name": _NAMES.get(head["setup"]), **row}
+    return {**row, "name": _NAMES.get(row["setup"], row["setup"])}
 
 
 async def _pushes(
