@@ -36,6 +36,7 @@ from pushing_fleet import (
 from simulator.headend.listener import Listener
 from simulator.headend.notifications import Notification
 from simulator.headend.unsealing import Unsealer, gurux_reveal
+from simulator.meter.behaviour import story
 from simulator.meter.supply import power_fails, power_returns
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.wire.axdr import decode_whole
@@ -114,6 +115,15 @@ async def test_a_last_gasp_goes_out_and_then_nothing_until_the_first_breath(data
         assert [bit.bit for bit in (await heard(ear, ALERT)).alerts] == [FIRST_BREATH]
         assert meters.alarms() == [("SENT", 0), ("SENT", 0)]
         assert len(meters.history(INSTANT, 0)) == 2
+
+
+async def test_codes_in_turn_are_alerts_in_turn_each_with_its_own_word(database: str) -> None:
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port)) as meters:
+        await story.notice_in_turn(meters.fleet.cohorts[0], np.array([0]), [101, 102, 201])
+        await meters.step(MINUTE_MS)
+        words = [{bit.bit for bit in (await heard(ear, ALERT)).alerts} for _ in range(3)]
+        assert sorted(words, key=sorted) == [{MAGNET, FIRST_BREATH}, {LAST_GASP}, {FIRST_BREATH}]
+        assert meters.alarms() == [("SENT", 0)] * 3
 
 
 async def test_a_last_gasp_that_nobody_hears_is_not_repeated_without_power(database: str) -> None:

@@ -17,7 +17,7 @@ from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
 from simulator.meter.columns import NATURAL, Ints
-from simulator.meter.happening import NOTHING, Alongside, Happening, happen
+from simulator.meter.happening import NOTHING, Alongside, Happening, happen, happen_in_turn
 from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult
@@ -57,12 +57,11 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
 
 
 async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> None:
-    """One event after the other, each with what it raises, though the next may take it back.
-
-    Raises StoreUnavailable when some may have happened; the rest have not.
-    """
-    for code in codes:
-        await notice(cohort, [Happening(rows, code)])
+    """The same for several events of these meters, one after the other: each raises its bit and is heard of, though the
+    next may take it back."""
+    async with cohort.lock:
+        at_ms = await bring_locked(cohort, cohort.around.now_ms())
+        await happen_in_turn(cohort, rows[cohort.columns.powered[rows] == 1], codes, at_ms)
 
 
 async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
