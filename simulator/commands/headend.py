@@ -22,6 +22,7 @@ from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
+from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.options import Preset, parse_address, parse_client
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
@@ -37,13 +38,12 @@ Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
-_DEFAULT_PORT = 4061
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
 EPILOG = f"""Examples:
 
 meterfleet headend --once                                 read all meters of the fleet started last, then end
 
-meterfleet headend --listen 127.0.0.1:{_DEFAULT_PORT}                  poll on schedule and receive pushes, until Ctrl-C
+meterfleet headend --listen 127.0.0.1:{LISTEN_PORT}                  poll on schedule and receive pushes, until Ctrl-C
 
 meterfleet headend --profiles block,events --every 5m --for 2h
 
@@ -86,7 +86,7 @@ def headend(
         zone=timezone,
     )
     run.prepare()
-    where = parse_address(listen, default_port=_DEFAULT_PORT) if listen else None
+    where = parse_address(listen, default_port=LISTEN_PORT) if listen else None
     run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None)
 
 

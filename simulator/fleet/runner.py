@@ -10,6 +10,7 @@ import asyncio
 import bisect
 import contextlib
 import gc
+import ipaddress
 import json
 import logging
 import signal
@@ -37,6 +38,7 @@ from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
 from simulator.fleet.notices import Notices
 from simulator.fleet.pace import wall_now_ms
+from simulator.fleet.push_links import PushLinks
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
@@ -84,7 +86,9 @@ class Fleet:
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
-        self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
+        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed)
+        self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
+        self.supplies = Supplies(spec, self.cohorts, self.clock, store)
         self.notices = Notices(self.connections, self.links.meter_of)
         self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
@@ -114,6 +118,7 @@ class Fleet:
             occur=self.pushes.occur,
             push=self.pushes.push,
             look=self.pushes.look,
+            address=self._ip_address,
         )
         models = self.options.push.model
         self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
@@ -227,6 +232,8 @@ class Fleet:
 
         for cohort in self.cohorts:
             story.restore(cohort)
+        await self.supplies.resume(to_ms)
+        for cohort in self.cohorts:
             await story.bring(cohort, to_ms, report)
 
     def _alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
@@ -235,13 +242,16 @@ class Fleet:
 
     # -- the clock ----------------------------------------------------------------------------------------------
 
+    def _state(self) -> dict[str, Any]:
+        offset = self.cohorts[0].calendar.utc_offset_minutes
+        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
+
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
         speed = order.get("speed")
         await self.clock.turn(speed=None if speed is None else float(speed), step_ms=int(order.get("step_ms") or 0))
         await self._remember_clock()
-        offset = self.cohorts[0].calendar.utc_offset_minutes
-        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
+        return self._state()
 
     async def _keep_house(self) -> None:
         """Closes dead connections, remembers the clock, and brings captures that the store missed."""
@@ -292,11 +302,23 @@ class Fleet:
         at = bisect.bisect_right(self._firsts, index) - 1
         return self.cohorts[at], index - self._firsts[at]
 
+    @property
+    def _push_way(self) -> Listen | None:
+        """That of the meters' own addresses, from which they push; without any the first one."""
+        listens = self.listeners.listens
+        return next((one for one in listens if one.spread is Spread.ADDRESSES), listens[0] if listens else None)
+
     def _addresses(self, cohort: Cohort) -> list[str | None]:
         """The meters' own, if they have any."""
-        own = next((one for one in self.listeners.listens if one.spread is Spread.ADDRESSES), None)
+        own = self._push_way
         numbers = range(cohort.first, cohort.first + len(cohort.identities))
-        return [own.place_of(number).host if own else None for number in numbers]
+        return [own.place_of(number).host if own and own.spread is Spread.ADDRESSES else None for number in numbers]
+
+    def _ip_address(self, number: int) -> int:
+        """At which a meter is reached, if it is by IP."""
+        listens = [one for one in self.listeners.listens if one.spread not in (Spread.LINES, Spread.CALLS)]
+        host = listens[0].place_of(number).host if listens else None
+        return int(ipaddress.IPv4Address(host)) if host else 0
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
@@ -323,9 +345,9 @@ class Fleet:
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
             "replace": self.replacing.follow,
-            **Supplies(self.spec, self.cohorts, self.clock).orders,
+            **self.supplies.orders,
         }
-        orders = obey(self.store, self.replacing.by_number(known), listening)
+        orders = obey(self.store, self.replacing.by_number(known), listening, self._state)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
@@ -337,11 +359,13 @@ class Fleet:
         finally:
             for task in (*tasks, stopped):
                 task.cancel()
+            await asyncio.wait({*tasks, stopped})  # nothing happens any more while all is closed
             await self._close()
 
     async def _announce(self, listening: asyncio.Event, announce: Callable[[], None]) -> None:
         with contextlib.suppress(TimeoutError):  # without the database orders are not heard, but meters are read
-            await asyncio.wait_for(listening.wait(), _LISTEN_LIMIT_S)
+            async with asyncio.timeout(_LISTEN_LIMIT_S):
+                await listening.wait()
         announce()
         await self._stopping.wait()
 
@@ -350,8 +374,13 @@ class Fleet:
 
     async def _close(self) -> None:
         self.listeners.close()
-        await self.clock.quiet()
-        await self.pushes.close()
+        try:
+            await self.clock.quiet()
+            await self.pushes.close()
+        finally:
+            await self._close_store()
+
+    async def _close_store(self) -> None:
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:
             await asyncio.wait(writing)
         await self._settle_counters(all_of_them=True)
