@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from simulator.commands.db import HesOption
 from simulator.commands.inventory import read_inventory
-from simulator.commands.options import span_ms
+from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError

@@ -17,8 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from simulator.commands.db import HesOption
-from simulator.commands.options import JsonOption
+from simulator.commands.options import HesOption, JsonOption
 from simulator.commands.place import FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
 from simulator.hes import review

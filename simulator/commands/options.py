@@ -33,3 +33,11 @@ def one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
     if word is not None and word not in known:
         raise UserError(f"{option}: {did_you_mean(word, known)}")
     return word
+
+
+HesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hes-database", envvar="METERFLEET_HES", help="DSN of the head-end's database (default: the fleet's own)."
+    ),
+]

@@ -12,18 +12,17 @@ SELECT to_regclass('hes.settings') IS NOT NULL,
        EXISTS (SELECT FROM pg_class WHERE relnamespace IN (to_regnamespace('hes'), 'public'::regnamespace)
                AND relname IN ('meters', 'meter_readings', 'meter_events'))
 
--- name: settings
-SELECT version, timezone FROM hes.settings
+-- name: timezone
+SELECT timezone FROM hes.settings
 
--- name: remember
-INSERT INTO hes.settings (version, timezone) VALUES (%(version)s, %(timezone)s)
+-- name: set_timezone
+SELECT set_config('hes.timezone', %(timezone)s, false)
 
 -- name: is_timezone
 SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(timezone)s)
 
 -- name: tier
-SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
-            THEN coalesce(nullif(current_setting('timescaledb.license', true), ''), 'none') ELSE 'none' END
+SELECT hes.tier()
 
 -- name: could_have
 SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL

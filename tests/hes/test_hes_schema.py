@@ -301,7 +301,7 @@ def test_another_schema_of_these_names_is_left_alone(database: str) -> None:
 
 
 def test_a_newer_schema_is_refused(hes: HesDatabase) -> None:
-    hes.connection.execute("UPDATE hes.settings SET version = 99")
+    hes.connection.execute("INSERT INTO hes.schema_version VALUES (99)")
     with pytest.raises(UserError, match="version 99"):
         hes.install()
 
