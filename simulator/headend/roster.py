@@ -37,7 +37,7 @@ class KnownMeter:
     secret: bytes | None = field(default=None, repr=False)
     keys: Keys | None = field(default=None, repr=False)
 
-    def reader(self, *, timeout_s: float) -> MeterReader:
+    def reader(self, *, timeout_s: float, max_pdu: int) -> MeterReader:
         return MeterReader(
             self.host,
             self.port,
@@ -47,6 +47,7 @@ class KnownMeter:
             mechanism=self.mechanism,
             way=self.way,
             timeout_s=timeout_s,
+            max_pdu=max_pdu,
             keys=self.keys,
         )
 

@@ -231,6 +231,12 @@ class Memory:
                 found[serial].append((first, last))
         return found
 
+    def intervals(self) -> dict[tuple[str, str], list[float]]:
+        """Interval energies of the newest two days by meter and reading type, oldest first."""
+        with store_errors():
+            rows = self._connection.execute(_QUERIES["last_intervals"].encode()).fetchall()
+        return {(serial, kind): values for serial, kind, values in rows}
+
     def registers(self) -> dict[tuple[str, str], float]:
         """The newest cumulative energy by meter and reading type."""
         with store_errors():
@@ -249,6 +255,7 @@ def _words(table: Table) -> dict[str, sql.Composable]:
         "changes": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(column) for column in identifiers),
         "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
         "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
+        "or_flagged": sql.SQL(_QUERIES["or_flagged"] if "validation_flags" in table.columns else ""),
     }
 
 

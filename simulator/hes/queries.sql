@@ -76,7 +76,11 @@ COPY {relation} ({columns}) FROM STDIN
 -- name: landing_merge
 INSERT INTO {relation} AS old ({columns})
 SELECT DISTINCT ON ({key}) {columns} FROM {landing}
-ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})
+ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new}) {or_flagged}
+
+-- Or came a second time, which is a fact of its own: flag 8.
+-- name: or_flagged
+ OR (8 = ANY (EXCLUDED.validation_flags) AND NOT 8 = ANY (old.validation_flags))
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id GROUP BY 1
@@ -100,6 +104,13 @@ SELECT DISTINCT ON (meter_id, reading_type) m.meter_number, e.reading_type, e.va
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
 WHERE measurement_type = 'CUMULATIVE' AND quality >= 192
 ORDER BY meter_id, reading_type, e.timestamp DESC
+
+-- name: last_intervals
+SELECT m.meter_number, e.reading_type, array_agg(e.value ORDER BY e.timestamp)
+FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+WHERE measurement_type = 'INTERVAL' AND e.value IS NOT NULL
+  AND e.timestamp > (SELECT max(timestamp) - interval '2 days' FROM hes.energy_measurements)
+GROUP BY 1, 2
 
 -- name: log
 INSERT INTO hes.event_logs (meter_id, event_code, event_type, description)

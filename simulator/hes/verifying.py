@@ -221,12 +221,14 @@ def _merged(left: Iterator[_Digest], right: Iterator[_Digest]) -> Iterator[tuple
 
 
 def _truth_rows(truth: Truth, columns: Iterable[str], group: Group, table: TableMap) -> sql.Composed:
-    """What a table without a number cannot tell apart comes once; as do equal events of one second."""
+    """What a table without a number cannot tell apart comes once; as do equal events of one second, but not pushes."""
     number = truth.number if table.number else "0"
     values = [_shown(f"t.{column}", column, group) for column in columns]
     source = f"{truth.relation} t {truth.joined}"
-    kept = "truth_once" if not truth.columns else "rows"
-    return _rows(kept, "m.meter_number", truth.time, number, values, "t.created_at", source)
+    is_once = not truth.columns and (truth.is_log or not table.number)
+    return _rows(
+        "truth_once" if is_once else "rows", "m.meter_number", truth.time, number, values, "t.created_at", source
+    )
 
 
 def _their_rows(table: TableMap, columns: Iterable[str], group: Group) -> sql.Composed:
