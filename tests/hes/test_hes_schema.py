@@ -124,10 +124,8 @@ def test_what_refers_to_meters_and_to_pushes(hes: HesDatabase) -> None:
 
 def test_a_code_is_its_logical_name(hes: HesDatabase) -> None:
     """S001-12."""
-    hes.connection.execute(
-        "INSERT INTO hes.obis_codes (logical_name, class_id, unit) VALUES ('1.0.1.8.0.255', 3, 'Wh')"
-    )
-    assert values(hes, "SELECT code, unit FROM hes.obis_codes") == [("1.0.1.8.0.255", "Wh")]
+    hes.connection.execute("INSERT INTO hes.obis_codes (logical_name, class_id) VALUES ('1.0.1.8.0.255', 3)")
+    assert values(hes, "SELECT code FROM hes.obis_codes") == [("1.0.1.8.0.255",)]
 
 
 def test_the_schemas_of_timescale_are_there_where_it_is(hes: HesDatabase) -> None:
