@@ -22,9 +22,10 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
+from simulator.hes.asking import Group, Limits
 from simulator.hes.heat_map import changes, page
 from simulator.hes.maps import read_maps
-from simulator.hes.verifying import KINDS, Group, Limits, Outcome, compare, reading
+from simulator.hes.verifying import KINDS, Outcome, compare, reading
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
 

@@ -256,7 +256,7 @@ def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) ->
     assert (code, [one["kind"] for one in found["findings"]]) == (1, ["late"])
 
 
-def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> None:
+def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str, tmp_path: Path) -> None:
     """docs/your-own-head-end.md: wide table in watt-hours, start of the interval, UTC without a zone."""
     docs = Path(__file__).parents[2] / "docs"
     maps = docs / "other-head-end.yaml"
@@ -269,6 +269,9 @@ def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> N
         " JOIN public.meters m ON m.id = t.meter_id",
     )
     assert _verify(fleet, copied, "--map", maps)[0] == 0
+    modulo = tmp_path / "modulo.yaml"  # whatever SQL a map has
+    modulo.write_text(maps.read_text().replace("/ 1000.0", "/ (2000.0 % 3000)  * 2"))
+    assert _verify(fleet, copied, "--map", modulo)[0] == 0
     _change(
         copied,
         "DELETE FROM public.half_hours WHERE (device, started_at)"
