@@ -161,7 +161,8 @@ class Collector:
             how = Circumstances(retries=attempt, registers=past.registers, usual=past.usual)
             poll = Poll(meter.serial, past, how, self._manners.zone, drift_s=self._manners.drift_s)
             try:
-                with meter.reader(timeout_s=self._manners.timeout_s, max_pdu=self._manners.max_pdu) as reader:
+                timeout_s, max_pdu = self._manners.timeout_s, self._manners.max_pdu
+                with meter.reader(timeout_s=timeout_s, max_pdu=max_pdu, heard=poll.hear) as reader:
                     poll.run(reader, parts)
             except Exception as error:  # whatever a meter makes us stumble over, it costs that meter only
                 log.append(LogEntry(_kind(error), str(error) or repr(error), meter.serial))

@@ -17,6 +17,7 @@ from simulator.headend.configured import read_configuration
 from simulator.headend.failures import HeadEndError
 from simulator.headend.filing import file_bills, file_blocks, file_days, file_instantaneous, undated
 from simulator.headend.judging import Circumstances
+from simulator.headend.notifications import Notification
 from simulator.headend.occurrences import LOGS, logged
 from simulator.headend.options import NAMES
 from simulator.headend.profiles import ProfileTable
@@ -72,6 +73,11 @@ class Poll:
             reader.association_view()
         for part in parts:
             getattr(self, f"_{part}")(reader)
+
+    def hear(self, note: Notification) -> None:
+        """What the meter reports on the open association. Its events are read from the logs, where none is missing."""
+        raised = ", ".join(bit.name for bit in note.alerts)
+        self._say("EVENT_NOTIFICATION", note.problem or f"said unasked, {note.sent}: status bits {raised or 'none'}")
 
     def _check_clock(self, reader: MeterReader) -> None:
         """Said when it is off by more than the limit, and again when it has moved by more than that."""

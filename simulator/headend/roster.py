@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import UserError
+from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys
 from simulator.headend.options import Preset
 from simulator.headend.reader import MeterReader
@@ -37,7 +38,7 @@ class KnownMeter:
     secret: bytes | None = field(default=None, repr=False)
     keys: Keys | None = field(default=None, repr=False)
 
-    def reader(self, *, timeout_s: float, max_pdu: int) -> MeterReader:
+    def reader(self, *, timeout_s: float, max_pdu: int, heard: Heard | None = None) -> MeterReader:
         return MeterReader(
             self.host,
             self.port,
@@ -49,6 +50,7 @@ class KnownMeter:
             timeout_s=timeout_s,
             max_pdu=max_pdu,
             keys=self.keys,
+            heard=heard,
         )
 
 
