@@ -62,6 +62,7 @@ class Manners:
     retries: int = 2
     drift_s: float = 60.0
     zone: dt.tzinfo = dt.UTC
+    max_pdu: int = 65535  # the largest APDU that is taken, octets
 
 
 @dataclass(slots=True)
@@ -190,17 +191,19 @@ class Collector:
         for attempt in range(self._manners.retries + 1):
             if attempt and self._stop.wait(_BACK_OFF_S[min(attempt - 1, len(_BACK_OFF_S) - 1)]):
                 break
-            how = Circumstances(retries=attempt, registers=self._pasts[meter.serial].registers)
-            poll = Poll(meter.serial, self._pasts[meter.serial], how, self._manners.zone, drift_s=self._manners.drift_s)
+            past = self._pasts[meter.serial]
+            how = Circumstances(retries=attempt, registers=past.registers, usual=past.usual)
+            poll = Poll(meter.serial, past, how, self._manners.zone, drift_s=self._manners.drift_s)
             try:
-                with meter.reader(timeout_s=self._manners.timeout_s, heard=poll.hear) as reader:
+                timeout_s, max_pdu = self._manners.timeout_s, self._manners.max_pdu
+                with meter.reader(timeout_s=timeout_s, max_pdu=max_pdu, heard=poll.hear) as reader:
                     poll.run(reader, parts)
             except AnotherMeter as error:
                 log.append(LogEntry(_ANOTHER, str(error), meter.serial))
                 break
             except Exception as error:  # whatever a meter makes us stumble over, it costs that meter only
                 log.append(LogEntry(_kind(error), str(error) or repr(error), meter.serial))
-                batch = poll.batch if poll.batch.count else batch
+                batch = max(batch, poll.batch, key=lambda one: one.count)
             else:
                 poll.batch.log += log
                 poll.batch.status[meter.serial] = "CONNECTED"

@@ -11,7 +11,9 @@ from simulator.wire.codes import ActionResult, DataAccessResult
 
 
 class HeadEndError(MeterfleetError):
-    """Reading a meter failed."""
+    """Reading a meter failed. `came`: octets of a long answer that had come before."""
+
+    came: bytes = b""
 
 
 class NotReachable(HeadEndError):

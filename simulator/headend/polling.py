@@ -7,12 +7,14 @@ It retries nothing and opens no database; whatever was read before a failure is 
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol
 
 from simulator.headend.configured import read_configuration
-from simulator.headend.failures import AnotherMeter, ReadRefused
+from simulator.headend.failures import AnotherMeter, HeadEndError, ReadRefused
 from simulator.headend.filing import file_bills, file_blocks, file_days, file_instantaneous, undated
 from simulator.headend.judging import Circumstances
 from simulator.headend.notifications import Notification
@@ -41,6 +43,7 @@ class Past:
     event: dt.datetime | None = None
     gaps: Sequence[Gap] = ()
     registers: dict[str, float] = field(default_factory=dict)
+    usual: dict[str, deque[float]] = field(default_factory=dict)  # the newest intervals by reading type
     asked: set[Gap] = field(default_factory=set)
     drift_s: float = 0.0  # of the meter's clock, as it was said last
 
@@ -49,6 +52,14 @@ class Past:
         self.block = _newest(batch, BLOCK, serial, self.block)
         self.day = _newest(batch, DAILY, serial, self.day)
         self.event = _newest(batch, EVENTS, serial, self.event)
+
+
+class File(Protocol):
+    """What makes rows of a profile: a function of `filing`."""
+
+    def __call__(
+        self, batch: Batch, serial: str, table: ProfileTable, how: Circumstances, zone: dt.tzinfo, /
+    ) -> None: ...
 
 
 class Poll:
@@ -101,17 +112,28 @@ class Poll:
         obis, last = NAMES["block"], self._past.block
         period_s = int(reader.read(obis, _PERIOD).value)
         for gap in [gap for gap in self._past.gaps if gap not in self._past.asked]:
-            table = reader.profile(obis, start=self._shown(gap[0]), end=self._shown(gap[1]))
-            file_blocks(self.batch, self._serial, table, self._how, self._zone, period_s=period_s, is_late=True)
+            late = partial(file_blocks, period_s=period_s, is_late=True)
+            self._rows(reader, obis, late, start=self._shown(gap[0]), end=self._shown(gap[1]))
             self._past.asked.add(gap)
         start = None if last is None else self._shown(last + _SECOND)
-        table = self._checked(reader.profile(obis, start=start) if start else reader.profile(obis))
-        file_blocks(self.batch, self._serial, table, self._how, self._zone, period_s=period_s)
+        self._rows(reader, obis, partial(file_blocks, period_s=period_s), start=start)
 
     def _daily(self, reader: MeterReader) -> None:
         start = None if self._past.day is None else dt.datetime.combine(self._past.day, dt.time(0, 0, 1))
-        table = reader.profile(NAMES["daily"], start=start) if start else reader.profile(NAMES["daily"])
-        file_days(self.batch, self._serial, self._checked(table), self._how, self._zone)
+        self._rows(reader, NAMES["daily"], file_days, start=start)
+
+    def _rows(
+        self, reader: MeterReader, obis: str, file: File, *, start: dt.datetime | None, end: dt.datetime | None = None
+    ) -> None:
+        """Of a long answer that broke off, those that came before are filed, too, and marked."""
+        try:
+            table = self._checked(reader.profile(obis, start=start, end=end))
+        except HeadEndError:
+            if reader.unfinished is not None:
+                how = replace(self._how, communication="PARTIAL")
+                file(self.batch, self._serial, reader.unfinished, how, self._zone)
+            raise
+        file(self.batch, self._serial, table, self._how, self._zone)
 
     def _billing(self, reader: MeterReader) -> None:
         """All of it: the number of an entry is known from the end. A reset in between is seen by the count."""
@@ -123,10 +145,12 @@ class Poll:
         file_bills(self.batch, self._serial, self._checked(table), self._how, self._zone, resets=resets)
 
     def _events(self, reader: MeterReader) -> None:
-        """From the newest that is known, which is read again: another may bear the same second."""
+        """From the newest that is known, which is read again: another may bear the same second. All logs or none: what
+        is known of one would hide what another has before it.
+        """
         start = None if self._past.event is None else self._shown(self._past.event)
-        for log in LOGS:
-            table = self._checked(reader.profile(log, start=start) if start else reader.profile(log))
+        tables = [self._checked(reader.profile(log, start=start)) for log in LOGS]
+        for table in tables:
             self.batch.add(EVENTS, self._serial, logged(table, self._zone))
 
     def _config(self, reader: MeterReader) -> None:

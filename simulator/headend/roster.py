@@ -38,7 +38,7 @@ class KnownMeter:
     secret: bytes | None = field(default=None, repr=False)
     keys: Keys | None = field(default=None, repr=False)
 
-    def reader(self, *, timeout_s: float, heard: Heard | None = None) -> MeterReader:
+    def reader(self, *, timeout_s: float, max_pdu: int, heard: Heard | None = None) -> MeterReader:
         return MeterReader(
             self.host,
             self.port,
@@ -48,6 +48,7 @@ class KnownMeter:
             mechanism=self.mechanism,
             way=self.way,
             timeout_s=timeout_s,
+            max_pdu=max_pdu,
             keys=self.keys,
             heard=heard,
         )
