@@ -86,7 +86,7 @@ class Journal:
     def delivered(self, push: Push, *, is_confirmed: bool) -> None:
         error = ", ".join(filter(None, (REPEATED if push.repeats else None, push.remark)))
         self._keep(push, "SUCCESS", error or None, alarm_status=_CONFIRMED if is_confirmed else "SENT")
-        if is_confirmed:
+        if is_confirmed and push.is_there:
             show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
@@ -152,7 +152,7 @@ class Journal:
             count = min(len(self._attempts), self._at_once)
             attempts = [self._attempts[place] for place in range(count)]
             try:
-                await self._write([one for one in attempts if one.cohort.identities[one.row] is one.meter])
+                await self._write(_of_present(attempts))
             except StoreUnavailable as error:
                 self._tell_away(error)
                 return
@@ -205,15 +205,22 @@ class Journal:
         for (cohort, setup), rows in concerned.items():
             await cohort.kept_pushes.ensure(setup, np.array(rows))
 
-        confirmations = kept([_confirmed(attempt) for attempt in attempts if attempt.alarm_status == _CONFIRMED])
-
         def make(ids: Ids) -> Batch:
-            history = ids["push_history"]
-            rows = [history_rows(attempts, history), *object_rows(attempts, history)]
-            return Batch(rows, after=[*alarm_edits(attempts, history), *confirmations])
+            present = _of_present(attempts)
+            if not present:
+                return Batch()
+            history = ids["push_history"][: len(present)]
+            rows = [history_rows(present, history), *object_rows(present, history)]
+            confirmations = kept([_confirmed(attempt) for attempt in present if attempt.alarm_status == _CONFIRMED])
+            return Batch(rows, after=[*alarm_edits(present, history), *confirmations])
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)
+
+
+def _of_present(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Those of meters that nobody has replaced since."""
+    return [one for one in attempts if one.cohort.identities[one.row] is one.meter]
 
 
 def _confirmed(attempt: Attempt) -> Confirmed:
