@@ -16,7 +16,7 @@ CREATE TABLE sim.schema_version (
     version     integer PRIMARY KEY,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO sim.schema_version (version) SELECT generate_series(1, 10);
+INSERT INTO sim.schema_version (version) SELECT generate_series(1, 11);
 
 -- The meter that this session speaks for: SET sim.meter_id = '<uuid>'. It is the default of every meter_id, so that a
 -- statement that knows of one meter only (INSERT INTO block_load_profile (capture_time, …)) runs unchanged.
