@@ -8,7 +8,7 @@ import contextlib
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
+from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.options import Preset, parse_address, parse_client
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
@@ -29,18 +30,20 @@ from simulator.values import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from simulator.headend.collecting import Collector
+    from simulator.headend.hearing import Acquainted
     from simulator.headend.polling import Past
+    from simulator.headend.roster import KnownMeter
 
+Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
-_DEFAULT_PORT = 4061
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
 EPILOG = f"""Examples:
 
 meterfleet headend --once                                 read all meters of the fleet started last, then end
 
-meterfleet headend --listen 127.0.0.1:{_DEFAULT_PORT}                  poll on schedule and receive pushes, until Ctrl-C
+meterfleet headend --listen 127.0.0.1:{LISTEN_PORT}                  poll on schedule and receive pushes, until Ctrl-C
 
 meterfleet headend --profiles block,events --every 5m --for 2h
 
@@ -78,25 +81,40 @@ def headend(
     manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone), pdu)
     run = _Run(
         dsn=hes or (place.dsn if place else ""),
-        entries=_entries(inventory, place),
+        inventory=partial(_entries, inventory, place),
         preset=parse_client(client),
         manners=manners,
         zone=timezone,
     )
     run.prepare()
-    where = parse_address(listen, default_port=_DEFAULT_PORT) if listen else None
+    where = parse_address(listen, default_port=LISTEN_PORT) if listen else None
     run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None)
 
 
 class _Run:
     """One run of the head-end, from the inventory to its last row."""
 
-    def __init__(self, *, dsn: str, entries: list[dict[str, Any]], preset: Preset, manners: Any, zone: str) -> None:
+    def __init__(self, *, dsn: str, inventory: Inventory, preset: Preset, manners: Any, zone: str) -> None:
+        self.dsn, self.manners, self.zone = dsn, manners, zone
+        self._inventory, self._preset = inventory, preset
+        self.entries = inventory()
+        self.meters = self._known()
+        self.pasts: dict[str, Past] = {}
+
+    def _known(self) -> list[KnownMeter]:
         from simulator.headend.roster import known_meters
 
-        self.dsn, self.entries, self.manners, self.zone = dsn, entries, manners, zone
-        self.meters = known_meters(entries, preset)
-        self.pasts: dict[str, Past] = {}
+        return known_meters(self.entries, self._preset)
+
+    def renewed(self) -> list[KnownMeter]:
+        """The inventory as it is now. Who is new is in the tables before anybody reads it. From any thread."""
+        entries = self._inventory()
+        with HesDatabase.open(self.dsn) as database:
+            known = Landing(database.connection)
+            if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in known.ids]:
+                known.register(new, self.zone)
+        self.entries = entries
+        return self._known()
 
     def prepare(self) -> None:
         """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
@@ -111,7 +129,8 @@ class _Run:
     def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> None:
         from simulator.headend.collecting import Collector
 
-        collector = Collector(self.meters, self.pasts, self.manners, partial(_open_landing, self.dsn))
+        opened = partial(_open_landing, self.dsn)
+        collector = Collector(self.meters, self.pasts, self.manners, opened, renew=self.renewed)
         with contextlib.ExitStack() as stack:
             stack.enter_context(_stopped_by_signals(collector))
             if where:
@@ -122,18 +141,27 @@ class _Run:
     def _hear(
         self, stack: contextlib.ExitStack, where: tuple[str, int], place: Place | None, collector: Collector
     ) -> None:
+        from simulator.headend.hearing import Hearer, Hearing
+
+        def renew() -> Acquainted:
+            self.renewed()
+            collector.renewal.doubt()
+            return self._acquainted(place)
+
+        known, hearer = self._acquainted(place), Hearer(self.manners.zone)
+        hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
+        _say(f"pushes are received on {where[0]}:{hearing.port}")
+
+    def _acquainted(self, place: Place | None) -> Acquainted:
         from simulator.commands import pushers
         from simulator.commands.pushed import labels
-        from simulator.headend.hearing import Hearer, Hearing
+        from simulator.headend.hearing import Acquainted
         from simulator.headend.keybook import KeyBook
 
         found = asyncio.run(pushers.read_fleet(place)) if place else None
         names = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
         serials = {entry[name]: entry["serial"] for entry in self.entries for name in ("serial", "device_id")}
-        book = KeyBook(pushers.owners_in(self.entries))
-        hearer = Hearer(serials, self.manners.zone)
-        hearing = stack.enter_context(Hearing(where, book, names, hearer, collector.hand_in))
-        _say(f"pushes are received on {where[0]}:{hearing.port}")
+        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), names)
 
     def _conclude(self, collector: Collector) -> None:
         tally = collector.tally

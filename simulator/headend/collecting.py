@@ -14,17 +14,25 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import psycopg
 
 from simulator.errors import MeterfleetError, StoreUnavailable
-from simulator.headend.failures import AssociationRefused, BrokenAnswer, HeadEndError, NoAnswer, NotReachable
+from simulator.headend.failures import (
+    AnotherMeter,
+    AssociationRefused,
+    BrokenAnswer,
+    HeadEndError,
+    NoAnswer,
+    NotReachable,
+)
 from simulator.headend.judging import Circumstances
 from simulator.headend.polling import Past, Poll
 from simulator.headend.readings import missed
+from simulator.headend.renewing import Renew, Renewal, told
 from simulator.headend.roster import KnownMeter
 from simulator.hes.landing import Batch, Landing, LogEntry
 from simulator.hes.tables import READINGS
@@ -34,6 +42,7 @@ _BATCH_ROWS = 20_000
 _BATCH_S = 0.25
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _POLL_S = 0.2
+_ANOTHER = "ANOTHER_METER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +77,20 @@ class Tally:
 
 
 class Collector:
-    """`open_landing` opens a connection to the database; it is called again after one was lost."""
+    """`open_landing` opens a connection to the database; it is called again after one was lost. `renew` gives the
+    inventory anew, when meters may have been replaced."""
 
     def __init__(
-        self, meters: Sequence[KnownMeter], pasts: Mapping[str, Past], manners: Manners, open_landing: OpenLanding
+        self,
+        meters: Sequence[KnownMeter],
+        pasts: Mapping[str, Past],
+        manners: Manners,
+        open_landing: OpenLanding,
+        *,
+        renew: Renew | None = None,
     ) -> None:
         self.tally = Tally()
+        self.renewal = Renewal(renew)
         self._meters = {meter.serial: meter for meter in meters}
         self._pasts = {serial: pasts.get(serial) or Past() for serial in self._meters}
         self._manners, self._open_landing = manners, open_landing
@@ -112,6 +129,7 @@ class Collector:
             if schedule.once and not self._busy and self._done.empty():
                 break
             self._land(landing)
+            self._take_up(agenda, landing)
         self._stop.set()
         while self._busy or not self._done.empty():
             self._land(landing)
@@ -127,6 +145,22 @@ class Collector:
         for serial in batch.status:
             self._pasts[serial].learn(batch, serial)
             self._busy.discard(serial)
+        if "ERROR" in batch.status.values():
+            self.renewal.doubt()
+
+    def _take_up(self, agenda: _Agenda, landing: _Lasting) -> None:
+        """Who has come into others' places is read from now on, and those no more."""
+        found = self.renewal.found()
+        if found is None:
+            return
+        batch = told(self._meters, found)
+        new = [serial for serial in found if serial not in self._meters]
+        self._meters = dict(found)
+        for serial in new:
+            self._pasts.setdefault(serial, Past())
+        agenda.renew(self._meters, new)
+        if batch.log or batch.status:
+            landing.land(batch)
 
     def _gathered(self) -> Batch | None:
         try:
@@ -164,6 +198,9 @@ class Collector:
                 timeout_s, max_pdu = self._manners.timeout_s, self._manners.max_pdu
                 with meter.reader(timeout_s=timeout_s, max_pdu=max_pdu, heard=poll.hear) as reader:
                     poll.run(reader, parts)
+            except AnotherMeter as error:
+                log.append(LogEntry(_ANOTHER, str(error), meter.serial))
+                break
             except Exception as error:  # whatever a meter makes us stumble over, it costs that meter only
                 log.append(LogEntry(_kind(error), str(error) or repr(error), meter.serial))
                 batch = max(batch, poll.batch, key=lambda one: one.count)
@@ -180,7 +217,8 @@ class Collector:
             self.tally.problems[meter.serial] = log[-1].description
             status = "TIMEOUT" if log[-1].event_type == "TIMEOUT" else "ERROR"
             how = Circumstances(communication=status, retries=len(log) - 1)
-            batch.add(READINGS, meter.serial, [missed(dt.datetime.now(dt.UTC).replace(microsecond=0), how)])
+            if log[-1].event_type != _ANOTHER:
+                batch.add(READINGS, meter.serial, [missed(dt.datetime.now(dt.UTC).replace(microsecond=0), how)])
         batch.log += log
         batch.status[meter.serial] = "ERROR"
         return batch
@@ -195,6 +233,13 @@ class _Agenda:
         ties = itertools.count()
         self._heap = [(now_s, next(ties), serial, (*schedule.periods_s,)) for serial in serials]
         self._ties = ties
+        heapq.heapify(self._heap)
+
+    def renew(self, serials: Collection[str], new: Iterable[str]) -> None:
+        """Only these are read any more, the new ones at once."""
+        self._heap = [entry for entry in self._heap if entry[2] in serials]
+        now_s = time.monotonic()
+        self._heap += [(now_s, next(self._ties), serial, (*self._schedule.periods_s,)) for serial in new]
         heapq.heapify(self._heap)
 
     def due(self, now_s: float, busy: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:

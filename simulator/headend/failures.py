@@ -36,6 +36,10 @@ class UnknownObject(HeadEndError):
     """The association view has no such object, so nothing was asked."""
 
 
+class AnotherMeter(HeadEndError):
+    """It answers, and is not the one that the inventory has at that place."""
+
+
 class AssociationRefused(HeadEndError):
     """The meter rejected the AARQ: result 1 permanent, 2 transient; diagnostic as in the AARE (Green Book 9.4.2)."""
 

@@ -7,12 +7,15 @@ import asyncio
 import contextlib
 import datetime as dt
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
+
 from simulator.cosem.status_word import StatusBit
-from simulator.errors import UserError
+from simulator.errors import MeterfleetError, UserError
 from simulator.headend.filing import file_blocks, file_days, file_instantaneous
 from simulator.headend.judging import Circumstances
 from simulator.headend.keybook import KeyBook
@@ -28,16 +31,27 @@ from simulator.wire.codes import Tag
 _INSTANTANEOUS, _ALERT, _BLOCK, _DAILY = (f"0.{group}.25.9.0.255" for group in (0, 4, 5, 6))
 _BLOCK_S = 1800
 _GATHER_S = 0.1
+_PAUSE_S = 5.0
 
 
 class Hearer:
-    """Files pushes, and knows each meter's last status word. `serials`: by serial and by device id. Pure."""
+    """Files pushes, and knows each meter's last status word. Pure."""
 
-    def __init__(self, serials: Mapping[str, str], zone: dt.tzinfo, *, block_s: int = _BLOCK_S) -> None:
-        self._serials, self._zone, self._block_s = serials, zone, block_s
+    def __init__(self, zone: dt.tzinfo, *, block_s: int = _BLOCK_S) -> None:
+        self._zone, self._block_s = zone, block_s
+        self._serials: Mapping[str, str] = {}
         self._known: dict[str, Circumstances] = {}
         self._newest: dict[tuple[str, str], dt.datetime] = {}  # push by meter and setup
         self._words: dict[str, tuple[StatusBit, ...]] = {}
+
+    def know(self, serials: Mapping[str, str]) -> None:
+        """Of the meters there are, by serial and by device id."""
+        self._serials = serials
+
+    def is_strange(self, note: Notification) -> bool:
+        """From a meter that is not known, or not by these keys: it may have taken another one's place."""
+        opened = note.received.opened
+        return bool(opened.problem and opened.title) or (not note.problem and note.meter not in self._serials)
 
     def file(self, note: Notification) -> Batch:
         batch = Batch()
@@ -99,14 +113,32 @@ def _column(item: Item) -> Column:
     return Column(label.name, label.obis, label.class_id, label.attribute, 0, value.unit, value.scaler, value.type)
 
 
+@dataclass(frozen=True, slots=True)
+class Acquainted:
+    """What is known of the meters that may push. `serials`: by serial and by device id."""
+
+    serials: Mapping[str, str]
+    keys: KeyBook
+    labels: Labels
+
+
 class Hearing:
     """`with Hearing(...)`: a listener in a thread of its own."""
 
     def __init__(
-        self, place: tuple[str, int], keys: KeyBook, labels: Labels, hearer: Hearer, hand_in: Callable[[Batch], None]
+        self,
+        place: tuple[str, int],
+        known: Acquainted,
+        hearer: Hearer,
+        hand_in: Callable[[Batch], None],
+        *,
+        renew: Callable[[], Acquainted] | None = None,
     ) -> None:
-        self._place, self._keys, self._labels = place, keys, labels
+        """`renew` tells anew which meters there are; it is asked, and not too often, when a stranger pushes."""
+        self._place, self._known, self._renew = place, known, renew
         self._hearer, self._hand_in = hearer, hand_in
+        self._hearer.know(known.serials)
+        self._again_s = 0.0
         self._ready = threading.Event()
         self._trouble: UserError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -129,8 +161,9 @@ class Hearing:
     async def _listen(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         host, port = self._place
+        decoder, unsealer = Decoder(self._known.labels), Unsealer(self._known.keys)
         try:
-            async with Listener(host, port, decoder=Decoder(self._labels), unsealer=Unsealer(self._keys)) as ear:
+            async with Listener(host, port, decoder=decoder, unsealer=unsealer) as ear:
                 self.port = ear.port
                 self._ready.set()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -143,8 +176,21 @@ class Hearing:
 
     async def _gathered(self, ear: Listener) -> Batch:
         """One push, and those that have come with it."""
-        batch = self._hearer.file(await ear.next())
+        batch = self._hearer.file(await self._next(ear))
         until_s = asyncio.get_running_loop().time() + _GATHER_S
         while ear.waiting and asyncio.get_running_loop().time() < until_s:
-            batch.take(self._hearer.file(await ear.next()))
+            batch.take(self._hearer.file(await self._next(ear)))
         return batch
+
+    async def _next(self, ear: Listener) -> Notification:
+        note = await ear.next()
+        if self._renew is None or not self._hearer.is_strange(note) or time.monotonic() < self._again_s:
+            return note
+        with contextlib.suppress(MeterfleetError, psycopg.Error):
+            known = await asyncio.to_thread(self._renew)
+            ear.unsealer.keys, ear.decoder.labels = known.keys, known.labels
+            self._hearer.know(known.serials)
+            received = note.received
+            note = ear.decoder.decode(replace(received, opened=ear.unsealer.open(received.apdu)))
+        self._again_s = time.monotonic() + (_PAUSE_S if self._hearer.is_strange(note) else 0.0)
+        return note

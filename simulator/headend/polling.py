@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from simulator.headend.configured import read_configuration
-from simulator.headend.failures import HeadEndError
+from simulator.headend.failures import AnotherMeter, HeadEndError, ReadRefused
 from simulator.headend.filing import file_bills, file_blocks, file_days, file_instantaneous, undated
 from simulator.headend.judging import Circumstances
 from simulator.headend.notifications import Notification
@@ -24,11 +24,13 @@ from simulator.headend.profiles import ProfileTable
 from simulator.headend.reader import METER_CLOCK, MeterReader
 from simulator.hes.landing import Batch, LogEntry
 from simulator.hes.tables import BLOCK, DAILY, EVENTS, Table
+from simulator.wire.codes import DataAccessResult
 
 PARTS = ("instantaneous", "block", "daily", "billing", "events", "config")
 _RESETS = "0.0.0.1.0.255"
 _PERIOD = 4  # attribute of a profile: capture_period, seconds
 _SECOND = dt.timedelta(seconds=1)
+_NOT_NOW = (DataAccessResult.TEMPORARY_FAILURE, DataAccessResult.HARDWARE_FAULT, DataAccessResult.OTHER_REASON)
 Gap = tuple[dt.datetime, dt.datetime]
 
 
@@ -68,11 +70,23 @@ class Poll:
         self._serial, self._past, self._how, self._zone, self._drift_s = serial, past, how, zone, drift_s
 
     def run(self, reader: MeterReader, parts: Sequence[str]) -> None:
+        self._check_identity(reader)
         self._check_clock(reader)
         if {"instantaneous", "config"}.intersection(parts):
             reader.association_view()
         for part in parts:
             getattr(self, f"_{part}")(reader)
+
+    def _check_identity(self, reader: MeterReader) -> None:
+        """What another meter says must not be filed as this one's. Some tell nobody who they are."""
+        try:
+            said = reader.read(NAMES["serial"]).text
+        except ReadRefused as error:
+            if error.result in _NOT_NOW:
+                raise
+            return
+        if said.lstrip("0") != self._serial.lstrip("0"):
+            raise AnotherMeter(f"there is meter {said} in its place")
 
     def hear(self, note: Notification) -> None:
         """What the meter reports on the open association. Its events are read from the logs, where none is missing."""
