@@ -161,6 +161,8 @@ class Landing:
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
         words = _words(table)
+        for serial in meters:
+            self._id(serial)  # asked now if need be: while a COPY runs, nothing can be
         if sum(map(len, meters.values())) >= _MANY:
             with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
                 return self._copy(words["relation"], words["columns"], self._parts(table, meters))
