@@ -24,9 +24,9 @@ _ORDERS, _ANSWERS = "meterfleet_orders", "meterfleet_answers"
 _AGAIN_S, _BEAT_S = 1.0, 2.0
 _PATIENCE_S = 30.0
 _BEAT = "still"  # key of a message that is no answer yet
+_ROOM = 8_000  # octets: a notification of PostgreSQL has fewer
+_CUT = 600  # characters, which JSON makes 12 octets of at most
 Follow = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-
-
 State = Callable[[], Mapping[str, Any]]
 
 
@@ -55,7 +55,15 @@ async def _heed(store: Store, payload: str, orders: Mapping[str, Follow], state:
 
 async def _say(store: Store, words: Mapping[str, Any]) -> None:
     with contextlib.suppress(StoreUnavailable):  # who waits for it has lost the database as well
-        await store.notices.send(_ANSWERS, json.dumps(words))
+        await store.notices.send(_ANSWERS, _fitting(words))
+
+
+def _fitting(words: Mapping[str, Any]) -> str:
+    told = json.dumps(words)
+    if len(told) < _ROOM:
+        return told
+    error = words.get("error", "the answer is too long to be told; what was ordered is done")
+    return json.dumps({"id": words.get("id"), "error": f"{error[:_CUT]} ..." if len(error) > _CUT else error})
 
 
 def _token(payload: str) -> str | None:
@@ -81,6 +89,9 @@ async def _followed(payload: str, orders: Mapping[str, Follow]) -> dict[str, Any
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         log.warning("the order %r could not be followed", order["order"], exc_info=True)
         return {"id": token, "error": f"not an order {order['order']!r}: {error!r}"}
+    except Exception as error:  # a bug of ours costs this order its answer, never the fleet its life
+        log.exception("the order %r could not be followed", order["order"])
+        return {"id": token, "error": f"the order {order['order']!r} met a mistake of ours: {error!r}"}
 
 
 Waiting = Callable[[Mapping[str, Any]], None]
@@ -97,8 +108,11 @@ async def order(
     """Give an order to the fleet that serves this database and wait for its answer, for as long as the fleet says that
     it is at it: `waiting` hears how far it is. UserError if it has been silent for too long."""
     token = uuid.uuid4().hex
+    told = json.dumps({"id": token, "order": name, **values})
+    if len(told) >= _ROOM:
+        raise UserError(f"the order is too long ({len(told):,} octets of {_ROOM:,}); name meters by ranges, or give several")
     async with store.notices.listen(_ANSWERS) as payloads:
-        await store.notices.send(_ORDERS, json.dumps({"id": token, "order": name, **values}))
+        await store.notices.send(_ORDERS, told)
         try:
             async with asyncio.timeout(timeout_s) as patience:
                 async for payload in payloads:

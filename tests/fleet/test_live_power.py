@@ -168,6 +168,7 @@ def test_a_fleet_that_is_killed_in_an_outage_resumes_in_it(home: Path) -> None:
     place = f"wrapper,address=127.48.0.1,port={free_port()}"
     fleet = start(home, 3, *options, listen=place)
     power(fleet, "off", "1")
+    assert run("power", "off", "2", "--for", "30m", "--database", fleet.dsn, home=home).returncode == 0
     fleet.end(signal.SIGKILL)
     with spawned(home, 3, *options, listen=place) as again:
         dark = Judge(again.meters[0], PUBLIC)
@@ -177,6 +178,12 @@ def test_a_fleet_that_is_killed_in_an_outage_resumes_in_it(home: Path) -> None:
         power(again, "on", "1")
         again.step(MS_PER_MINUTE)
         with Judge(again.meters[0]) as judge:
+            assert [row[1] for row in judge.rows(POWER_LOG)] == [101, 102]
+        ended, by_hand = moments(again, 102)  # the one by itself, when the fleet of before had promised it
+        assert dt.timedelta(minutes=30) < ended - FAILED < dt.timedelta(minutes=32)
+        assert by_hand - FAILED > dt.timedelta(hours=1)
+        assert again.sql("SELECT count(*) FROM sim.supply_ends") == [(0,)]
+        with Judge(again.meters[1]) as judge:
             assert [row[1] for row in judge.rows(POWER_LOG)] == [101, 102]
         dark.wire.close()
 

@@ -82,3 +82,39 @@ async def test_an_outage_ends_when_promised_though_the_fleet_was_stopped_meanwhi
     async with pushing(database, 2, None) as meters:
         assert outages(meters)[3:] == [(8, "00:42")]
         assert meters.sql("SELECT count(*) FROM sim.supply_ends") == [(0,)]
+
+
+async def test_an_answer_of_any_length_costs_nobody_anything(database: str) -> None:
+    """A notification of PostgreSQL has less than 8,000 octets; the mistakes in one order may be more words than that."""
+    store, listening = await Store.open(database), asyncio.Event()
+
+    async def refused(told: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise UserError("\n".join(f"'ü{number}' is no meter" for number in range(10_000)))
+
+    fleet = asyncio.ensure_future(obey(store, {"refused": refused}, listening, lambda: {"now_ms": 7}))
+    await listening.wait()
+    for _ in range(2):
+        with pytest.raises(UserError, match="'ü1' is no meter\n.*"):
+            await order(store, "refused", timeout_s=5)
+    with pytest.raises(UserError, match="name meters by ranges"):
+        await order(store, "refused", meters=",".join(map(str, range(2_000))))
+    assert not fleet.done()
+    fleet.cancel()
+    await asyncio.wait({fleet})
+    await store.close()
+
+
+async def test_a_mistake_of_ours_in_one_order_does_not_end_the_fleet(database: str) -> None:
+    store, listening = await Store.open(database), asyncio.Event()
+
+    async def mistaken(told: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"meters": [][0]}
+
+    fleet = asyncio.ensure_future(obey(store, {"mistaken": mistaken}, listening, lambda: {"now_ms": 7}))
+    await listening.wait()
+    for _ in range(2):
+        with pytest.raises(UserError, match="mistaken"):
+            await order(store, "mistaken", timeout_s=5)
+    fleet.cancel()
+    await asyncio.wait({fleet})
+    await store.close()
