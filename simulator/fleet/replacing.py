@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ class Replacing:
     ) -> None:
         self._count, self._cohorts, self._clock, self._pushes = count, cohorts, clock, pushes
         self._identity = identity
+        self._following = asyncio.Lock()  # one order after the other: each means whom the one before has left
 
     def serial(self, place: int) -> str:
         return self._identity(place).serial
@@ -42,8 +44,8 @@ class Replacing:
         return in_numbers(meters, self._count, self.serial)
 
     def by_number(self, orders: Mapping[str, Follow]) -> Mapping[str, Follow]:
-        """The same orders, which need not know of serial numbers any more."""
-        return {name: self._by_number(follow) for name, follow in orders.items()}
+        """The same orders, which need not know of serial numbers any more, and `replace`."""
+        return {name: self._by_number(follow) for name, follow in orders.items()} | {"replace": self._follow}
 
     def _by_number(self, follow: Follow) -> Follow:
         async def followed(order: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,8 +54,12 @@ class Replacing:
 
         return followed
 
-    async def follow(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _follow(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """`{"meters": "1-20", "reading_wh": 0}`: how many were replaced, and by which, as many as can be told."""
+        async with self._following:
+            return await self._replaced(order)
+
+    async def _replaced(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         places = parse_meters(self.numbered(order["meters"]), self._count, self._place)
         reading_wh = int(order.get("reading_wh") or 0)
         if not 0 <= reading_wh <= _MOST_WH:

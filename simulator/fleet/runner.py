@@ -258,7 +258,6 @@ class Fleet:
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
-            "replace": self.replacing.follow,
             **self.supplies.orders,
         }
         orders = obey(self.store, self.replacing.by_number(known), listening, self._state)

@@ -118,3 +118,17 @@ async def test_a_mistake_of_ours_in_one_order_does_not_end_the_fleet(database: s
     fleet.cancel()
     await asyncio.wait({fleet})
     await store.close()
+
+
+async def test_two_who_replace_the_same_meter_at_once_replace_it_once(database: str) -> None:
+    """Who comes second names a serial number that nobody has any more."""
+    async with pushing(database, 2, None) as meters:
+        old = meters.fleet.identity(0)
+        orders = (give(meters, "replace", meters=old.serial) for _ in range(2))
+        done = await asyncio.gather(*orders, return_exceptions=True)
+        new = meters.fleet.identity(0)
+        assert new == old.successor(1)
+    told = [one for one in done if isinstance(one, dict)]
+    assert told == [{"meters": 1, "replaced": [{"was": old.serial, "is": new.serial}]}]
+    (refused,) = (str(one) for one in done if isinstance(one, UserError))
+    assert f"meter 1 is {new.serial}" in refused
