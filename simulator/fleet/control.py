@@ -110,7 +110,9 @@ async def order(
     token = uuid.uuid4().hex
     told = json.dumps({"id": token, "order": name, **values})
     if len(told) >= _ROOM:
-        raise UserError(f"the order is too long ({len(told):,} octets of {_ROOM:,}); name meters by ranges, or give several")
+        raise UserError(
+            f"the order is too long ({len(told):,} octets of {_ROOM:,}); name meters by ranges, or give several"
+        )
     async with store.notices.listen(_ANSWERS) as payloads:
         await store.notices.send(_ORDERS, told)
         try:

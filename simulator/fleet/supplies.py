@@ -72,8 +72,8 @@ class Supplies:
         number = await self._store.supply_ends.put(end_ms, {**order, "order": name}) if end_ms > now_ms else None
         try:
             for cohort, rows in span.parts:
+                begun.append((cohort, rows))  # first: what the store took may be in doubt
                 await span.begin(cohort, rows, now_ms)
-                begun.append((cohort, rows))
         finally:
             if number is not None:  # what has begun ends, though the store was away for the rest
                 self._at(end_ms, partial(self._end, number, end_ms, begun, span.end))

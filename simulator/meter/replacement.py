@@ -21,14 +21,14 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Columns, Ints
 from simulator.meter.identity import MAX_GENERATION, Identity
 from simulator.meter.push.setup import attributes_of
+from simulator.meter.succession import YEAR
 from simulator.meter.supplied import change_of
 from simulator.store.copy import Int2, Int4, Jsonb, Numeric, Octets, Rows, Text, Timestamp, Uuid, encode_rows
 from simulator.store.rows import Edit, RowsChange
-from simulator.values import MS_PER_SECOND, attribute_key, format_obis, moment_of, parse_obis
+from simulator.values import MS_PER_SECOND, format_obis, moment_of
 from simulator.wire.axdr import decode_whole
 from simulator.world.population import Channel
 
-_YEAR = attribute_key(1, parse_obis("0.0.96.1.4.255"), 2)  # of manufacture
 _OF_THE_PLACE = (
     "voltage_milli", "current_milli", "load_milli", "load_key", "reactive_milli", "earth_milli", "boot_ms",
 )  # fmt: skip
@@ -83,7 +83,7 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
     async with cohort.kept_pushes.making:
         await cohort.change(columns, kept)
     if year:
-        cohort.overrides.update({(row, _YEAR): year for row in rows.tolist()})
+        cohort.overrides.update({(row, YEAR): year for row in rows.tolist()})
 
 
 def _delivered(cohort: Cohort, rows: Ints, at_ms: int, initial_wh: Ints) -> Columns:
@@ -136,7 +136,7 @@ def _readings(cohort: Cohort, rows: Ints, registers_wh: Ints, local_s: Ints) -> 
 
 def _year(cohort: Cohort, at_ms: int) -> bytes:
     """What a meter of today's make shows otherwise than its model; empty if it tells no year."""
-    attribute = attributes_of(cohort.model).get(_YEAR)
+    attribute = attributes_of(cohort.model).get(YEAR)
     if attribute is None or not isinstance(attribute.source, Setting):
         return b""
     return attribute.type.encode(moment_of(at_ms, cohort.calendar.utc_offset_minutes).year)
@@ -147,9 +147,9 @@ def _years(meters: Sequence[Identity], encoded: bytes) -> Rows:
         "attribute_values",
         {
             "meter_id": Uuid(np.array([list(one.id.bytes) for one in meters], np.uint8)),
-            "logical_name": Text(format_obis(_YEAR[2:8])),
-            "class_id": Int4(int.from_bytes(_YEAR[:2], "big")),
-            "attribute_index": Int2(_YEAR[8]),
+            "logical_name": Text(format_obis(YEAR[2:8])),
+            "class_id": Int4(int.from_bytes(YEAR[:2], "big")),
+            "attribute_index": Int2(YEAR[8]),
             "encoded": Octets(encoded),
             "value": Jsonb(json.dumps(plain(decode_whole(encoded)))),
         },

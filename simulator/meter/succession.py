@@ -13,11 +13,12 @@ import numpy as np
 
 from simulator.meter.columns import Ints
 from simulator.meter.identity import Identity
-from simulator.values import NEVER_MS
+from simulator.values import NEVER_MS, attribute_key, parse_obis
 
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
+YEAR = attribute_key(1, parse_obis("0.0.96.1.4.255"), 2)  # of manufacture, later than their model says
 _TWO = 2  # an outage and its end: who is connected sees another life, and whether it is dark stays
 
 

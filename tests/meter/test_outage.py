@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from meter_bench import BLOCK, ENERGY, LIMITER, RELAY, Install, Meters, data
+from meter_bench import BLOCK, ENERGY, LIMITER, RELAY, UTILITY, Install, Meters, data
 
+from simulator.meter.behaviour import story
 from simulator.meter.device import Device
+from simulator.meter.push.schedule import own_settings
 from simulator.meter.supply import disturb, power_fails, power_returns
+from simulator.values import attribute_key, parse_obis
 
 D1, D2 = "is15959-1ph", "is15959-3ph"
 FIRST, ALL = np.array([0]), np.arange(3)
@@ -245,3 +249,20 @@ async def test_a_heavier_load_than_nature_ever_brings_trips_the_limiter(install:
     await meters.until("2025-05-20T19:01:00")
     assert await meters.read(RELAY, 3, row=1) == 2
     assert await meters.read(RELAY, 3) == 1
+
+
+async def test_what_every_meter_notes_makes_none_of_them_look_ahead(install: Install) -> None:
+    """Who was read over HLS knows its client's title, and who was confirmed the time of it: that costs an outage of a
+    thousand meters no look at each of them."""
+    meters, looked = await install(D1), list[int]()
+    cohort = meters.cohort
+    cohort.around = replace(cohort.around, look=lambda _, row: looked.append(row))
+    Device(cohort, 0).protection(UTILITY).heard(b"HES\0\0\0\0\1")
+    cohort.overrides[1, attribute_key(40, parse_obis("0.0.25.9.0.255"), 13)] = b"\x09\x0c" + bytes(12)
+    assert own_settings(cohort) == {}
+    story.look_ahead(cohort, ALL, meters.now_ms)
+    assert looked == []
+    assert await meters.write("1.0.0.8.4.255", 2, data("double-long-unsigned", 900), row=2) == 0
+    looked.clear()
+    story.look_ahead(cohort, ALL, meters.now_ms)
+    assert looked == [2]

@@ -17,7 +17,10 @@ from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
 from simulator.meter.columns import NATURAL, Ints
+from simulator.meter.guard import SECURITY_SETUP
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen, happen_in_turn
+from simulator.meter.push.setup import LAST_CONFIRMATION, PUSH_SETUP
+from simulator.meter.succession import YEAR
 from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult
@@ -123,7 +126,14 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
         return set(rows)  # the model itself has something to look out for
     columns = cohort.columns
     unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.load_key != 0)
-    return {row for row, _ in cohort.overrides}.union(np.flatnonzero(unusual).tolist()).intersection(rows)
+    written = {row for row, key in cohort.overrides if not _is_idle(key)}
+    return written.union(np.flatnonzero(unusual).tolist()).intersection(rows)
+
+
+def _is_idle(key: bytes) -> bool:
+    """What a meter notes by itself, perhaps each of a fleet, and does nothing because of."""
+    class_id = int.from_bytes(key[:2], "big")
+    return class_id == SECURITY_SETUP or key == YEAR or (class_id, key[8]) == (PUSH_SETUP, LAST_CONFIRMATION)
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:

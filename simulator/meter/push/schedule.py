@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.cosem.model import Model
 from simulator.meter.change import objects_of, settings
-from simulator.meter.push.setup import DESTINATION, PUSH_METHOD, PUSH_SETUP
+from simulator.meter.push.setup import DESTINATION, LAST_CONFIRMATION, PUSH_METHOD, PUSH_SETUP
 from simulator.meter.push.times import Moments, moments_of
 from simulator.values import attribute_key
 from simulator.wire.axdr import decode_whole
@@ -43,7 +43,7 @@ def own_settings(cohort: Cohort) -> dict[int, dict[bytes, bytes]]:
     """By meter, of those that have any."""
     found: dict[int, dict[bytes, bytes]] = {}
     for (row, key), encoded in cohort.overrides.items():
-        if key[:2] in _CLASSES:
+        if key[:2] in _CLASSES and key[8] != LAST_CONFIRMATION:  # which schedules and scripts do not have
             found.setdefault(row, {})[key] = encoded
     return found
 
