@@ -85,7 +85,7 @@ async def test_an_outage_ends_when_promised_though_the_fleet_was_stopped_meanwhi
 
 
 async def test_an_answer_of_any_length_costs_nobody_anything(database: str) -> None:
-    """A notification of PostgreSQL has less than 8,000 octets; the mistakes in one order may be more words than that."""
+    """A notification of PostgreSQL has less than 8,000 octets; the mistakes in an order may be more words than that."""
     store, listening = await Store.open(database), asyncio.Event()
 
     async def refused(told: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -94,7 +94,7 @@ async def test_an_answer_of_any_length_costs_nobody_anything(database: str) -> N
     fleet = asyncio.ensure_future(obey(store, {"refused": refused}, listening, lambda: {"now_ms": 7}))
     await listening.wait()
     for _ in range(2):
-        with pytest.raises(UserError, match="'ü1' is no meter\n.*"):
+        with pytest.raises(UserError, match="'ü1' is no meter"):
             await order(store, "refused", timeout_s=5)
     with pytest.raises(UserError, match="name meters by ranges"):
         await order(store, "refused", meters=",".join(map(str, range(2_000))))
@@ -108,7 +108,7 @@ async def test_a_mistake_of_ours_in_one_order_does_not_end_the_fleet(database: s
     store, listening = await Store.open(database), asyncio.Event()
 
     async def mistaken(told: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"meters": [][0]}
+        raise IndexError("a bug")
 
     fleet = asyncio.ensure_future(obey(store, {"mistaken": mistaken}, listening, lambda: {"now_ms": 7}))
     await listening.wait()
