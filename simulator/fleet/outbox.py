@@ -262,6 +262,9 @@ class Outbox:
 
     def _over(self, push: Push) -> None:
         self._held -= 1
+        self._waits_no_more(push)
+
+    def _waits_no_more(self, push: Push) -> None:
         if self._waiting.get(push.place) is push:
             del self._waiting[push.place]
 
@@ -284,6 +287,7 @@ class Outbox:
     def _once_more(self, instant_ms: int) -> Awaitable[None]:
         pushes = [push for push in self._again.pop(instant_ms, ()) if not push.is_superseded]
         for push in pushes:
+            self._waits_no_more(push)
             if not is_powered(push):
                 self._give_up(push, "the meter is without power")
         return self._attempt([push for push in pushes if is_powered(push)])

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections import Counter
+
 import pytest
 from live import free_port
 from pushing_fleet import (
@@ -22,6 +25,7 @@ from pushing_fleet import (
 )
 
 from simulator.errors import UserError
+from simulator.fleet import outbox, sender
 from simulator.fleet.control import order
 from simulator.headend.listener import Listener
 from simulator.meter.push.times import SCHEDULE_TYPES
@@ -245,6 +249,27 @@ async def test_a_newer_push_takes_the_place_of_one_that_waits_to_be_sent_again(d
         told = meters.history(INSTANT, 0, "to_char(timestamp, 'MI:SS'), status, retry_count")
         assert told[:3] == [("01:00", "RETRY", 0), ("02:00", "CANCELLED", 1), ("02:00", "RETRY", 0)]
         assert told[3:] == [("03:00", "RETRY", 1), ("05:00", "RETRY", 2), ("09:00", "FAILED", 3)]  # 60, 120, 240 s
+
+
+async def test_a_newer_push_leaves_one_that_is_being_sent_again_to_its_end(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on the wire, so it is told once, as what it came to, and its room in the outbox is given back once."""
+    monkeypatch.setattr(sender, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(outbox, "_PATIENCE_S", 0.05)  # a queue before a head-end that is away takes as long
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        place = PLAIN.format(port=mute.getsockname()[1]) + ",confirmed"
+        async with pushing(database, 1, place, models=("every-class",)) as meters:
+            await meters.set(0, 22, SCHEDULE, 4, TIMES, [["00:01:00.*", "*-*-*"], ["00:02:30.*", "*-*-*"]])
+            await meters.step(90_000)
+            await meters.fleet.clock.turn(step_ms=90_000)  # at 02:00 once more, and at 02:30 the next one
+            assert meters.fleet.pushes.outbox.under_way == 2
+            for _ in range(3):
+                await meters.step(HOUR_MS)
+            told = meters.history(INSTANT, 0, "status, retry_count")
+            assert Counter(told) == {**{("RETRY", n): 2 for n in range(3)}, ("FAILED", 3): 2}
+            box = meters.fleet.pushes.outbox
+            assert box._held == sum(map(len, box._again.values()))
 
 
 async def test_what_finds_no_room_in_the_outbox_is_told(database: str) -> None:
