@@ -22,14 +22,17 @@ from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
-from simulator.headend.options import Preset, parse_address, parse_client
+from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
 from simulator.values import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from simulator.headend.collecting import Collector
+    from simulator.headend.hearing import Hearing
     from simulator.headend.polling import Past
+    from simulator.headend.switchboard import Switchboard
+    from simulator.headend.way import Way
 
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
@@ -41,6 +44,8 @@ EPILOG = f"""Examples:
 meterfleet headend --once                                 read all meters of the fleet started last, then end
 
 meterfleet headend --listen 127.0.0.1:{_DEFAULT_PORT}                  poll on schedule and receive pushes, until Ctrl-C
+
+meterfleet headend --accept 127.0.0.1:4064               read meters that call (`spawn 10 --listen dial,address=…`)
 
 meterfleet headend --profiles block,events --every 5m --for 2h
 
@@ -64,13 +69,18 @@ def headend(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0,
     drift: Annotated[str, typer.Option(help="Log clocks that are further off than this.")] = "60s",
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Receive pushes there, TCP and UDP.")] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT[,hdlc]", help="Read meters that call by themselves over their calls there."),
+    ] = None,
     timezone: Annotated[str, typer.Option(help="The meters' time zone.")] = DEFAULT_ZONE,
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
     """Be a head-end: read the meters on a schedule, receive pushes, and keep it all in the head-end's database."""
-    from simulator.headend.collecting import Manners, Schedule
+    from simulator.headend.agenda import Schedule
+    from simulator.headend.collecting import Manners
 
     place = None if inventory and hes else existing_place(database, home, fleet)
     periods = {part: _seconds("--every", every or PERIODS[part]) for part in _parts(profiles)}
@@ -81,21 +91,34 @@ def headend(
         preset=parse_client(client),
         manners=manners,
         zone=timezone,
+        accept=parse_accept(accept) if accept else None,
     )
-    run.prepare()
     where = parse_address(listen, default_port=_DEFAULT_PORT) if listen else None
-    run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None)
+    run.prepare()
+    if not run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None):
+        raise typer.Exit(1)
 
 
 class _Run:
     """One run of the head-end, from the inventory to its last row."""
 
-    def __init__(self, *, dsn: str, entries: list[dict[str, Any]], preset: Preset, manners: Any, zone: str) -> None:
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        entries: list[dict[str, Any]],
+        preset: Preset,
+        manners: Any,
+        zone: str,
+        accept: tuple[tuple[str, int], Way] | None = None,
+    ) -> None:
         from simulator.headend.roster import known_meters
 
-        self.dsn, self.entries, self.manners, self.zone = dsn, entries, manners, zone
-        self.meters = known_meters(entries, preset)
+        self.dsn, self.entries, self.manners, self.zone, self.accept = dsn, entries, manners, zone, accept
+        self.meters = known_meters(entries, preset, accepted=accept[1] if accept else None)
         self.pasts: dict[str, Past] = {}
+        if unread := len(entries) - len(self.meters):
+            _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
 
     def prepare(self) -> None:
         """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
@@ -107,20 +130,35 @@ class _Run:
             self.pasts = _pasts(Memory(database.connection))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
-    def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> None:
+    def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
+        """False: we have stumbled over mistakes of our own."""
         from simulator.headend.collecting import Collector
 
-        collector = Collector(self.meters, self.pasts, self.manners, partial(_open_landing, self.dsn))
         with contextlib.ExitStack() as stack:
+            board = self._switchboard()
+            collector = Collector(self.meters, self.pasts, self.manners, partial(_open_landing, self.dsn), board)
             stack.enter_context(_stopped_by_signals(collector))
-            if where:
-                self._hear(stack, where, place, collector)
-            collector.run(schedule, for_s=for_s)
+            if board:
+                board.hand_in = collector.hand_in
+                stack.enter_context(board)
+                _say(f"calls of meters are taken on {board.host}:{board.port}")
+            ear = self._hear(stack, where, place, collector) if where else None
+            collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
+            collector.tally.bugs += ear.bugs if ear else 0
         self._conclude(collector)
+        return not collector.tally.bugs
+
+    def _switchboard(self) -> Switchboard | None:
+        from simulator.headend.switchboard import Switchboard
+
+        if self.accept is None:
+            return None
+        names = {entry["logical_device_name"]: entry["serial"] for entry in self.entries}
+        return Switchboard(self.accept[0], names, self.accept[1], timeout_s=self.manners.timeout_s)
 
     def _hear(
         self, stack: contextlib.ExitStack, where: tuple[str, int], place: Place | None, collector: Collector
-    ) -> None:
+    ) -> Hearing:
         from simulator.commands import pushers
         from simulator.commands.pushed import labels
         from simulator.headend.hearing import Hearer, Hearing
@@ -130,13 +168,15 @@ class _Run:
         names = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
         serials = {entry[name]: entry["serial"] for entry in self.entries for name in ("serial", "device_id")}
         book = KeyBook(pushers.owners_in(self.entries))
-        hearer = Hearer(serials, self.manners.zone)
+        hearer = Hearer(serials, self.manners.zone, block_s=collector.block_s)
         hearing = stack.enter_context(Hearing(where, book, names, hearer, collector.hand_in))
         _say(f"pushes are received on {where[0]}:{hearing.port}")
+        return hearing
 
     def _conclude(self, collector: Collector) -> None:
         tally = collector.tally
         words = f"{tally.polls} reads of meters, {tally.failed} given up, {tally.pushes} pushes, {tally.rows} rows new"
+        words += f", {tally.bugs} mistakes of meterfleet's own" if tally.bugs else ""
         with HesDatabase.open(self.dsn) as database:
             Landing(database.connection).land(Batch(log=[LogEntry("STOP", words)]))
         _say(words)
@@ -151,15 +191,18 @@ def _open_landing(dsn: str) -> Iterator[Landing]:
 
 
 def _pasts(memory: Memory) -> dict[str, Past]:
-    from simulator.headend.polling import Past
+    from simulator.headend.polling import Known, Past
 
     blocks = memory.last("hes.block_load_profile", "capture_time")
     days = memory.last("hes.daily_load_profile", "capture_date")
-    pasts = {serial: Past(blocks.get(serial), days.get(serial)) for serial in {*blocks, *days}}
-    for serial, moment in memory.last_events().items():
-        pasts.setdefault(serial, Past()).event = moment
-    for serial, gaps in memory.gaps().items():
-        pasts[serial].gaps = gaps
+    periods = memory.last("hes.block_load_profile", "block_interval_minutes")
+    events, gaps = memory.last_events(), memory.gaps()
+    pasts = {}
+    for serial in {*blocks, *days, *events}:
+        block = blocks.get(serial)
+        holes = tuple(gap for gap in gaps.get(serial, ()) if block and gap[0] < block)  # what is later is read anyway
+        pasts[serial] = Past(Known(block, days.get(serial), events.get(serial), holes))
+        pasts[serial].block_s = periods[serial] * 60 if serial in periods else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value
     return pasts

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.hes import landing
 from simulator.hes.database import HesDatabase
-from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
+from simulator.hes.landing import Batch, Landed, Landing, LogEntry, Memory, Registered
 from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
 
 FIRST = dt.datetime(2025, 6, 1, 0, 30, tzinfo=dt.UTC)
@@ -73,7 +73,7 @@ def test_a_meter_that_says_what_no_table_can_hold_costs_itself_only(hes: HesData
     whole.take(batch(*blocks(1, "1" + "0" * 30), serial="M18"))
     whole.status |= {"M17": "CONNECTED", "M18": "CONNECTED"}
     whole.log.append(LogEntry("START", "hello"))
-    assert place.land_each(whole) == 2
+    assert place.land_each(whole) == Landed(2, frozenset({"M18"}))
     assert asked(hes, "SELECT meter_number, status FROM public.meters ORDER BY 1") == [
         ("M17", "CONNECTED"),
         ("M18", "ERROR"),
