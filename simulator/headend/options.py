@@ -18,6 +18,7 @@ from simulator.values import parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
 CALLS_PORT = 4064
+_LONGEST_INFORMATION = 2030  # of an HDLC frame; what is agreed is what the meter takes
 _ADDRESS = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?")
 _ENTRIES = re.compile(r"(\d+)(?:-(\d+)?)?")
 
@@ -169,7 +170,7 @@ def parse_accept(text: str) -> tuple[tuple[str, int], Way]:
     place, comma, framing = text.partition(",")
     if comma and framing.strip() not in ("hdlc", "wrapper"):
         raise UserError(f"{text!r}: after the place write hdlc or wrapper")
-    return parse_address(place, default_port=CALLS_PORT), Way(hdlc=framing.strip() == "hdlc")
+    return parse_address(place, default_port=CALLS_PORT), Way(hdlc=framing.strip() == "hdlc", information=_LONGEST_INFORMATION)
 
 
 def parse_client(text: str) -> Preset:

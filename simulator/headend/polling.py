@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from simulator.headend.configured import read_configuration
@@ -25,7 +26,7 @@ from simulator.hes.tables import BLOCK, DAILY, EVENTS, Row, Table
 
 PARTS = ("instantaneous", "block", "daily", "billing", "events", "config")
 _PERIOD = 4  # attribute of a profile: capture_period, seconds
-_SECOND, _DAY = dt.timedelta(seconds=1), dt.timedelta(days=1)
+_DAY = dt.timedelta(days=1)
 _SET_BACK_S = 2.0  # a clock that falls behind by more than this has been set
 Gap = tuple[dt.datetime, dt.datetime]
 
@@ -41,9 +42,11 @@ _BLOCKS = _object(PROFILE, NAMES["block"])
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Up to where a meter was read, by its profiles; `gaps`: blocks before that which are missing and not asked for."""
+    """Up to where a meter was read, by its profiles; `gaps`: blocks before that which are missing and not asked for;
+    `row`: the newest block, if it was read since the head-end was started."""
 
     block: dt.datetime | None = None
+    row: Row | None = None
     day: dt.date | None = None
     event: dt.datetime | None = None
     gaps: tuple[Gap, ...] = ()
@@ -53,6 +56,7 @@ class Known:
         return replace(
             self,
             block=None if self.block is None else min(self.block, moment) - _DAY,
+            row=None,
             day=None if self.day is None else min(self.day, moment.date()) - _DAY,
             event=None if self.event is None else min(self.event, moment) - _DAY,
         )
@@ -120,21 +124,32 @@ class Poll:
         file_instantaneous(self.batch, self._serial, table, self._how, self._zone)
 
     def _block(self, reader: MeterReader) -> None:
+        """From the newest that is known, which is read again: if the meter has it no more, or another one of that time,
+        its clock was set back, and what is older may have changed, too."""
         period_s = self._past.block_s = _number(reader.read(_BLOCKS, _PERIOD).value)
         while self.known.gaps:
             (first, last), *others = self.known.gaps
             self._file_blocks(reader, period_s, self._shown(first), self._shown(last), is_late=True)
             self.known = replace(self.known, gaps=tuple(others))
-        last_block = self.known.block
-        self._file_blocks(reader, period_s, None if last_block is None else self._shown(last_block + _SECOND))
-        self.known = replace(self.known, block=_newest(self.batch, BLOCK, self._serial, self.known.block))
+        rows = self._file_blocks(reader, period_s, self._start(self.known.block))
+        if self.known.row and rows[:1] != [self.known.row]:
+            self.known = self.known.until(self.known.row[0])
+            rows = self._file_blocks(reader, period_s, self._start(self.known.block))
+        if rows:
+            newest = max(rows, key=itemgetter(0))
+            self.known = replace(self.known, block=newest[0], row=newest)
 
     def _file_blocks(
         self, reader: MeterReader, period_s: int, start: dt.datetime | None, end: dt.datetime | None = None,
         *, is_late: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> list[Row]:  # fmt: skip
         table = self._checked(reader.profile(NAMES["block"], start=start, end=end))
+        filed = len(self.batch.rows[BLOCK][self._serial])
         file_blocks(self.batch, self._serial, table, self._how, self._zone, period_s=period_s, is_late=is_late)
+        return self.batch.rows[BLOCK][self._serial][filed:]
+
+    def _start(self, moment: dt.datetime | None) -> dt.datetime | None:
+        return None if moment is None else self._shown(moment)
 
     def _daily(self, reader: MeterReader) -> None:
         day = self.known.day
@@ -154,7 +169,7 @@ class Poll:
     def _events(self, reader: MeterReader) -> None:
         """From the newest that is known, which is read again: another may bear the same second. All logs or none: what
         is known is known of all of them."""
-        start = None if self.known.event is None else self._shown(self.known.event)
+        start = self._start(self.known.event)
         rows: list[Row] = []
         for log in LOGS:
             rows += logged(self._checked(reader.profile(log, start=start)), self._zone)
