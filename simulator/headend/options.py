@@ -170,7 +170,9 @@ def parse_accept(text: str) -> tuple[tuple[str, int], Way]:
     place, comma, framing = text.partition(",")
     if comma and framing.strip() not in ("hdlc", "wrapper"):
         raise UserError(f"{text!r}: after the place write hdlc or wrapper")
-    return parse_address(place, default_port=CALLS_PORT), Way(hdlc=framing.strip() == "hdlc", information=_LONGEST_INFORMATION)
+    return parse_address(place, default_port=CALLS_PORT), Way(
+        hdlc=framing.strip() == "hdlc", information=_LONGEST_INFORMATION
+    )
 
 
 def parse_client(text: str) -> Preset:

@@ -58,7 +58,9 @@ def test_meters_that_call_are_read(postgres: EmbeddedPostgres, database: str, fr
     dial = f"dial,address=127.0.0.1:{port}" + (",hdlc=1,info=2030" if framing else "")
     with (
         spawned(postgres.home, _METERS, *_AT, listen=dial) as fleet,
-        accepting(fleet, database, f"127.0.0.1:{port}{framing}", "--once", "--client", client, "--profiles", "block,daily") as head_end,
+        accepting(
+            fleet, database, f"127.0.0.1:{port}{framing}", "--once", "--client", client, "--profiles", "block,daily"
+        ) as head_end,
     ):
         _, errors = head_end.communicate(timeout=DEADLINE_S)
         assert f"{_METERS} reads of meters, 0 given up" in errors, errors
@@ -69,7 +71,7 @@ def test_meters_that_call_are_read(postgres: EmbeddedPostgres, database: str, fr
 def test_calls_are_held_between_polls_and_made_again(postgres: EmbeddedPostgres, database: str) -> None:
     port = free_port()
     with (
-        spawned(postgres.home, 2, *_AT, listen=f"dial,address=127.0.0.1:{port}") as fleet,
+        spawned(postgres.home, 2, "--seed", 67, listen=f"dial,address=127.0.0.1:{port}") as fleet,
         accepting(fleet, database, f"127.0.0.1:{port}", "--every", "1s", "--profiles", "instantaneous") as head_end,
     ):
         polls = "SELECT count(*) FROM sim.instant_profile"
