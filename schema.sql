@@ -14,7 +14,7 @@ CREATE TABLE sim.schema_version (
     version     integer PRIMARY KEY,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO sim.schema_version (version) VALUES (1);
+INSERT INTO sim.schema_version (version) VALUES (2);
 
 -- The meter that this session speaks for: SET sim.meter_id = '<uuid>'. It is the default of every meter_id, so that a
 -- statement that knows of one meter only (INSERT INTO block_load_profile (capture_time, …)) runs unchanged.
@@ -57,7 +57,12 @@ CREATE TABLE sim.meters (
     port                 integer CHECK (port BETWEEN 0 AND 65535),
     serial_device        varchar(255),
     config               jsonb NOT NULL DEFAULT '{}',
-    status               varchar(20) NOT NULL DEFAULT 'STOPPED' CHECK (status IN ('STOPPED', 'RUNNING', 'FAILED'))
+    status               varchar(20) NOT NULL DEFAULT 'STOPPED' CHECK (status IN ('STOPPED', 'RUNNING', 'FAILED',
+                                                                                            'REMOVED')),
+    place                integer,                     -- number in the fleet, from 1; meters that follow each other share it
+    generation           smallint NOT NULL DEFAULT 0, -- how many meters were in the place before this one
+    installed_at         timestamp,
+    removed_at           timestamp                    -- when another one took its place; it is REMOVED since then
 );
 CREATE INDEX meters_status ON sim.meters (status);
 CREATE TRIGGER meters_updated_at BEFORE UPDATE ON sim.meters FOR EACH ROW EXECUTE FUNCTION sim.touch_updated_at();

@@ -7,64 +7,83 @@ Exit codes: 0, 1 (it went wrong while running), 2 (a mistake in the user's optio
 from __future__ import annotations
 
 import sys
+from collections import UserDict
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from simulator import __version__
-from simulator.commands import alarms, db, events, hes, obis, power, push
-from simulator.commands.check import EPILOG as CHECK_EPILOG
-from simulator.commands.check import check
-from simulator.commands.clock import EPILOG as CLOCK_EPILOG
-from simulator.commands.clock import clock
-from simulator.commands.credentials import known_credentials
-from simulator.commands.demo import demo
-from simulator.commands.headend import EPILOG as HEADEND_EPILOG
-from simulator.commands.headend import headend
-from simulator.commands.inventory import EPILOG as INVENTORY_EPILOG
-from simulator.commands.inventory import inventory
-from simulator.commands.link import EPILOG as LINK_EPILOG
-from simulator.commands.link import link
-from simulator.commands.listen import EPILOG as LISTEN_EPILOG
-from simulator.commands.listen import listen
-from simulator.commands.scenario import REPLAY_EPILOG, RUN_EPILOG, replayed, run
-from simulator.commands.spawn import EPILOG as SPAWN_EPILOG
-from simulator.commands.spawn import spawn
-from simulator.commands.verify import EPILOG as VERIFY_EPILOG
-from simulator.commands.verify import verify
-from simulator.cosem.registry import obis_names
 from simulator.errors import MeterfleetError, UserError
-from simulator.headend import changing, commands
+
+
+class _Place(NamedTuple):
+    """Where a command is, in `simulator.commands`: a function with its epilog, or an application, or a part of one."""
+
+    module: str
+    name: str
+    epilog: str = ""
+
+
+_PLACES = {
+    "spawn": _Place("spawn", "spawn", "EPILOG"),
+    "run": _Place("scenario", "run", "RUN_EPILOG"),
+    "replay": _Place("scenario", "replayed", "REPLAY_EPILOG"),
+    "inventory": _Place("inventory", "inventory", "EPILOG"),
+    "read": _Place("speaking", "app"),
+    "write": _Place("speaking", "app"),
+    "act": _Place("speaking", "app"),
+    "listen": _Place("listen", "listen", "EPILOG"),
+    "headend": _Place("headend", "headend", "EPILOG"),
+    "verify": _Place("verify", "verify", "EPILOG"),
+    "demo": _Place("demo", "demo"),
+    "check": _Place("check", "check", "EPILOG"),
+    "clock": _Place("clock", "clock", "EPILOG"),
+    "link": _Place("link", "link", "EPILOG"),
+    "power": _Place("power", "app"),
+    "supply": _Place("power", "supply", "SUPPLY_EPILOG"),
+    "replace": _Place("replace", "replace", "EPILOG"),
+    "events": _Place("events", "app"),
+    "alarms": _Place("alarms", "app"),
+    "push": _Place("push", "app"),
+    "db": _Place("db", "app"),
+    "hes": _Place("hes", "app"),
+    "profile": _Place("hes", "profile_app"),
+    "obis": _Place("obis", "app"),
+}
+
+
+class _Lazy(UserDict[str, Any]):
+    """Commands by their names. Each is imported when it is asked for: numpy, gurux and pydantic take their time."""
+
+    def __getitem__(self, name: str) -> Any:
+        place: _Place = self.data[name]
+        module = import_module(f"simulator.commands.{place.module}")
+        found = getattr(module, place.name)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_group(found)
+            return group.commands.get(name, group)
+        one = typer.Typer(rich_markup_mode="rich")
+        one.command(name, epilog=getattr(module, place.epilog, None))(found)
+        return typer.main.get_command(one)
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Lazy(_PLACES)
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="A fleet of virtual DLMS/COSEM smart meters, backed by PostgreSQL.",
 )
-app.command(epilog=SPAWN_EPILOG)(spawn)
-app.command(epilog=RUN_EPILOG)(run)
-app.command("replay", epilog=REPLAY_EPILOG)(replayed)
-app.command(epilog=INVENTORY_EPILOG)(inventory)
-commands.register(app, credentials=known_credentials, names=obis_names)
-changing.register(app, credentials=known_credentials, names=obis_names)
-app.command(epilog=LISTEN_EPILOG)(listen)
-app.command(epilog=HEADEND_EPILOG)(headend)
-app.command(epilog=VERIFY_EPILOG)(verify)
-app.command()(demo)
-app.command(epilog=CHECK_EPILOG)(check)
-app.command(epilog=CLOCK_EPILOG)(clock)
-app.command(epilog=LINK_EPILOG)(link)
-app.add_typer(power.app, name="power")
-app.command(epilog=power.SUPPLY_EPILOG)(power.supply)
-app.add_typer(events.app, name="events")
-app.add_typer(alarms.app, name="alarms")
-app.add_typer(push.app, name="push")
-app.add_typer(db.app, name="db")
-app.add_typer(hes.app, name="hes")
-app.add_typer(hes.profile_app, name="profile")
-app.add_typer(obis.app, name="obis")
 
 
 @app.callback(invoke_without_command=True)

@@ -10,14 +10,17 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from simulator.errors import Mistake, UserError
+from simulator.expected import in_words
 
 Location = tuple[str | int, ...]
 Origins = dict[Location, tuple["Document", Location]]  # part of a merged document -> where it was written
@@ -73,6 +76,14 @@ def read_yaml(path: Path) -> Document:
 
 def parse_yaml(text: str, path: Path) -> Document:
     """YAML that stands in a file, or elsewhere: then `path` says where."""
+    document, mistakes = read_leniently(text, path)
+    if mistakes:
+        raise UserError(mistakes)
+    return document
+
+
+def read_leniently(text: str, path: Path) -> tuple[Document, list[Mistake]]:
+    """The same, but for who wants to tell all mistakes at once: keys given twice do not raise."""
     try:
         node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -85,9 +96,7 @@ def parse_yaml(text: str, path: Path) -> Document:
         raise UserError([Mistake(str(path), 0, 0, f"not valid YAML: {error}")]) from error
     builder = _Builder(path)
     data = builder.build(node, ()) if node is not None else None
-    if builder.mistakes:
-        raise UserError(builder.mistakes)
-    return Document(path, data, builder.positions or {(): (1, 1)})
+    return Document(path, data, builder.positions or {(): (1, 1)}), builder.mistakes
 
 
 def load_document(path: Path, model: type[Model]) -> Model:
@@ -97,30 +106,65 @@ def load_document(path: Path, model: type[Model]) -> Model:
 
 def check(document: Document, model: type[Model], at: Location = ()) -> Model:
     """A document, or the part of it at a location, as an instance of a model."""
+    found, mistakes = mend(document, model, at)
+    if found is None or mistakes:
+        raise UserError(mistakes)
+    return found
+
+
+def mend(
+    document: Document, model: type[Model], at: Location = (), *, stand_in: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[Model | None, list[Mistake]]:
+    """Like `check`, but what is wrong is told and left out, or replaced by a stand-in, and the rest looked at again.
+
+    So that a wrong value does not hide a broken rule between others. None if nothing can be made of the rest.
+    """
+    part = document.part(at)
     try:
-        return model.model_validate(document.part(at))
+        return model.model_validate(part), []
     except ValidationError as error:
-        raise UserError(_mistakes_of(document, error, model, at)) from error
+        mistakes = _mistakes_of(document, error, model, at)
+        wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
+    if not isinstance(part, dict):
+        return None, mistakes
+    rest = {key: value for key, value in part.items() if key not in wrong}
+    try:
+        return model.model_validate({**stand_in, **rest}), mistakes
+    except ValidationError as error:
+        rules = [item for item in error.errors() if not item["loc"] and not _speaks_of(item["msg"], wrong)]
+        told = [document.mistake(at, in_words([rule])) for rule in rules]
+        return None, [*mistakes, *(one for one in told if one not in mistakes)]
+
+
+def _speaks_of(message: str, keys: Collection[int | str]) -> bool:
+    """A rule about keys that are left out says nothing."""
+    return any(re.search(rf"\b{re.escape(str(key))}\b", message) for key in keys)
 
 
 def load_table(path: Path, model: type[Model]) -> list[Model]:
     """A CSV file with a header, one model instance per row; empty cells are left out. Raises UserError."""
+    rows, mistakes = read_table(path, model)
+    if mistakes:
+        raise UserError(mistakes)
+    return list(rows.values())
+
+
+def read_table(path: Path, model: type[Model]) -> tuple[dict[int, Model], list[Mistake]]:
+    """The rows that are right, by line, and the mistakes of the others."""
     adapter = TypeAdapter(model)
-    rows: list[Model] = []
+    rows: dict[int, Model] = {}
     mistakes: list[Mistake] = []
     reader = csv.DictReader(read_text(path).splitlines())
     for row in reader:
         cells = {name: cell for name, cell in row.items() if name is not None and cell not in (None, "")}
         try:
-            rows.append(adapter.validate_python(cells))
+            rows[reader.line_num] = adapter.validate_python(cells)
         except ValidationError as error:
             mistakes += [
-                Mistake(str(path), reader.line_num, 0, f"{'.'.join(map(str, e['loc']))}: {e['msg']}")
-                for e in error.errors()
+                Mistake(str(path), reader.line_num, 0, f"{'.'.join(map(str, found['loc']))}: {in_words([found])}")
+                for found in error.errors()
             ]
-    if mistakes:
-        raise UserError(mistakes)
-    return rows
+    return rows, mistakes
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -190,20 +234,37 @@ def _mistakes_of(
     document: Document, error: ValidationError, model: type[BaseModel], at: Location = ()
 ) -> list[Mistake]:
     """One for each place; where there are alternatives, none of which fits, it tells what each expects."""
-    messages: dict[Location, list[str]] = {}
+    found: dict[Location, list[ErrorDetails]] = {}
     for item in error.errors():
-        location = _written(document.part(at), item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = "unknown key"
-            if len(location) == 1:
-                message += "; " + did_you_mean(str(location[0]), keys_of(model))
-        elif item["type"] == "missing":
-            message = "is missing"
-        elif item["type"] != "value_error":
-            message += f" (got {item['input']!r})"
-        messages.setdefault(location, []).append(message)
-    return [document.mistake((*at, *location), "; or ".join(told)) for location, told in messages.items()]
+        found.setdefault(_written(document.part(at), item["loc"]), []).append(item)
+    return [
+        document.mistake((*at, *location), in_words(items) + _hint(items, location, model))
+        for location, items in found.items()
+    ]
+
+
+def _hint(found: Sequence[ErrorDetails], location: Location, model: type[BaseModel]) -> str:
+    """Which keys there are, where one is unknown."""
+    if found[0]["type"] != "extra_forbidden":
+        return ""
+    known = [key for kind in _models_at(model, location[:-1]) for key in keys_of(kind)]
+    return f"; {did_you_mean(str(location[-1]), known)}" if known else ""
+
+
+def _models_at(model: Any, location: Location) -> list[type[BaseModel]]:
+    """What may stand at a place within a document."""
+    kinds = _models_in(model)
+    for key in location:
+        if not isinstance(key, int):  # a place in a list is what its list is
+            fields = [pair for kind in kinds for pair in kind.model_fields.items()]
+            kinds = [kind for name, one in fields if key in (name, one.alias) for kind in _models_in(one.annotation)]
+    return kinds
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [kind for part in get_args(annotation) for kind in _models_in(part)]
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption, one_of
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, one_of, show_rows
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
@@ -25,6 +22,7 @@ from simulator.store.incidents import ALARM_STATUSES
 from simulator.values import counted
 
 app = typer.Typer(no_args_is_help=True, help="Alarms: raised bits of the event status word that the filter passes.")
+_COLUMNS = ("time", "meter", "alarm", "bit", "status", "retries")
 
 
 @app.command("list", epilog="Example: meterfleet alarms list --status PENDING")
@@ -40,14 +38,7 @@ def list_alarms(
     """List alarms; works whether the fleet runs or not."""
     status = one_of("--status", status, ALARM_STATUSES)
     rows = asyncio.run(_alarms(existing_place(database, home, fleet), meter, status, limit))
-    if as_json:
-        print(json.dumps(rows, default=str))
-        return
-    table = Table(Column("time", no_wrap=True), "meter", "alarm", "bit", "status", "retries")
-    for row in rows:
-        cells = (row["time"], row["meter"], row["alarm"], row["bit"], row["status"], row["retries"])
-        table.add_row(*map(str, cells))
-    Console().print(table)
+    show_rows(rows, {name: name for name in _COLUMNS}, as_json=as_json, none="no alarms")
 
 
 async def _alarms(place: Place, meters: str | None, status: str | None, limit: int) -> list[dict[str, Any]]:

@@ -12,13 +12,17 @@ import typer
 from simulator.cosem.catalogue import SUFFIX, read_catalogue
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import read_registry
-from simulator.documents import load_document, read_text, read_yaml
+from simulator.cosem.spec import ModelSpec
+from simulator.documents import keys_of, load_document, read_leniently, read_text
 from simulator.errors import Mistake, UserError
-from simulator.faults.packs import link_profile, quirk_pack
+from simulator.faults.packs import LinkProfile, QuirkPack, link_profile, quirk_pack
 from simulator.fleet.keyfile import read_keys
+from simulator.hes.maps import Maps, read_maps
+from simulator.scenario.grammar import Head
 from simulator.scenario.recording import COLUMNS, read_alarms
 from simulator.scenario.scenario import load_scenario
 from simulator.scenario.schema import schema_text
+from simulator.values import counted
 from simulator.world.loads import LoadDocument
 
 EPILOG = """Examples:
@@ -58,9 +62,13 @@ def _about(path: Path) -> str:
     """What a file holds, if it is in order."""
     if path.suffix == ".csv":
         return _about_table(path)
-    data = read_yaml(path).data
+    data = read_leniently(read_text(path), path)[0].data
     keys = set(data) if isinstance(data, dict) else set()
-    return next((about for known, about in _DOCUMENTS.items() if keys & known), _model)(path)
+    fitting = {about: len(keys & own) for own, about in _DOCUMENTS.items()}
+    if not any(fitting.values()):
+        known = "; ".join(f"a {kind} has {keys}" for kind, keys in _HALLMARKS.items())
+        raise UserError([Mistake(str(path), 1, 1, f"none of its keys says what it is: {known}")])
+    return max(fitting, key=lambda about: fitting[about])(path)
 
 
 def _about_table(path: Path) -> str:
@@ -82,7 +90,8 @@ def _model(path: Path) -> str:
 def _scenario(path: Path) -> str:
     scenario = load_scenario(path)
     steps, expected = len(scenario.entries), len(scenario.expectations)
-    return f"{scenario.head.name}: {scenario.spec.count:,} meters, {steps} steps, {expected} expectations"
+    told = (counted(scenario.spec.count, "meter"), counted(steps, "step"), counted(expected, "expectation"))
+    return f"{scenario.head.name}: {', '.join(told)}"
 
 
 def _load(path: Path) -> str:
@@ -91,18 +100,25 @@ def _load(path: Path) -> str:
 
 
 def _link(path: Path) -> str:
-    count = len(link_profile(str(path)))
-    return f"a link with {count} fault{'s' if count != 1 else ''}"
+    return f"a link with {counted(len(link_profile(str(path))), 'fault')}"
 
 
 def _quirks(path: Path) -> str:
-    return f"a pack of {len(quirk_pack(str(path)))} faults"
+    return f"a pack of {counted(len(quirk_pack(str(path))), 'fault')}"
+
+
+def _map(path: Path) -> str:
+    return f"a map of {counted(len(read_maps(path).tables()), 'table')} of another head-end"
 
 
 _DOCUMENTS: Mapping[frozenset[str], Callable[[Path], str]] = {
-    frozenset({"fleet", "timeline", "expect"}): _scenario,
-    frozenset({"yearly_kwh", "periods", "dusk_to_dawn", "shape_of", "mix"}): _load,
-    frozenset({"delay", "jitter", "loss", "bandwidth"}): _link,
-    frozenset({"faults"}): _quirks,
+    frozenset(keys_of(Head)): _scenario,
+    frozenset({*keys_of(ModelSpec), "extends", "abstract"}): _model,
+    frozenset(keys_of(LoadDocument)): _load,
+    frozenset(keys_of(LinkProfile)): _link,
+    frozenset(keys_of(QuirkPack)): _quirks,
+    frozenset(keys_of(Maps)): _map,
 }
-"""How YAML files are known by their keys; what is none of these is a model."""
+"""YAML files are what most of their keys are of; where several kinds have as many, the first of these."""
+_HALLMARKS = {"scenario": "fleet and timeline", "model": "extends", "load": "yearly_kwh and periods",
+              "link profile": "delay or loss", "quirk pack": "faults"}  # fmt: skip

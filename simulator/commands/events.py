@@ -11,9 +11,9 @@ from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of, show_rows
 from simulator.commands.place import (
     DatabaseOption,
     FleetOption,
@@ -62,13 +62,8 @@ def list_events(
     type_ = one_of("--type", type_, get_args(EventType))
     place = existing_place(database, home, fleet)
     rows = asyncio.run(_events(place, meter, EventFilter(type=type_, code=code, since=_moment(since), limit=limit)))
-    if as_json:
-        print(json.dumps(rows, default=str))
-        return
-    table = Table(Column("time", no_wrap=True), "meter", "code", "type", "event")
-    for row in rows:
-        table.add_row(str(row["time"]), row["meter"], str(row["code"]), row["type"], row["description"])
-    Console().print(table)
+    columns = {name: name for name in ("time", "meter", "code", "type")} | {"event": "description"}
+    show_rows(rows, columns, as_json=as_json, none="no events")
 
 
 async def _events(place: Place, meters: str | None, wanted: EventFilter) -> list[dict[str, Any]]:

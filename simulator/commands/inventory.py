@@ -56,7 +56,8 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     store = await Store.open(place.dsn, revive=place.revive)
     try:
         await store.ensure_schema()
-        fleet, meters, keys = await store.fleet(), await store.meters(), await store.keys()
+        fleet, keys = await store.fleet(), await store.keys()
+        meters = [meter for meter in await store.meters() if not meter.is_removed]
     finally:
         await store.close()
     if fleet is None:
@@ -66,6 +67,7 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     for key in keys:
         given.setdefault(key.meter_id, {})[key.client, key.name] = key.key
     listens = stored_listens(meters[0].config, spec.count) if meters else []
+    meters.sort(key=lambda meter: index_of(meter.meter_number))
     return [_stored_entry(spec, meter, listens, given.get(meter.id, {})) for meter in meters]
 
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Options that several commands have, and how their texts are read."""
+"""Options that several commands have, how their texts are read, and rows as an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Column, Table
 
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
@@ -33,3 +36,18 @@ def one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
     if word is not None and word not in known:
         raise UserError(f"{option}: {did_you_mean(word, known)}")
     return word
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, none: str) -> None:
+    """One JSON document, or a table of `columns` (heading -> name in a row), or the word for no rows."""
+    if as_json:
+        print(json.dumps(rows, default=str))
+        return
+    if not rows:
+        print(none)
+        return
+    first, *others = columns
+    table = Table(Column(first, no_wrap=True), *others)
+    for row in rows:
+        table.add_row(*("" if (cell := row[name]) is None else str(cell) for name in columns.values()))
+    Console().print(table)

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
-from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of
+from simulator.commands.options import JsonOption, LimitOption, MeterOption, MetersArgument, one_of, show_rows
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.commands.stored import give_order, meter_numbers, opened
 from simulator.documents import did_you_mean
@@ -22,6 +19,7 @@ from simulator.values import format_obis, parse_obis
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
+_COLUMNS = ("time", "meter", "setup", "trigger", "status", "retries", "destination", "octets", "error")
 
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
@@ -62,14 +60,7 @@ def list_pushes(
     """List attempts to push; works whether the fleet runs or not."""
     status = one_of("--status", status, PUSH_STATUSES)
     rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))
-    if as_json:
-        print(json.dumps(rows, default=str))
-        return
-    names = ("meter", "setup", "trigger", "status", "retries", "destination", "octets", "error")
-    table = Table(Column("time", no_wrap=True), *names)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
-    Console().print(table)
+    show_rows(rows, {name: name for name in _COLUMNS}, as_json=as_json, none="no pushes")
 
 
 async def _pushes(place: Place, meters: str | None, status: str | None, limit: int) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -22,9 +23,10 @@ from simulator.scenario.html import write_html
 from simulator.scenario.player import Player
 from simulator.scenario.reading import scenario_path
 from simulator.scenario.replay import Result, emptied, replay
-from simulator.scenario.report import tables, words, write_junit
+from simulator.scenario.report import tables, write_junit
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.scenario.sink import pushing
+from simulator.scenario.summary import remarks
 from simulator.store.database import Store
 from simulator.store.history import StepRow
 
@@ -139,19 +141,23 @@ def _show(result: Result, console: Console, junit: Path | None, report: Path | N
     out = Console()
     for table in tables(result):
         out.print(table)
+    for path, what, write in ((junit, "verdicts", write_junit), (report, "report", write_html)):
+        if path is not None:
+            _write(result, path, write)
+            console.print(f"{what}: {path.resolve()}", highlight=False, soft_wrap=True)
+    console.print("as expected" if result.is_good else "not as expected", style="green" if result.is_good else "red")
+
+
+def _write(result: Result, path: Path, write: Callable[[Result, Path], None]) -> None:
     try:
-        if junit is not None:
-            write_junit(result, junit)
-        if report is not None:
-            write_html(result, report)
+        write(result, path)
     except OSError as error:
         raise UserError(f"a report cannot be written: {error}") from None
-    console.print("as expected" if result.is_good else "not as expected", style="green" if result.is_good else "red")
 
 
 def _tell(row: StepRow) -> None:
     if row.outcome != "BEGUN":
-        log.info("%s: %s %s", row.detail.get("expected", f"{row.step}, {row.kind}"), row.outcome, words(row))
+        log.info("%s: %s %s", row.detail.get("expected", f"{row.step}, {row.kind}"), row.outcome, remarks([row]))
 
 
 def _settings(pairs: list[str] | None) -> dict[str, str]:

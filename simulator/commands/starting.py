@@ -66,6 +66,8 @@ async def serve_fleet(
     finally:
         if options.capture is not None:
             options.capture.close()
+    if not as_json:
+        console.print("The fleet has stopped; the same command goes on from here.", highlight=False)
 
 
 def _entry(fleet: Fleet, index: int) -> dict[str, object]:

@@ -13,7 +13,7 @@ from simulator.errors import UserError
 from simulator.fleet.control import order
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
-from simulator.meter.identity import serial_of
+from simulator.meter.identity import index_of
 from simulator.store.database import Store
 
 
@@ -44,12 +44,14 @@ async def _answer(place: Place, name: str, values: dict[str, Any]) -> dict[str, 
 
 
 async def meter_numbers(store: Store, text: str | None) -> list[str] | None:
-    """The serial numbers of the meters that a text names; None for all of them."""
+    """The serial numbers of the meters that a text names, and of those that were there before them; None for all."""
     if text is None:
         return None
     kept = await store.fleet()
     if kept is None:
         raise UserError("the database holds no fleet yet; start one with `meterfleet spawn 10`")
     spec = FleetSpec.stored(kept.spec)
-    chosen = parse_meters(text, spec.count, spec.meter_named)
-    return None if len(chosen) == spec.count else [serial_of(spec.seed, number) for number in sorted(chosen)]
+    serials = [meter.meter_number for meter in await store.meters()]
+    places = {serial: index_of(serial) for serial in serials}
+    chosen = parse_meters(text, spec.count, lambda word: places.get(word, spec.meter_named(word)))
+    return None if len(chosen) == spec.count else [serial for serial in serials if places[serial] in chosen]

@@ -125,6 +125,7 @@ class ModelSpec(_Strict):
     nominal_voltage_v: float = Field(gt=0)
     utc_offset_minutes: int = Field(ge=-720, le=840)
     block_minutes: Literal[15, 30, 60]
+    clock_hundredths: bool = False  # the clock object shows them; else they are 0, as on most meters
     flag: str = Field(pattern=r"^[A-Z]{3}$")
     events: str = ""  # catalogue obis/<events>-events.csv; empty: the meter notices nothing
     max_current_a: float = Field(default=100.0, gt=0)

@@ -20,14 +20,14 @@ _TIME = re.compile(r"(\*|\d\d?):(\*|\d\d?)(?::(\*|\d\d?)(?:\.(\*|\d\d?))?)?")
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 
 
-def stamp(local_s: int, utc_offset_minutes: int, status: int = 0) -> bytes:
+def stamp(local_s: int, utc_offset_minutes: int, status: int = 0, *, hundredths: int = 0) -> bytes:
     """The 12 octets of a date-time; deviation is UTC minus local time, in minutes."""
     days, seconds = divmod(local_s, 86_400)
     date = dt.date.fromordinal(days + _EPOCH_ORDINAL)
     hour, rest = divmod(seconds, 3_600)
     return (
         date.year.to_bytes(2, "big")
-        + bytes((date.month, date.day, date.isoweekday(), hour, rest // 60, rest % 60, 0))
+        + bytes((date.month, date.day, date.isoweekday(), hour, rest // 60, rest % 60, hundredths))
         + (-utc_offset_minutes).to_bytes(2, "big", signed=True)
         + bytes((status,))
     )

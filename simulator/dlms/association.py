@@ -18,7 +18,7 @@ from simulator.dlms.opening import Negotiated
 from simulator.dlms.shield import Form, Shield
 from simulator.dlms.transfer import Receiving, Sending
 from simulator.ports import LogicalDevice
-from simulator.wire import refusal
+from simulator.wire import gbt, refusal
 from simulator.wire.acse import Aarq
 from simulator.wire.ciphering import overhead
 from simulator.wire.codes import Conformance, DataAccessResult
@@ -94,10 +94,20 @@ class Association:
         self.pending: Pending | None = None
         self.transfer: Sending | Receiving | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """In a block transfer, which nothing else may come into."""
+        return self.transfer is not None or self.blocks.is_under_way
+
     def settle(self, state: State) -> None:
         """What is legal from now on: inside ciphered APDUs, and as it comes if the association does not cipher."""
         self.services = legal_services(self.conformance, state)
         self.legal = self.services if self.shield is None else frozenset()
+
+    def takes_block(self, apdu: bytes) -> bool:
+        """Whether this is a general block, and of a client that may send some."""
+        negotiated = self.conformance & Conformance.GENERAL_BLOCK_TRANSFER and self.trial is None
+        return bool(negotiated) and apdu[:1] == bytes((gbt.TAG,)) and len(apdu) <= self.receive_limit
 
     def rest_on(self, device: LogicalDevice) -> None:
         """Another device in place of the one so far."""

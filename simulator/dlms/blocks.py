@@ -43,7 +43,7 @@ class Incoming:
 class Outgoing:
     """The blocks of an answer. `sent_before`: blocks without data that went out while the request came in."""
 
-    __slots__ = ("_acknowledged", "_apdu", "_first", "_piece", "_window", "count")
+    __slots__ = ("_acknowledged", "_apdu", "_first", "_piece", "_window", "count", "is_through")
 
     def __init__(self, apdu: bytes, max_apdu: int, *, window: int, acknowledged: int, sent_before: int) -> None:
         self._apdu = apdu
@@ -51,6 +51,7 @@ class Outgoing:
         self._first = sent_before + 1
         self._window, self._acknowledged = window, acknowledged
         self.count = -(-len(apdu) // self._piece)
+        self.is_through = False  # its last block was sent
 
     @property
     def fits(self) -> bool:
@@ -67,6 +68,7 @@ class Outgoing:
     def _from(self, number: int) -> list[bytes]:
         end = self._first + self.count
         numbers = range(number, min(number + max(self._window, 1), end))
+        self.is_through = numbers.stop == end
         return [self._block(one, last=one == end - 1, streaming=one != numbers[-1]) for one in numbers]
 
     def _block(self, number: int, *, last: bool, streaming: bool) -> bytes:
@@ -78,16 +80,23 @@ class Outgoing:
 class Blocks:
     """Both directions of one association's transfer."""
 
-    __slots__ = ("_max_octets", "_sent", "incoming", "max_apdu", "outgoing")
+    __slots__ = ("_max_octets", "_sent", "incoming", "is_current", "max_apdu", "outgoing")
 
     def __init__(self, *, max_apdu: int, max_octets: int) -> None:
         self.max_apdu, self._max_octets = max_apdu, max_octets
         self._sent = 0
         self.incoming: Incoming | None = None
         self.outgoing: Outgoing | None = None
+        self.is_current = False  # the client has not turned to anything else since
+
+    @property
+    def is_under_way(self) -> bool:
+        is_going_out = self.outgoing is not None and not self.outgoing.is_through
+        return self.is_current and (self.incoming is not None or is_going_out)
 
     def take(self, block: GeneralBlock) -> list[bytes] | bytes | None:
         """APDUs to send, the whole request in its octets, or None: it is longer than a meter takes."""
+        self.is_current = True
         if self.outgoing is not None and not (block.number == 1 and block.data):
             more = self.outgoing.go_on(block)
             if not more:
@@ -110,6 +119,7 @@ class Blocks:
         window, acknowledged = (incoming.window, incoming.acknowledged) if incoming else (1, 0)
         self.outgoing = Outgoing(apdu, self.max_apdu, window=window, acknowledged=acknowledged, sent_before=self._sent)
         self._sent = 0
+        self.is_current = True
         return self.outgoing.begin() if self.outgoing.fits else None
 
     def _acknowledge(self, incoming: Incoming) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulator.dlms.framing import Framing, Lost
+from simulator.dlms.framing import Framing, Lost, Poll, Word
 from simulator.wire import gateway
 from simulator.wire.gateway import Prefix
 
@@ -28,6 +28,8 @@ def server_of(number: int) -> int:
 class GatewayLink:
     """A Framing on another one."""
 
+    word = Word.NEVER  # which prefix an unasked APDU would have is not known to us
+
     def __init__(self, below: Framing, find: Callable[[bytes], int | None]) -> None:
         self._below = below
         self._find = find
@@ -44,9 +46,9 @@ class GatewayLink:
     def feed(self, data: bytes, now_ms: int) -> None:
         self._below.feed(data, now_ms)
 
-    def next(self) -> tuple[int, int, bytes] | bytes | Lost | None:
+    def next(self) -> tuple[int, int, bytes] | bytes | Lost | Poll | None:
         while (frame := self._below.next()) is not None:
-            if isinstance(frame, bytes | Lost):
+            if isinstance(frame, bytes | Lost | Poll):
                 return frame
             source, destination, apdu = frame
             parts = gateway.split(apdu)
@@ -59,3 +61,9 @@ class GatewayLink:
     def encode(self, source: int, destination: int, apdu: bytes) -> bytes:
         assert self._asked is not None
         return self._below.encode(server_of(source), destination, self._asked.encode(gateway.RESPONSE) + apdu)
+
+    def want_poll(self, source: int, destination: int, *, wanted: bool) -> None:
+        """There is none."""
+
+    def unasked(self, source: int, destination: int, apdu: bytes) -> bytes:
+        return b""

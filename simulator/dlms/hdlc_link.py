@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.dlms.framing import Lost
+from simulator.dlms.framing import Lost, Poll, Word
 from simulator.dlms.hdlc_station import LLC_COMMAND, LLC_RESPONSE, Station
 from simulator.wire import hdlc, hdlc_parameters
 from simulator.wire.hdlc import ALL_STATION, CALLING, NO_STATION, POLL_FINAL, Address, Control, Frame
@@ -62,6 +62,7 @@ class HdlcLink:
 
     broken = False
     buffered = 0  # half a frame is our own business: see inter_octet_ms
+    word = Word.WHEN_POLLED  # in normal response mode a secondary speaks when it is polled (6.4.4.4)
 
     def __init__(self, exists: Callable[[int], bool], settings: HdlcSettings = DEFAULT_SETTINGS) -> None:
         self._exists = exists
@@ -91,11 +92,11 @@ class HdlcLink:
             for key in list(self._stations):
                 self._station(key)
 
-    def next(self) -> tuple[int, int, bytes] | bytes | Lost | None:
+    def next(self) -> tuple[int, int, bytes] | bytes | Lost | Poll | None:
         if self._asker is not None:
             asker, self._asker = self._asker, None
             # The APDU that it sent wants no answer, but its poll does.
-            if isinstance(asker, Station) and asker.polled and (due := asker.transmit()):
+            if isinstance(asker, Station) and asker.polled and (due := asker.transmit() or self._poll_of(asker)):
                 return due
         while True:
             if self._due:
@@ -120,7 +121,22 @@ class HdlcLink:
         station = self._stations.get((destination, source))
         return station.queue(lpdu) if station is not None else b""
 
-    def _take(self, frame: Frame) -> tuple[int, int, bytes] | bytes | None:
+    def want_poll(self, source: int, destination: int, *, wanted: bool) -> None:
+        station = self._stations.get((destination, source))
+        if station is not None:
+            station.has_news = wanted
+
+    def unasked(self, source: int, destination: int, apdu: bytes) -> bytes:
+        """In a UI frame: on a poll by UI, or on one that there is nothing else to answer by."""
+        asker, self._asker = self._asker, None
+        lpdu = LLC_RESPONSE + apdu if apdu else b""
+        if isinstance(asker, _Unconnected):
+            fits = lpdu and len(lpdu) <= self._settings.information
+            return hdlc.encode(asker.address, destination, Control.UI | POLL_FINAL, lpdu) if fits else b""
+        station = self._stations.get((destination, source))
+        return station.say(lpdu) if station is not None else b""
+
+    def _take(self, frame: Frame) -> tuple[int, int, bytes] | bytes | Poll | None:
         control = frame.control & ~POLL_FINAL
         if control == Control.UI:
             return self._take_unconnected(frame)
@@ -144,7 +160,13 @@ class HdlcLink:
         outcome = station.take(frame)
         if isinstance(outcome, bytearray):
             return self._hand_out(station, number, outcome)
-        return outcome or None
+        return outcome or self._poll_of(station)
+
+    def _poll_of(self, station: Station) -> Poll | None:
+        """Polled, with nothing to send but what nobody has asked for."""
+        if not station.polled or not station.has_news:
+            return None
+        return Poll(station.client, _number_of(station.address))
 
     def _connect(self, key: tuple[int, int], frame: Frame) -> bytes | None:
         """SNRM sets up a connection, or an existing one anew; what lived in the old one is gone."""
@@ -172,13 +194,15 @@ class HdlcLink:
         if self._stations.pop(key, None) is not None:
             self._due.append(Lost(*key))
 
-    def _hand_out(self, station: Station, number: int, lpdu: bytearray) -> tuple[int, int, bytes] | bytes | None:
+    def _hand_out(self, station: Station, number: int, lpdu: bytearray) -> tuple[int, int, bytes] | bytes | Poll | None:
         if not lpdu.startswith(LLC_COMMAND):
-            return station.transmit() or None
+            return station.transmit() or self._poll_of(station)
         self._asker = station
         return station.client, number, bytes(lpdu[len(LLC_COMMAND) :])
 
-    def _take_unconnected(self, frame: Frame) -> tuple[int, int, bytes] | None:
+    def _take_unconnected(self, frame: Frame) -> tuple[int, int, bytes] | Poll | None:
+        if not frame.information:
+            return self._triggered(frame)
         if not frame.information.startswith(LLC_COMMAND):
             return None
         apdu = frame.information[len(LLC_COMMAND) :]
@@ -190,6 +214,15 @@ class HdlcLink:
             return None
         self._asker = _Unconnected(frame.server, frame.poll)
         return frame.client, number, apdu
+
+    def _triggered(self, frame: Frame) -> Poll | None:
+        """An empty UI frame that polls lets the station send what is pending (Green Book 9.3.12)."""
+        number = _number_of(frame.server)
+        station = None if _special(frame.server) else self._station((frame.client, number))
+        if station is None or not frame.poll or not station.has_news:
+            return None
+        self._asker = _Unconnected(frame.server, polled=True)
+        return Poll(frame.client, number)
 
     def _addressed(self, frame: Frame) -> list[tuple[int, int]]:
         """The connections that this client has with stations that a frame to all is meant for."""

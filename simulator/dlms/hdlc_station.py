@@ -34,6 +34,7 @@ class Station:
         "_sent",
         "address",
         "client",
+        "has_news",
         "heard_ms",
         "parameters",
         "polled",
@@ -43,6 +44,7 @@ class Station:
         self.address, self.client, self.parameters = address, client, parameters
         self.polled = False  # the primary gave us the word and waits
         self.heard_ms = 0
+        self.has_news = False  # it would say something unasked, given the word
         self._max_assembled = max_assembled
         self._expected = 0  # V(R)
         self._acknowledged = 0  # N(S) of the first frame in the queue
@@ -81,10 +83,16 @@ class Station:
             return b""
         batch = list(islice(self._queue, self.parameters.window_transmit))
         if not batch:
-            return self._answer(Control.RR | self._expected << 5)
+            return b"" if self.has_news else self.say(b"")
         self.polled = False
         self._sent = len(batch)
         return b"".join(self._numbered(place, *one) for place, one in enumerate(batch))
+
+    def say(self, lpdu: bytes) -> bytes:
+        """Unasked, in an unnumbered frame of its own; what is none, or does not fit, leaves the poll its RR."""
+        if not lpdu or len(lpdu) > self.parameters.information_transmit:
+            return self._answer(Control.RR | self._expected << 5)
+        return self._answer(Control.UI, lpdu)
 
     def _numbered(self, place: int, information: bytes, more: bool) -> bytes:
         number = (self._acknowledged + place) % _NUMBERS

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from simulator.dlms.framing import Lost
+from simulator.dlms.framing import Lost, Poll, Word
 from simulator.dlms.hdlc_link import HdlcLink
 from simulator.wire import mode_e
 from simulator.wire.mode_e import Choice, SignOn
@@ -40,6 +40,7 @@ class ModeELink:
 
     broken = False
     buffered = 0
+    word = Word.WHEN_POLLED
 
     def __init__(
         self, link: HdlcLink, find: Callable[[str], SignedOn | None], *, baud: int, inactivity_ms: int
@@ -83,7 +84,7 @@ class ModeELink:
             self._start_over()
         self._end_with_connection()
 
-    def next(self) -> tuple[int, int, bytes] | bytes | Lost | None:
+    def next(self) -> tuple[int, int, bytes] | bytes | Lost | Poll | None:
         if self._due:
             return self._due.popleft()
         outcome = self._link.next()
@@ -93,6 +94,12 @@ class ModeELink:
 
     def encode(self, source: int, destination: int, apdu: bytes) -> bytes:
         return self._link.encode(source, destination, apdu)
+
+    def want_poll(self, source: int, destination: int, *, wanted: bool) -> None:
+        self._link.want_poll(source, destination, wanted=wanted)
+
+    def unasked(self, source: int, destination: int, apdu: bytes) -> bytes:
+        return self._link.unasked(source, destination, apdu)
 
     def _take_line(self, line: bytes) -> None:
         message = mode_e.read_line(line)

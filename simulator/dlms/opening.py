@@ -19,7 +19,7 @@ from simulator.wire.initiate import ConfirmedServiceError, InitiateRequest, Init
 from simulator.wire.proofs import GMAC, LONGEST_CHALLENGE, SHA256, SHORTEST_CHALLENGE
 from simulator.wire.proofs import MECHANISMS as HLS
 
-# What this engine can do; a rule that promises more is not believed. Push needs no service of the client's.
+# What this engine can do; a rule that promises more is not believed.
 SERVED_CONFORMANCE = (
     Bit.GET
     | Bit.SET
@@ -32,6 +32,7 @@ SERVED_CONFORMANCE = (
     | Bit.ATTRIBUTE_0_SUPPORTED_WITH_GET
     | Bit.ATTRIBUTE_0_SUPPORTED_WITH_SET
     | Bit.DATA_NOTIFICATION
+    | Bit.EVENT_NOTIFICATION
     | Bit.GENERAL_PROTECTION
     | Bit.GENERAL_BLOCK_TRANSFER
     | Bit.ACCESS

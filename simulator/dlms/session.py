@@ -11,37 +11,38 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from simulator.dlms import entering, service_access, service_action, service_get, service_set
+from simulator.dlms import entering, leaving, service_access, service_action, service_get, service_set
 from simulator.dlms.association import Association
+from simulator.dlms.associations import Associations
 from simulator.dlms.entering import Entered
-from simulator.dlms.framing import Framing, Lost
-from simulator.dlms.legality import ENVELOPES, NOT_ASSOCIATED, TABLE, UNKNOWN, State
+from simulator.dlms.framing import Framing, Lost, Poll, Word
+from simulator.dlms.leaving import TOO_LONG, refuse
+from simulator.dlms.legality import ENVELOPES, NOT_ASSOCIATED, UNKNOWN
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
+from simulator.dlms.unasked import News, hears
+from simulator.dlms.wrapper_link import WrapperLink
 from simulator.errors import PeerError
 from simulator.ports import Answer, LogicalDevice, Protection, Request, Reserve
-from simulator.wire import acse, gbt, initiate, refusal, wrapper
-from simulator.wire.codes import Conformance
-from simulator.wire.refusal import OPERATION_NOT_POSSIBLE, PDU_TOO_LONG, SERVICE_NOT_ALLOWED, Refusal
+from simulator.wire import acse, gbt, refusal
+from simulator.wire.notification import EventNotification
+from simulator.wire.refusal import OPERATION_NOT_POSSIBLE, SERVICE_NOT_ALLOWED, Refusal
 
 _SERVICES: dict[int, Callable[[Association, bytes], Request | bytes | Refusal]] = {
     service.TAG: service.serve for service in (service_get, service_set, service_action, service_access)
 }
-_TOO_LONG = Refusal(SERVICE_NOT_ALLOWED, PDU_TOO_LONG)
 _NOT_NOW = Refusal(SERVICE_NOT_ALLOWED, OPERATION_NOT_POSSIBLE)
 _UNDECODABLE = UNKNOWN
 _ENVELOPES = frozenset(bytes((tag,)) for tag in ENVELOPES)
-_RELEASED = b"\x00"  # release-response-reason normal
 
 
 Outcome = Request | bytes | None
 
 
 class Held(NamedTuple):
-    """What waits until the invocation counters are safe."""
+    """What waits until the invocation counters are safe, or is told that they are not."""
 
-    server: int
-    client: int
     go_on: Callable[[], Outcome]
+    give_up: Callable[[], bytes | None]
 
 
 class Session:
@@ -68,9 +69,10 @@ class Session:
         self._devices, self._owner = devices, owner
         self._limits = limits
         self._random_octets = random_octets
-        self._framing = framing or wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
-        # One association per logical device: behind one port a client may talk to several meters in turn.
-        self._associations: dict[int, Association] = {}
+        self._framing = framing or WrapperLink(max_frame=limits.max_frame, max_pending=limits.max_pending)
+        self._associations = Associations(limits.max_associations)
+        self._news = News(self._associations)
+        self._to_say = self._news.waiting  # looked at with every answer
         self._asking: Association | None = None
         self._request: Request | None = None
         self._held: Held | None = None
@@ -89,8 +91,7 @@ class Session:
             return None if found is None else device(server, found)
 
         self._devices = behind
-        for server, association in self._associations.items():
-            association.rest_on(device(server, association.device))
+        self._associations.rest_on(device)
 
     def limit(self, server: int, another: Callable[[int], int]) -> None:
         """Answers to a server's client keep another limit than was agreed, which is told."""
@@ -101,6 +102,20 @@ class Session:
     def closing(self) -> bool:
         """The peer broke the framing beyond repair: send what `next` gave, then close."""
         return self._framing.broken
+
+    @property
+    def listening(self) -> list[int]:
+        """Servers, by their number, whose clients have negotiated to be told of events."""
+        if self._framing.word is Word.NEVER:
+            return []
+        return [server for server, association in self._associations.items() if hears(association)]
+
+    def notify(self, server: int, event: EventNotification) -> bool:
+        """To the client that listens to a server: `next` gives it out when that is due. Whether it pushed out an older
+        one that had to wait."""
+        association = self._associations[server]
+        self._framing.want_poll(server, association.client, wanted=True)
+        return self._news.add(association, event)
 
     def feed(self, data: bytes, now_ms: int) -> None:
         self._fed_ms = now_ms
@@ -126,7 +141,7 @@ class Session:
             self._half_since_ms = None
         elif self._half_since_ms is None:
             self._half_since_ms = self._fed_ms
-        return None
+        return self._speak() if self._to_say and framing.word is Word.AT_ONCE else None
 
     def respond(self, request: Request, answers: Sequence[Answer]) -> bytes:
         """The framed answer to the pending request, one answer per item; empty if it was unconfirmed."""
@@ -173,6 +188,7 @@ class Session:
 
     def _serve(self, association: Association, apdu: bytes) -> Outcome:
         """A legal APDU, no longer ciphered."""
+        association.blocks.is_current = False
         if association.trial is not None:
             return self._prove(association, apdu)
         try:
@@ -192,20 +208,20 @@ class Session:
     def _sent(self, association: Association, apdus: list[bytes]) -> bytes | None:
         return b"".join(self._framing.encode(association.server, association.client, apdu) for apdu in apdus) or None
 
-    def _take_signal(self, signal: bytes | Lost | tuple[int, int, bytes]) -> bytes | None:
-        """What a framing says of itself: bytes that it owes its peer, or the end of a connection below (9.4.3)."""
+    def _take_signal(self, signal: bytes | Lost | Poll | tuple[int, int, bytes]) -> Outcome:
+        """What a framing says of itself: bytes that it owes its peer, the end of a connection below (9.4.3), or a
+        client that lets a server speak."""
         if isinstance(signal, bytes):
             return signal
-        client, server = signal[:2]
-        association = self._associations.get(server)
-        if association is not None and association.client == client:
-            del self._associations[server]
+        if isinstance(signal, Poll):
+            return self._take_poll(signal)
+        self._associations.lose(*signal[:2])
         return None
 
     def _take_other(self, client: int, server: int, apdu: bytes) -> Outcome:
         """Opening, release, what is ciphered, and whatever is not legal now."""
         device = self._devices(server)
-        self._forget_the_gone(server)
+        self._associations.forget_the_gone(server)
         if device is None or device.is_gone:
             return None  # nobody lives there, or it has no power: silence (Green Book 7.3.3.2)
         answer: bytes | Refusal
@@ -215,21 +231,15 @@ class Session:
             association = self._association(client, server, device, apdu)
             if apdu[:1] == b"\x62":
                 answer = self._release(association, acse.decode_rlrq(apdu))
-            elif association is not None and _is_block(association, apdu):
+            elif association is not None and association.takes_block(apdu):
                 return self._take_block(association, apdu)
             elif association is not None and len(apdu) <= association.receive_limit and association.shield:
                 return self._unseal(association, apdu)
             else:
-                answer = self._refuse(association, apdu)
+                answer = refuse(association, apdu)
         except PeerError:
             answer = _UNDECODABLE
         return self._told(client, server, answer)
-
-    def _forget_the_gone(self, server: int) -> None:
-        """An association does not outlast its meter's power."""
-        association = self._associations.get(server)
-        if association is not None and association.device.is_gone:
-            del self._associations[server]
 
     def _told(self, client: int, server: int, answer: bytes | Refusal) -> bytes | None:
         apdu = refusal.encode(answer) if isinstance(answer, Refusal) else answer
@@ -237,20 +247,14 @@ class Session:
 
     def _association(self, client: int, server: int, device: LogicalDevice, apdu: bytes) -> Association | None:
         """The client's association; a pre-established one begins with its first ciphered APDU."""
-        association = self._associations.get(server)
-        if association is not None and association.client == client:
+        if (association := self._associations.between(client, server)) is not None:
             return association
         if apdu[:1] and apdu[0] in ENVELOPES:
             association = entering.established(client, server, device, self._limits)
             if association is not None:
-                self._keep(association)
+                self._associations.keep(association)
             return association
         return None
-
-    def _keep(self, association: Association) -> None:
-        if association.server not in self._associations and len(self._associations) >= self._limits.max_associations:
-            del self._associations[next(iter(self._associations))]  # the oldest
-        self._associations[association.server] = association
 
     def _take_envelope(self, association: Association, apdu: bytes) -> Outcome:
         try:
@@ -273,17 +277,41 @@ class Session:
         else:
             association.take_form(None)
         if apdu[:2] not in association.services:
-            answer = self._refuse(association, apdu)
+            answer = refuse(association, apdu)
             return self._told(association.client, association.server, answer)
         if shield.protection.is_reserved():
             return self._serve(association, apdu)
         return self._once_reserved(association, shield.protection, lambda: self._serve(association, apdu))
 
+    def _speak(self) -> Outcome:
+        """What a meter has to say unasked, where nothing else is under way."""
+        while (association := self._news.ready()) is not None:
+            if outcome := self._tell_news(association):
+                return outcome
+        return None
+
+    def _take_poll(self, poll: Poll) -> Outcome:
+        association = self._associations.between(poll.client, poll.server)
+        if association is None or association.is_busy or not self._news.has(association):
+            return self._framing.unasked(poll.server, poll.client, b"")  # the word goes back
+        return self._tell_news(association)
+
+    def _tell_news(self, association: Association) -> Outcome:
+        protection = association.shield.protection if association.shield is not None else None
+
+        def tell() -> bytes:
+            return self._news.told(association, self._framing)
+
+        def drop() -> bytes:
+            return self._news.dropped(association, self._framing)
+
+        return self._once_reserved(association, protection, tell, drop)
+
     def _take_block(self, association: Association, apdu: bytes) -> Outcome:
         """Of a request in general blocks, or the client's word on an answer in such."""
         taken = association.blocks.take(gbt.decode(apdu))
         if taken is None:
-            return self._told(association.client, association.server, _TOO_LONG)
+            return self._told(association.client, association.server, TOO_LONG)
         if isinstance(taken, list):
             return self._sent(association, taken)
         association.by_blocks = True
@@ -298,15 +326,19 @@ class Session:
             return self._unseal(association, apdu)
         if apdu[:2] in association.legal:
             return self._serve(association, apdu)
-        return self._told(association.client, association.server, self._refuse(association, apdu))
+        return self._told(association.client, association.server, refuse(association, apdu))
 
     def _once_reserved(
-        self, association: Association, protection: Protection | None, go_on: Callable[[], Outcome]
+        self,
+        association: Association,
+        protection: Protection | None,
+        go_on: Callable[[], Outcome],
+        give_up: Callable[[], bytes | None] | None = None,
     ) -> Outcome:
         """Goes on at once, or when the driver has made the counters safe."""
         if protection is None or protection.is_reserved():
             return go_on()
-        self._held = Held(association.server, association.client, go_on)
+        self._held = Held(go_on, give_up or (lambda: self._told(association.client, association.server, _NOT_NOW)))
         self._request, self.device = Reserve(association.client), association.device
         return self._request
 
@@ -316,7 +348,7 @@ class Session:
         if safe:
             self._resumed = held.go_on
             return b""
-        return self._told(held.client, held.server, _NOT_NOW) or b""
+        return held.give_up() or b""
 
     def _open(self, client: int, server: int, device: LogicalDevice, apdu: bytes) -> Outcome:
         """An AARQ ends whatever association this device had on this connection, granted or not; one that does not
@@ -334,7 +366,7 @@ class Session:
     def _welcome(self, found: Entered) -> bytes | None:
         association = found.association
         assert association is not None
-        self._keep(association)
+        self._associations.keep(association)
         aare = found.aare._replace(user_information=association.covered(found.aare.user_information or b""))
         return self._framed(association, acse.encode_aare(aare)) if found.wants_answer else None
 
@@ -356,43 +388,7 @@ class Session:
         )
 
     def _release(self, association: Association | None, rlrq: acse.Rlrq) -> bytes | Refusal:
-        """A release of nothing is granted too: the client has what it wants, and would wait for a word (9.4.5)."""
-        told = None
-        if association is not None:
-            association.take_form(None)
-            information = rlrq.user_information
-            if association.shield is not None and information is not None and association.shield.strict:
-                revealed = association.shield.reveal(information)
-                if isinstance(revealed, Refusal):
-                    return revealed
-                association.take_form(revealed.form)
-            if information is not None:
-                told = association.covered(_parting(association))
+        answer = leaving.release(association, rlrq)
+        if association is not None and isinstance(answer, bytes):
             del self._associations[association.server]
-        return acse.encode_rlre(acse.Rlre(_RELEASED, told))
-
-    def _refuse(self, association: Association | None, apdu: bytes) -> Refusal:
-        if association is None and apdu[:1] and apdu[0] in ENVELOPES:
-            return NOT_ASSOCIATED
-        if association is None or association.trial is not None:
-            verdict = TABLE[State.CLOSED].get(apdu[:2], UNKNOWN)
-            return verdict if isinstance(verdict, Refusal) else UNKNOWN
-        association.transfer = None
-        return _TOO_LONG if len(apdu) > association.receive_limit else UNKNOWN
-
-
-def _is_block(association: Association, apdu: bytes) -> bool:
-    negotiated = association.conformance & Conformance.GENERAL_BLOCK_TRANSFER and association.trial is None
-    return bool(negotiated) and apdu[:1] == bytes((gbt.TAG,)) and len(apdu) <= association.receive_limit
-
-
-def _parting(association: Association) -> bytes:
-    """The InitiateResponse once more, where the RLRQ came with user-information of its own (Green Book 9.4.2)."""
-    response = initiate.InitiateResponse(
-        quality_of_service=None,
-        version=initiate.DLMS_VERSION,
-        conformance=association.conformance,
-        max_pdu=association.receive_limit,
-        vaa_name=initiate.VAA_NAME_LN,
-    )
-    return initiate.encode_response(response)
+        return answer

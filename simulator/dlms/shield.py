@@ -36,6 +36,7 @@ from simulator.wire.refusal import Refusal
 UNDECIPHERABLE = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.DECIPHERING_ERROR)
 UNDER_PROTECTED = Refusal(refusal.SERVICE_NOT_ALLOWED, refusal.OPERATION_NOT_POSSIBLE)
 _SUITE = 0
+_GLO_GET = 0xC8  # stands for all service-specific envelopes under the global key
 _new = tuple.__new__  # a NamedTuple's constructor without its Python frame
 _PLAIN_REQUESTS = frozenset({0x01, 0xC0, 0xC1, 0xC3, 0xD9})
 _ANSWER_TAGS = {GLO_INITIATE_REQUEST: GLO_INITIATE_RESPONSE}
@@ -104,6 +105,14 @@ class Shield:
             table = DED_OF if tag in DEDICATED_TAGS else GLO_OF
             tag = _ANSWER_TAGS.get(tag) or table[apdu[0]]
         return encode(_new(Envelope, (tag, title, control, counter, form.key.protect(control, title, counter, apdu))))
+
+    def unasked(self, latest: Form | None) -> Form | None:
+        """For what the meter says by itself: the form of the client's latest APDU, but the keys of now. None: plain."""
+        control = latest.control & PROTECTED if latest is not None else required(self.protection.policy, True)
+        tag = latest.tag if latest is not None else _GLO_GET
+        if tag in DEDICATED_TAGS and self._dedicated is not None:
+            return Form(tag, control, self._dedicated)
+        return Form(tag if tag == GENERAL_GLO else _GLO_GET, control, self.protection.key()) if control else None
 
     def _key_and_lowest(self, tag: int, control: int) -> tuple[Key | None, int]:
         broadcast = bool(control & BROADCAST)

@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from simulator.documents import did_you_mean, load_document
 from simulator.errors import UserError
+from simulator.expected import in_words
 from simulator.faults.fault import DurationMs, Fault, Share
 from simulator.faults.kinds.bandwidth import Bandwidth
 from simulator.faults.kinds.delay import Delay
@@ -47,12 +48,7 @@ class QuirkPack(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     title: str
-    faults: Annotated[list[Any], Field(min_length=1)]
-
-    @field_validator("faults")
-    @classmethod
-    def _known_faults(cls, entries: list[Any]) -> list[Fault]:
-        return [_one(entry) for entry in entries]
+    faults: Annotated[list[Annotated[Any, AfterValidator(lambda entry: _one(entry))]], Field(min_length=1)]
 
 
 def _one(entry: Any) -> Fault:
@@ -64,7 +60,7 @@ def _one(entry: Any) -> Fault:
         return TypeAdapter(KNOWN[names[0]]).validate_python(entry)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ValueError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ValueError(f"{first['loc'][0]}: {in_words([first])}") from None
 
 
 @lru_cache(maxsize=64)

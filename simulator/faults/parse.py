@@ -16,13 +16,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from simulator.documents import Document, Location, did_you_mean, parse_yaml
 from simulator.errors import Mistake, UserError
+from simulator.expected import in_words
 from simulator.faults import packs
 from simulator.faults.fault import DurationMs, Fault
 from simulator.faults.registry import KNOWN
 
 _TIMES, _FOR = "times", "for"
 _LINK, _QUIRK = "link", "quirk"
-_WORDS = {"unexpected_keyword_argument": "unknown key", "missing": "is missing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,7 @@ def _adapter(name: str) -> TypeAdapter[Fault]:
 
 
 def _mistakes(document: Document, at: Location, error: ValidationError) -> list[Mistake]:
-    found = []
-    for item in error.errors():
-        message = _WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
-        if item["type"] not in (*_WORDS, "value_error"):
-            message += f" (got {item['input']!r})"
-        found.append(document.mistake((*at, *item["loc"][:1]), message))
-    return found
+    return [document.mistake((*at, *item["loc"][:1]), in_words([item])) for item in error.errors()]
 
 
 def _said(entry: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from simulator.ports import (
     SetItem,
 )
 from simulator.wire.codes import ActionResult, DataAccessResult
+from simulator.wire.notification import EventNotification
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,12 @@ class Connection(asyncio.Protocol):
         if octets and self._transport and not self._transport.is_closing():
             self._send([octets])
 
+    def notify(self, server: int, event: EventNotification) -> None:
+        """Something for the client that listens to a server; it goes out as soon as nothing else is being said."""
+        if self.session is not None and self.session.notify(server, event):
+            log.warning("%s:%d: the oldest event that waited for its client was dropped for a new one", *self.called)
+        asyncio.get_running_loop().call_soon(self._speak)  # who tells of events may be in the middle of a request
+
     def reset(self) -> None:
         """The peer is told by a reset that the connection is gone (RFC 9293 3.10.7)."""
         if self._transport and not self._transport.is_closing():
@@ -161,6 +168,10 @@ class Connection(asyncio.Protocol):
             self._pump(self.session)
             if not self._congested and self._answering is None and not self._transport.is_closing():
                 self._transport.resume_reading()
+
+    def _speak(self) -> None:
+        if self.session and self._transport and self._answering is None and not self._transport.is_closing():
+            self._pump(self.session)
 
     def _send(self, out: list[bytes]) -> None:
         if out and self._transport:

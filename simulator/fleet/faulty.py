@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from simulator.dlms.framing import Framing, Lost
+from simulator.dlms.framing import Framing, Lost, Poll, Word
 from simulator.dlms.hdlc_link import server_number
 from simulator.dlms.session import Session
 from simulator.faults import course
@@ -118,6 +118,10 @@ class FaultyFraming:
         return self._inner.broken
 
     @property
+    def word(self) -> Word:
+        return self._inner.word
+
+    @property
     def buffered(self) -> int:
         return self._inner.buffered
 
@@ -127,9 +131,9 @@ class FaultyFraming:
         if data:
             self._inner.feed(data, now_ms)
 
-    def next(self) -> tuple[int, int, bytes] | bytes | Lost | None:
+    def next(self) -> tuple[int, int, bytes] | bytes | Lost | Poll | None:
         while (frame := self._inner.next()) is not None:
-            outcome = self._pass(frame) if isinstance(frame, bytes | Lost) else self._take(frame)
+            outcome = self._pass(frame) if isinstance(frame, bytes | Lost | Poll) else self._take(frame)
             if outcome:
                 return outcome
         return None
@@ -139,6 +143,14 @@ class FaultyFraming:
         if not spoilt:
             return b""
         return self._sent(source, self._inner.encode(source, destination, spoilt))
+
+    def want_poll(self, source: int, destination: int, *, wanted: bool) -> None:
+        self._inner.want_poll(source, destination, wanted=wanted)
+
+    def unasked(self, source: int, destination: int, apdu: bytes) -> bytes:
+        self._link.begin_answer()
+        spoilt = self._link.spoil(source, apdu) if apdu else apdu
+        return self._sent(source, self._inner.unasked(source, destination, spoilt))
 
     def _take(self, frame: tuple[int, int, bytes]) -> tuple[int, int, bytes] | bytes | None:
         client, server, apdu = frame
@@ -153,7 +165,7 @@ class FaultyFraming:
         self._session.limit(server, lambda agreed: course.size(turns, agreed))
         return frame
 
-    def _pass(self, signal: bytes | Lost) -> bytes | Lost:
+    def _pass(self, signal: bytes | Lost | Poll) -> bytes | Lost | Poll:
         """What the framing says of itself: frames without an APDU, or further ones of an answer."""
         return self._sent(self._sender(signal), signal) if isinstance(signal, bytes) else signal
 

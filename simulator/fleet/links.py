@@ -118,6 +118,11 @@ class Links:
             connection.meters = meters_at(self.residents, connection.way, *connection.called)
         return connection.meters
 
+    def meter_of(self, connection: Connection, server: int) -> int:
+        """By its number from 0, whom a server's number means on a connection; -1 if nobody."""
+        assert connection.way is not None
+        return meter_behind(connection.way, self._meters(connection), server)
+
     def _of_way(self, way: Listen) -> list[Standing]:
         """What the link profile of a --listen does to all who use it."""
         if way not in self._on_ways:

@@ -135,7 +135,7 @@ def parse_listen(text: str, count: int) -> Listen:
     said = _Said(text, options)
     if framing == "dial":
         return _with_link(said, _dial(said))
-    listen = _line(said, count) if framing == "serial" else _net(said, framing)
+    listen = _line(said, count) if framing == "serial" else _net(said, framing, count)
     _check_room(listen, count)
     return _with_link(said, listen)
 
@@ -165,18 +165,30 @@ class _Said:
             raise self.mistake(f"{key}: {error}") from None
 
 
-def _net(said: _Said, framing: str) -> Listen:
+def _net(said: _Said, framing: str, count: int) -> Listen:
     per_port, shared = "ports" in said.options, framing == "gateway" or said.flag("shared")
     if per_port and ("port" in said.options or shared):
         raise said.mistake("give port (an address per meter), ports (a port per meter) or shared=1, not both")
     spread = Spread.PORTS if per_port else Spread.SHARED if shared else Spread.ADDRESSES
-    text = said.options.get("address", DEFAULT_ADDRESS if spread is Spread.ADDRESSES else str(LOOPBACK))
-    try:
-        address = ipaddress.IPv4Address(text)
-    except ValueError:
-        raise said.mistake(f"{text!r} is not an IPv4 address") from None
+    address = _address(said, DEFAULT_ADDRESS if spread is Spread.ADDRESSES else str(LOOPBACK), count, spread)
     port = said.number("ports" if per_port else "port", _DEFAULT_PORTS[framing], 1, 65_535, "a port")
     return Listen(said.text, framing, spread, address, port, _physical(said), _hdlc(said, DEFAULT_SETTINGS))
+
+
+def _address(said: _Said, default: str, count: int, spread: Spread) -> ipaddress.IPv4Address:
+    """An address, or a network of them, 127.1.0.0/16: then the first that a meter may have there."""
+    text = said.options.get("address", default)
+    try:
+        place = ipaddress.IPv4Interface(text)
+    except ValueError:
+        raise said.mistake(f"{text!r} is not an IPv4 address, or a network of them such as 127.1.0.0/16") from None
+    if "/" not in text:
+        return place.ip
+    first = place.ip + (place.ip == place.network.network_address and place.network.prefixlen < 31)
+    last = first + (count - 1 if spread is Spread.ADDRESSES else 0)
+    if last not in place.network:
+        raise said.mistake(f"{count} addresses from {first} go beyond {place.network}")
+    return first
 
 
 def _with_link(said: _Said, listen: Listen) -> Listen:

@@ -12,8 +12,9 @@ import numpy as np
 from simulator.fleet.listen import Listen, Spread, parse_listen
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
-from simulator.store.copy import Int2, Int4, Jsonb, Octets, Rows, Text, Uuid, encode_rows
+from simulator.store.copy import Int2, Int4, Jsonb, Octets, Rows, Text, Timestamp, Uuid, encode_rows
 from simulator.store.database import Store
+from simulator.values import MS_PER_SECOND
 
 RUNNING = "RUNNING"
 
@@ -55,5 +56,8 @@ def _rows(spec: FleetSpec, cohort: Cohort, listens: Sequence[Listen]) -> Rows:
             "serial_device": Text(devices or [None] * len(places)),
             "config": Jsonb(json.dumps(config)),
             "status": Text(RUNNING),
+            "place": Int4(np.array(numbers) + 1),
+            "generation": Int2(cohort.columns.generation),
+            "installed_at": Timestamp(cohort.calendar.local_s(0) + cohort.columns.installed_ms // MS_PER_SECOND),
         },
     )

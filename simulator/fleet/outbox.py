@@ -20,8 +20,9 @@ from simulator.fleet.push_journal import Journal
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
+from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells, body_of
-from simulator.meter.push.setup import PushSetup, Service
+from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, PushSetup
 from simulator.values import MS_PER_SECOND
 from simulator.wire.ciphering import required
 from simulator.wire.notification import CONFIRMED, INVOKE_ID_MASK, DataNotification
@@ -41,6 +42,7 @@ class Push:
 
     cohort: Cohort
     row: int
+    meter: Identity
     setup: PushSetup
     cells: Cells
     at_ms: int  # the instant of the attempt
@@ -61,6 +63,11 @@ class Push:
     def delay_ms(self) -> int:
         """Until the next attempt."""
         return self.setup.repetition.delay_s(self.attempt) * MS_PER_SECOND
+
+    @property
+    def is_there(self) -> bool:
+        """No other meter has come into its place."""
+        return self.cohort.identities[self.row] is self.meter
 
     @property
     def place(self) -> tuple[str, int, bytes]:
@@ -116,6 +123,14 @@ class Outbox:
         self._again.clear()
         return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
 
+    def part(self, cohort: Cohort, rows: set[int]) -> None:
+        """These meters are taken away: what waits to be sent again never is."""
+        waiting = [push for pushes in self._again.values() for push in pushes if not push.is_superseded]
+        for push in waiting:
+            if push.cohort is cohort and push.row in rows:
+                push.is_superseded = True
+                self._give_up(push, "the meter was replaced")
+
     def _wants_confirmation(self, push: Push) -> bool:
         return self._is_confirmed or push.setup.is_confirmed
 
@@ -156,7 +171,7 @@ class Outbox:
         """Those whose invocation counters are safe from a restart, or that use none."""
         protected: dict[Cohort, list[Push]] = {}
         for push in pushes:
-            push.control = required(_guard(push).policy)
+            push.control = required(_guard(push).policy) | push.setup.control
             if push.control:
                 protected.setdefault(push.cohort, []).append(push)
         unsafe: set[Push] = set()
@@ -170,7 +185,11 @@ class Outbox:
                 unsafe.update(own)
         for push in unsafe:
             self._give_up(push, "no invocation counter could be made safe in the store")
-        return [push for push in pushes if push not in unsafe] if unsafe else list(pushes)
+        left = [push for push in pushes if push not in unsafe] if unsafe else pushes
+        for push in left:
+            if not push.is_there:
+                self._over(push)
+        return [push for push in left if push.is_there]
 
     def _order(self, push: Push, batch: _Batch) -> Order | None:
         """The push sealed and framed; None if its frame cannot be made."""
@@ -179,14 +198,15 @@ class Outbox:
         is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, push.control)
-        link = Link.HDLC if setup.destination.service is Service.HDLC else Link.WRAPPER
+        link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
         frame = framed(push.apdu, setup.client, link)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
         confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
         source = self._sources(push.cohort)[push.row]
-        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch))
+        acknowledged = setup.method == ACKNOWLEDGED_METHOD
+        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch), acknowledged)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         if why is None:

@@ -23,7 +23,9 @@ from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
+from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells
+from simulator.meter.push.confirmations import Confirmed, kept, show
 from simulator.store.copy import Blobs, Column, Int4, Int8, Jsonb, Rows, Text, Timestamp, encode_rows
 from simulator.store.database import Store
 from simulator.store.pushing import Batch, Ids
@@ -39,6 +41,7 @@ _MOST_KEPT = 200_000
 _AT_ONCE = 5_000
 _PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
 _SOON = 20_000  # attempts that are written even while others are under way
+_CONFIRMED = "ACKNOWLEDGED"
 REPEATED = "repeated after a restart"
 _SHORT = 64  # octets of a value that may come again; a whole profile does not
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -50,6 +53,7 @@ class Attempt:
 
     cohort: Cohort
     row: int
+    meter: Identity
     setup: bytes
     schedule: bytes
     local_s: int
@@ -77,7 +81,9 @@ class Journal:
 
     def delivered(self, push: Push, *, is_confirmed: bool) -> None:
         error = REPEATED if push.repeats else None
-        self._keep(push, "SUCCESS", error, alarm_status="ACKNOWLEDGED" if is_confirmed else "SENT")
+        self._keep(push, "SUCCESS", error, alarm_status=_CONFIRMED if is_confirmed else "SENT")
+        if is_confirmed:
+            show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
         self._keep(push, "FAILED" if is_last else "RETRY", why, alarm_status="FAILED" if is_last else "PENDING")
@@ -88,11 +94,12 @@ class Journal:
 
     def _keep(self, push: Push, status: str, error: str | None, *, alarm_status: str) -> None:
         cohort, was_sent = push.cohort, status != "CANCELLED"
-        local_s = cohort.calendar.local_s(push.at_ms) + int(cohort.columns.clock_offset_s[push.row])
+        local_s = int(cohort.clocks_s(np.array([push.row]), push.at_ms)[0])
         self._attempts.append(
             Attempt(
                 cohort,
                 push.row,
+                push.meter,
                 push.setup.logical_name,
                 push.schedule,
                 local_s,
@@ -139,7 +146,7 @@ class Journal:
             count = min(len(self._attempts), _AT_ONCE)
             attempts = [self._attempts[place] for place in range(count)]
             try:
-                await self._write(attempts)
+                await self._write([one for one in attempts if one.cohort.identities[one.row] is one.meter])
             except StoreUnavailable as error:
                 self._tell_away(error)
                 return
@@ -164,19 +171,28 @@ class Journal:
         self._is_away = True
 
     async def _write(self, attempts: Sequence[Attempt]) -> None:
+        """Of meters that are still in their places: of others there was nothing left to write when they went."""
+        if not attempts:
+            return
         concerned: dict[tuple[Cohort, bytes], list[int]] = {}
         for attempt in attempts:
             concerned.setdefault((attempt.cohort, attempt.setup), []).append(attempt.row)
         for (cohort, setup), rows in concerned.items():
             await cohort.kept_pushes.ensure(setup, np.array(rows))
 
+        confirmations = kept([_confirmed(attempt) for attempt in attempts if attempt.alarm_status == _CONFIRMED])
+
         def make(ids: Ids) -> Batch:
             history = ids["push_history"]
             rows = [history_rows(attempts, history), *object_rows(attempts, history)]
-            return Batch(rows, after=alarm_edits(attempts, history))
+            return Batch(rows, after=[*alarm_edits(attempts, history), *confirmations])
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)
+
+
+def _confirmed(attempt: Attempt) -> Confirmed:
+    return Confirmed(attempt.cohort, attempt.row, attempt.setup, attempt.local_s)
 
 
 def history_rows(attempts: Sequence[Attempt], ids: Ints) -> Rows:

@@ -69,11 +69,13 @@ def parse_push(text: str | None, schedule: str | None) -> PushOptions:
     for word in words:
         if word not in _WORDS:
             raise UserError(f"--push {text}: {word!r} is not known; {did_you_mean(word, list(_WORDS))}")
-    services = [_SERVICES[word] for word in words if word in _SERVICES]
+    services = {_SERVICES[word] for word in words if word in _SERVICES}
+    if services == {Service.UDP, Service.HDLC}:
+        services = {Service.HDLC_UDP}
     controls = [word.removeprefix("security=") for word in words if word.startswith("security=")]
     if len(services) > 1 or len(controls) > 1:
-        raise UserError(f"--push {text}: give one of {', '.join(_SERVICES)}, and one security")
-    service = services[0] if services else Service.TCP
+        raise UserError(f"--push {text}: give one of {', '.join(_SERVICES)} or udp,hdlc, and one security")
+    service = services.pop() if services else Service.TCP
     if destination_of(service, destination.encode()) is None:
         raise UserError(f"--push {text}: {destination!r} is no destination; write for example 127.0.0.1:4061")
     policy = _SECURITIES[controls[0]] if controls else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -47,13 +47,19 @@ class Due:
     cohort: Cohort
     setup: PushSetup
     rows: Ints
+    generation: Ints  # [rows] which meters these are: another may come into a place before they push
     instant_ms: int
     trigger: str
     schedule: bytes = b""
     repeats: Ints | None = None  # of alarms at a start: rows whose alarms may have gone out before
 
     def part(self, places: Ints, instant_ms: int) -> Due:
-        return Due(self.cohort, self.setup, self.rows[places], instant_ms, self.trigger, self.schedule, self.repeats)
+        return replace(self, rows=self.rows[places], generation=self.generation[places], instant_ms=instant_ms)
+
+    @property
+    def is_there(self) -> Bools:
+        """Which of them nobody has replaced meanwhile."""
+        return self.cohort.is_same(self.rows, self.generation)
 
 
 class _Waiting(NamedTuple):
@@ -99,6 +105,13 @@ class Pushes:
         await self.journal.close()
         with contextlib.suppress(StoreError):
             await self._store.pushes.release(unsent)
+
+    async def part(self, cohort: Cohort, rows: Ints) -> None:
+        """Other meters are about to take the places of these: what they have sent is in the history, and they try
+        nothing again."""
+        await self.settled()
+        self.outbox.part(cohort, set(rows.tolist()))
+        await self.journal.flush()
 
     async def settled(self) -> None:
         """Until what is under way has ended and stands in the history."""
@@ -162,7 +175,8 @@ class Pushes:
         rows = rows[powered(cohort, rows)]
         for setup, own in setups_of(cohort, logical_name, rows):
             if setup.destination is not None:
-                for due in self._parts(Due(cohort, setup, own, instant_ms, trigger, schedule)):
+                generation = cohort.columns.generation[own]
+                for due in self._parts(Due(cohort, setup, own, generation, instant_ms, trigger, schedule)):
                     if due.instant_ms == instant_ms:
                         await self._begin(due)
                     else:
@@ -179,19 +193,18 @@ class Pushes:
     def _waits_s(self, due: Due) -> Ints:
         """Until a window opens on the meter's own clock, and a random part of the start interval; -1: for ever."""
         cohort, setup = due.cohort, due.setup
-        offsets = cohort.columns.clock_offset_s[due.rows]
         waits = np.zeros(len(due.rows), np.int64)
         if setup.windows:
-            true_s = cohort.calendar.local_s(due.instant_ms)
-            for offset_s in np.unique(offsets).tolist():
-                opens = opening(setup.windows, true_s + offset_s)
-                waits[offsets == offset_s] = -1 if opens is None else opens - true_s - offset_s
+            shown = cohort.clocks_s(due.rows, due.instant_ms)
+            for local_s in np.unique(shown).tolist():
+                opens = opening(setup.windows, local_s)
+                waits[shown == local_s] = -1 if opens is None else opens - local_s
         if setup.start_interval_s:
             waits[waits >= 0] += start_delays_s(due)[waits >= 0]
         return waits
 
     async def _begin(self, due: Due) -> None:
-        due = due.part(np.flatnonzero(powered(due.cohort, due.rows)), due.instant_ms)
+        due = due.part(np.flatnonzero(powered(due.cohort, due.rows) & due.is_there), due.instant_ms)
         if len(due.rows):  # not all of them have lost their power while they waited
             collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
             await self._post(due, collected, {})
@@ -205,7 +218,9 @@ class Pushes:
         else:
             why = _NO_ROW
         pushes = []
-        for row, cells in zip(due.rows.tolist(), bodies, strict=True):
+        for row, cells, is_there in zip(due.rows.tolist(), bodies, due.is_there.tolist(), strict=True):
+            if not is_there:
+                continue
             push = _push(due, row, cells or [], alarms.get(row, ()))
             if cells is None:
                 self.journal.cancelled(push, why)
@@ -223,7 +238,7 @@ class Pushes:
             return
         for setup, own in setups_of(cohort, parse_obis(pushes.alert), rows):
             if setup.destination is not None:
-                whole = Due(cohort, setup, own, at_ms, ALARM, repeats=repeats)
+                whole = Due(cohort, setup, own, cohort.columns.generation[own], at_ms, ALARM, repeats=repeats)
                 for due in self._parts(whole):
                     alert = _Waiting(due, collect(cohort, setup, due.rows, instant_ms))
                     self._at(due.instant_ms, partial(self._alert, alert))
@@ -231,15 +246,16 @@ class Pushes:
     async def _alert(self, alert: _Waiting) -> None:
         """Its alarms are claimed first, so that after a kill it is known that they may have gone out."""
         due, collected = alert
+        rows = due.rows[due.is_there]
         kept, setup = due.cohort.kept_pushes, due.setup.logical_name
-        ids = [due.cohort.identities[row].id for row in due.rows.tolist()]
+        ids = [due.cohort.identities[row].id for row in rows.tolist()]
         try:
-            await kept.ensure(setup, due.rows)
-            claimed = await self._store.pushes.claim(ids, kept.setup_ids(setup, due.rows).tolist())
+            await kept.ensure(setup, rows)
+            claimed = await self._store.pushes.claim(ids, kept.setup_ids(setup, rows).tolist())
         except StoreUnavailable:
             self._unclaimed.append(alert)
             return
-        alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(due.rows.tolist(), ids, strict=True)}
+        alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(rows.tolist(), ids, strict=True)}
         late = due.part(np.arange(len(due.rows)), max(due.instant_ms, self._clock.instant_ms))
         await self._post(late, collected, alarms)
 
@@ -267,5 +283,14 @@ def start_delays_s(due: Due) -> Ints:
 def _push(due: Due, row: int, cells: list[bytes], alarms: tuple[int, ...] = ()) -> Push:
     repeats = int(due.repeats is not None and row in due.repeats)
     return Push(
-        due.cohort, row, due.setup, cells, due.instant_ms, due.trigger, due.schedule, alarms=alarms, repeats=repeats
+        due.cohort,
+        row,
+        due.cohort.identities[row],
+        due.setup,
+        cells,
+        due.instant_ms,
+        due.trigger,
+        due.schedule,
+        alarms=alarms,
+        repeats=repeats,
     )

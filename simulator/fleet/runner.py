@@ -35,15 +35,18 @@ from simulator.fleet.links import Links, Witness
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.meters import add_meters
+from simulator.fleet.notices import Notices
 from simulator.fleet.pace import wall_now_ms
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
+from simulator.fleet.replacing import Replacing
 from simulator.fleet.sessions import Residents
 from simulator.fleet.spec import FleetSpec, build_cohorts
 from simulator.fleet.supplies import Supplies
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
+from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
@@ -82,6 +85,8 @@ class Fleet:
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
         self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
+        self.notices = Notices(self.connections, self.links.meter_of)
+        self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
 
@@ -105,13 +110,13 @@ class Fleet:
             codes,
             self.clock.now_ms,
             wake=self.captures.wake,
-            alert=self.pushes.alert,
+            alert=self._alert,
             occur=self.pushes.occur,
             push=self.pushes.push,
             look=self.pushes.look,
         )
         models = self.options.push.model
-        self.cohorts = await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
+        self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
         self._firsts = [cohort.first for cohort in self.cohorts]
         start_ms = await (self._begin() if stored is None else self._resume(stored))
         self.clock.begin(start_ms)
@@ -224,6 +229,10 @@ class Fleet:
             story.restore(cohort)
             await story.bring(cohort, to_ms, report)
 
+    def _alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+        self.pushes.alert(cohort, rows, instant_ms)
+        self.notices.alert(cohort, rows, instant_ms)
+
     # -- the clock ----------------------------------------------------------------------------------------------
 
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,9 +322,10 @@ class Fleet:
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
+            "replace": self.replacing.follow,
             **Supplies(self.spec, self.cohorts, self.clock).orders,
         }
-        orders = obey(self.store, known, listening)
+        orders = obey(self.store, self.replacing.by_number(known), listening)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]

@@ -10,6 +10,7 @@ import numpy as np
 from simulator.errors import UserError
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
+from simulator.meter.identity import index_of
 
 Meters = range | frozenset[int]
 """Numbers from 0; a range where they are neighbours."""
@@ -43,6 +44,21 @@ def _part(word: str, count: int, named: Callable[[str], int | None]) -> range | 
     if meter is None:
         return f"{word!r} is no meter; write a number from 1 to {count}, a serial number, a range such as 1-20, or all"
     return range(meter, meter + 1)
+
+
+def in_numbers(text: str, count: int, serial_of: Callable[[int], str]) -> str:
+    """The same meters without serial numbers, which change when meters are replaced. UserError for the serial number
+    of one that is not in its place any more."""
+    return ",".join(_number(word.strip(), count, serial_of) for word in text.split(","))
+
+
+def _number(word: str, count: int, serial_of: Callable[[int], str]) -> str:
+    place = index_of(word)
+    if not 0 <= place < count or (word.isdecimal() and int(word) <= count):
+        return word
+    if (serial := serial_of(place)) == word:
+        return str(place + 1)
+    raise UserError(f"meters {word!r}: no meter has this number now; meter {place + 1} is {serial}")
 
 
 def parts_of(cohorts: Iterable[Cohort], meters: Iterable[int]) -> list[tuple[Cohort, Ints]]:

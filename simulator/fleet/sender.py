@@ -8,18 +8,22 @@ It knows no push, no simulated time and no retry; it tells what became of each f
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import ipaddress
 import os
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, cast
 
 from simulator.dlms.push import Confirmation
-from simulator.meter.push.setup import Destination, Service
+from simulator.meter.push.setup import Destination
 
 PER_DESTINATION, IN_ALL = 128, 1024
 _TIMEOUT_S = 5.0
+_LOOK_AGAIN_S = 0.02
 STOPPED = "the fleet was stopped"
 _UNCONFIRMED = "no confirmation came"
 Done = Callable[[str | None], None]  # hears None, or why it was not delivered
@@ -31,6 +35,7 @@ class Order(NamedTuple):
     source: str | None  # the meter's own address
     confirmation: Confirmation | None
     done: Done
+    acknowledged: bool = False  # delivered only when the peer's TCP has acknowledged all of it
 
 
 class Sender:
@@ -78,10 +83,10 @@ class Sender:
 async def _deliver(order: Order) -> None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            deliver = _by_datagram if order.destination.service is Service.UDP else _by_stream
+            deliver = _by_datagram if order.destination.by_datagram else _by_stream
             why = await deliver(order)
     except TimeoutError:
-        why = _UNCONFIRMED if order.confirmation else f"no connection within {_TIMEOUT_S:g} s"
+        why = _UNCONFIRMED if order.confirmation or order.acknowledged else f"no connection within {_TIMEOUT_S:g} s"
     except (OSError, ValueError) as error:  # ValueError: a name that is none, such as a..b
         why = _words(error)
     except asyncio.CancelledError:
@@ -123,8 +128,23 @@ class _Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = line = cast(asyncio.Transport, transport)  # uvloop's are no instances of it
         line.write(self._order.frame)
-        if self._order.confirmation is None:
+        if self._order.acknowledged and self._order.confirmation is None:
+            self._close_once_acknowledged()
+        elif self._order.confirmation is None:
             line.close()  # when all is written
+
+    def _close_once_acknowledged(self) -> None:
+        """What the peer's system has acknowledged leaves the queue of the socket (RFC 9293 3.4)."""
+        line = self._transport
+        if line is None or line.is_closing():
+            return
+        opened = line.get_extra_info("socket")
+        unacknowledged = bytearray(4)
+        fcntl.ioctl(opened.fileno(), termios.TIOCOUTQ, unacknowledged)
+        if not line.get_write_buffer_size() and not int.from_bytes(unacknowledged, sys.byteorder):
+            line.close()
+        else:
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._close_once_acknowledged)
 
     def data_received(self, data: bytes) -> None:
         if self._order.confirmation is not None and self._order.confirmation.feed(data):

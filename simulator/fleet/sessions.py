@@ -14,11 +14,11 @@ from simulator.dlms.hdlc_link import HdlcLink, HdlcSettings, server_parts
 from simulator.dlms.limits import DEFAULT_LIMITS, Limits
 from simulator.dlms.mode_e_link import ModeELink, SignedOn
 from simulator.dlms.session import Session
+from simulator.dlms.wrapper_link import WrapperLink
 from simulator.fleet.listen import MANAGEMENT, Listen, Spread
 from simulator.meter.identity import Identity, index_of
 from simulator.ports import LogicalDevice
 from simulator.values import NEVER_MS
-from simulator.wire import wrapper
 
 _WITH_HEADERS = 65_000  # an APDU that leaves room for what a datagram or a gateway puts before it
 _SMALLER = Limits(max_sent=_WITH_HEADERS)
@@ -96,7 +96,7 @@ def _behind_gateway(residents: Residents) -> Session:
         return residents.meter(meter_of(number)) if server_of(number) == MANAGEMENT else None
 
     limits = _wide(_SMALLER, residents.count)
-    splitter = wrapper.Splitter(max_frame=limits.max_frame, max_pending=limits.max_pending)
+    splitter = WrapperLink(max_frame=limits.max_frame, max_pending=limits.max_pending)
     return Session(device, framing=GatewayLink(splitter, find), limits=limits)
 
 

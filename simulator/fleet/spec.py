@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
@@ -49,6 +49,7 @@ class MeterGroup:
     load: str
     block_minutes: int
     feeders: tuple[tuple[str, float], ...] = ()  # name and share of the meters; empty: fifty on each
+    serial: str = ""  # digits with which serial numbers begin; empty: the seed's
 
     def check(self, world: World) -> list[str]:
         mistakes = []
@@ -116,27 +117,36 @@ class FleetSpec:
         """The group of a meter, counted from 0."""
         return [group for first, group in self.numbered() if first <= number][-1]
 
+    def serials(self, numbers: Iterable[int]) -> list[str]:
+        """Of the meters that were the first in their places."""
+        if not any(group.serial for group in self.groups):
+            return [serial_of(self.seed, number) for number in numbers]
+        return [serial_of(self.seed, number, series=self.group_of(number).serial) for number in numbers]
+
     def meter_named(self, word: str) -> int | None:
         """The meter, counted from 0, of a serial number or of its number from 1."""
         number = int(word) - 1 if word.isdecimal() else -1
         if 0 <= number < self.count:
             return number
         index = index_of(word)
-        return index if 0 <= index < self.count and serial_of(self.seed, index) == word else None
+        return index if 0 <= index < self.count and self.serials([index]) == [word] else None
 
     def check(self, world: World) -> None:
         """UserError with everything that is wrong with the spec."""
         mistakes = list(dict.fromkeys(mistake for group in self.groups for mistake in group.check(world)))
-        if self.count > MAX_METERS:
-            mistakes.append(f"a fleet has 1 to {MAX_METERS:,} meters, not {self.count}")
-        if self.history_ms > _LONGEST_HISTORY_DAYS * MS_PER_DAY:
-            mistakes.append(f"a history is at most {_LONGEST_HISTORY_DAYS} days long")
-        if self.start_ms is not None and not 2000 <= moment_of(self.start_ms).year <= 2099:
-            mistakes.append("a fleet starts in the years 2000 to 2099")
-        if len({model.spec.utc_offset_minutes for model in self.models()}) > 1:
-            mistakes.append("the models of one fleet must agree in utc_offset_minutes: all meters stand in one place")
-        if mistakes:
+        if mistakes := mistakes + [words for _, words in self.doubts()]:
             raise UserError("\n".join(mistakes))
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """What is wrong though each group is right: in which part of the spec, and in words."""
+        if self.count > MAX_METERS:
+            yield "groups", f"a fleet has 1 to {MAX_METERS:,} meters, not {self.count}"
+        if self.history_ms > _LONGEST_HISTORY_DAYS * MS_PER_DAY:
+            yield "history_ms", f"a history is at most {_LONGEST_HISTORY_DAYS} days long"
+        if self.start_ms is not None and not 2000 <= moment_of(self.start_ms).year <= 2099:
+            yield "start_ms", "a fleet starts in the years 2000 to 2099"
+        if len({model.spec.utc_offset_minutes for model in self.models()}) > 1:
+            yield "groups", "the models of one fleet must agree in utc_offset_minutes: all meters stand in one place"
 
     @property
     def name(self) -> str:
@@ -150,6 +160,9 @@ class FleetSpec:
     def as_dict(self) -> dict[str, Any]:
         """As it is stored: what JSON gives back."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for group in plain["groups"]:
+            if not group["serial"]:
+                del group["serial"]  # as fleets were stored before there was one
         return plain
 
     def difference(self, stored: Mapping[str, Any]) -> list[str]:
@@ -187,7 +200,7 @@ def _cohort(
     name: str,
     model: Model,
 ) -> Cohort:
-    serials = [serial_of(spec.seed, first + place) for place in places]
+    serials = [serial_of(spec.seed, first + place, series=group.serial) for place in places]
     identities = [Identity(spec.seed, model.spec.flag, serial, titles.get(serial, b"")) for serial in serials]
     population = build_population(
         around.world,

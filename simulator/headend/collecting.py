@@ -211,7 +211,7 @@ class Collector:
             if self._stop.wait(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S)) - 1] if attempt else 0.0):
                 break
             try:
-                with meter.reader(timeout_s=self._manners.timeout_s, calls=self._calls) as reader:
+                with meter.reader(timeout_s=self._manners.timeout_s, heard=poll.hear, calls=self._calls) as reader:
                     poll.run(reader, Circumstances(retries=attempt, registers=past.registers))
             except MeterfleetError as error:
                 failures.append(LogEntry(kind_of(error), str(error), meter.serial))

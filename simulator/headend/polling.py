@@ -16,6 +16,7 @@ from simulator.headend.configured import read_configuration
 from simulator.headend.failures import BrokenAnswer
 from simulator.headend.filing import file_bills, file_blocks, file_days, file_instantaneous, undated
 from simulator.headend.judging import Circumstances
+from simulator.headend.notifications import Notification
 from simulator.headend.objects import CLOCK, DATA, PROFILE, ObjectEntry
 from simulator.headend.occurrences import LOGS, logged
 from simulator.headend.options import NAMES
@@ -104,6 +105,11 @@ class Poll:
         while self._left:
             getattr(self, f"_{self._left[0]}")(reader)
             del self._left[0]
+
+    def hear(self, note: Notification) -> None:
+        """What the meter reports on the open association. Its events are read from the logs, where none is missing."""
+        raised = ", ".join(bit.name for bit in note.alerts)
+        self._say("EVENT_NOTIFICATION", note.problem or f"said unasked, {note.sent}: status bits {raised or 'none'}")
 
     def _check_clock(self, reader: MeterReader) -> None:
         """Said when it is off by more than the limit, and again when it has moved by more than that."""

@@ -81,13 +81,25 @@ class Shown:
 
     def _line(self, note: Notification) -> Text:
         received, opened = note.received, note.received.opened
-        what = f"{note.setup} {self._names.get(note.setup, '')}".strip() or "push"
-        words = [f"{received.moment.astimezone():%H:%M:%S}", received.peer, note.meter or "unknown meter"]
+        what = self._what(note)
+        words = [f"{received.moment.astimezone():%H:%M:%S}", received.peer, self._who(note)]
         words += [] if note.problem else [what, as_text(note.clock) if note.clock is not None else ""]
         if opened.counter is not None:
             words.append(f"{_security(opened.control)} counter {opened.counter}")
         words += [opened.remark and f"counter {opened.remark}", received.answer, note.problem]
         return Text("  ".join(word for word in words if word), style="red" if note.problem or opened.remark else "bold")
+
+    def _who(self, note: Notification) -> str:
+        title = note.received.opened.title
+        unknown = "unknown meter" if title is None or note.problem else f"meter {title.hex()}"
+        return note.meter or unknown
+
+    def _what(self, note: Notification) -> str:
+        """The push setup, or the attribute that an event was told by."""
+        if note.setup or not note.items or note.items[0].label is None:
+            return f"{note.setup} {self._names.get(note.setup, '')}".strip() or "push"
+        label = note.items[0].label
+        return f"event {label.obis}:{label.attribute} {as_text(note.sent) if note.sent is not None else ''}".rstrip()
 
     def _row(self, item: Item, note: Notification) -> tuple[str, str, str, str]:
         label, value = item

@@ -14,6 +14,7 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 from simulator.errors import UserError
+from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys, counter_object
 from simulator.headend.failures import ActionRefused, BrokenAnswer, UnknownObject, WriteRefused
 from simulator.headend.gets import Gets, result_of
@@ -70,14 +71,16 @@ class MeterReader:
         names: Mapping[str, str] | None = None,
         logger: logging.Logger | None = None,
         opened: Callable[[], Link] | None = None,
+        heard: Heard | None = None,
     ) -> None:
         """`mechanism`: authentication mechanism id; without it 1 (LLS) if there is a password, else 0. With `keys` the
         association is ciphered; unless they say otherwise its first invocation counter follows the one that the public
         client is shown.
 
         `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code;
-        `way`: without one the wrapper over TCP. For a serial line `host` is its device. `opened`: gives a link to the
-        meter instead of making one, as often as it is asked.
+        `way`: without one the wrapper over TCP. For a serial line `host` is its device. `opened` gives a link to the
+        meter instead of making one, as often as it is asked. `heard` is told of events that the meter reports on the
+        open association (EventNotification), which is proposed only if somebody wants to know.
         """
         self._where = (host, port, timeout_s)
         self._way = way.checked()
@@ -94,6 +97,8 @@ class MeterReader:
             keys=keys,
             logger=logger,
             way=self._way,
+            where=f"{host}:{port}" if port else host,
+            heard=heard,
         )
         self._gets = Gets(self._session)
         self._scales = Scales(self._gets)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import UserError
+from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys
 from simulator.headend.options import Preset
 from simulator.headend.reader import MeterReader
@@ -42,7 +43,9 @@ class KnownMeter:
     calls: bool = False  # by itself, and cannot be called
 
     @contextmanager
-    def reader(self, *, timeout_s: float, calls: Switchboard | None = None) -> Iterator[MeterReader]:
+    def reader(
+        self, *, timeout_s: float, heard: Heard | None = None, calls: Switchboard | None = None
+    ) -> Iterator[MeterReader]:
         """Associated; over the meter's own call, if it is one of those that call."""
         with ExitStack() as stack:
             opened = None
@@ -53,6 +56,7 @@ class KnownMeter:
                 MeterReader(
                     self.host, self.port, client=self.client, password=self.secret, server=self.server,
                     mechanism=self.mechanism, way=self.way, timeout_s=timeout_s, keys=self.keys, opened=opened,
+                    heard=heard,
                 )
             )  # fmt: skip
 

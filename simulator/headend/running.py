@@ -20,6 +20,7 @@ from simulator.headend.objects import CLOCK, DATA, PROFILE, REGISTERS, ObjectEnt
 from simulator.headend.options import IDENTITY, LLS, Call, Rows, Wish
 from simulator.headend.orders import Order
 from simulator.headend.profiles import ProfileTable
+from simulator.headend.pushlog import Shown
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import (
     ObjectReading,
@@ -109,6 +110,7 @@ def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:
         keys=keys,
         names=names,
         way=call.way,
+        heard=Shown(Console(stderr=True), names, lines=False).show,
     )
 
 

@@ -17,6 +17,7 @@ from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.secure import GXDLMSSecureClient
 
+from simulator.headend.aside import Aside, Heard
 from simulator.headend.ciphering import Keys, prepare
 from simulator.headend.failures import (
     INITIATE_ERRORS,
@@ -28,6 +29,7 @@ from simulator.headend.failures import (
     ServiceRefused,
 )
 from simulator.headend.link import Link
+from simulator.headend.notifications import Notification
 from simulator.headend.way import Way
 from simulator.wire.codes import Conformance
 
@@ -58,7 +60,10 @@ class Session:
         keys: Keys | None = None,
         logger: logging.Logger | None,
         way: Way = _WRAPPER,
+        where: str = "",
+        heard: Heard | None = None,
     ) -> None:
+        """`heard` is told what the meter at `where` says unasked while an answer is waited for."""
         address, octets = way.server_address(server) if way.hdlc else (server, 0)
         interface = InterfaceType.HDLC if way.hdlc else InterfaceType.WRAPPER
         self.protocol: Any = GXDLMSSecureClient(True, client, address, Authentication(mechanism), password, interface)
@@ -70,6 +75,9 @@ class Session:
         self.protocol.maxReceivePDUSize = max_pdu
         if conformance is not None:
             self.protocol.proposedConformance = _mirrored(conformance)
+        elif heard is not None and not way.hdlc:  # there it would have to be polled for, between requests
+            self.protocol.proposedConformance |= _mirrored(Conformance.EVENT_NOTIFICATION)
+        self._aside = Aside(self.protocol, keys, where, heard or _ignored)
         self._client = client
         self._logger = logger
         self._link: Link | None = None
@@ -166,12 +174,14 @@ class Session:
         self._link.send(bytes(frame))
 
     def _receive(self, reply: Any) -> Any:
-        """Take the next frame that is an answer into `reply`; a notification that comes between is passed over."""
+        """Take the next frame that is an answer into `reply`; what the meter says unasked is put aside."""
         assert self._link
         while True:
             frame = self._link.receive()
             if self._logger:
                 self._logger.debug("< %s", frame.hex())
+            if self._aside.take(frame, is_hdlc=self._hdlc):
+                continue
             if self._parse(self.protocol.getData, frame, reply, GXReplyData()):
                 if self._hdlc and reply.frameId in _REJECTED_FRAME:
                     raise BrokenAnswer(_REJECTED_FRAME[reply.frameId])
@@ -199,6 +209,10 @@ class Session:
         if reply.error:
             raise AssociationRefused(1, 13, USER_DIAGNOSTICS[13])
         self._parse(self.protocol.parseApplicationAssociationResponse, reply.data)
+
+
+def _ignored(_note: Notification) -> None:
+    """Nobody wants to know."""
 
 
 def _is_list(protocol: Any) -> bool:

@@ -23,11 +23,11 @@ from simulator.wire.axdr import Malformed
 from simulator.wire.ciphering import AUTHENTICATED, COMPRESSED, ENCRYPTED, GENERAL_DED, GENERAL_GLO, Envelope, Key
 
 DATA_NOTIFICATION, EVENT_NOTIFICATION = 0x0F, 0xC2
-_PLAIN = (DATA_NOTIFICATION, EVENT_NOTIFICATION)
+NOTIFICATIONS = (DATA_NOTIFICATION, EVENT_NOTIFICATION)
 _COUNTERS = 1_000_000  # titles and keys whose last counter is remembered
 _NO_KEY = bytes(16)  # gurux wants one even where nothing is authenticated
 _UNUSUAL = ciphering.SUITE_MASK | COMPRESSED | ciphering.BROADCAST
-_SERVICE_SPECIFIC = (0xCA, 0xD2)  # glo- and ded-event-notification: their title was said in an association
+SERVICE_SPECIFIC = (0xCA, 0xD2)  # glo- and ded-event-notification: their title was said in an association
 
 Reveal = Callable[[Envelope, KeyPair], bytes | None]
 """The plain text; None if the key is not right."""
@@ -76,10 +76,10 @@ class Unsealer:
     def open(self, apdu: bytes) -> Opened:
         if not apdu:
             return Opened(problem="an empty APDU")
-        if apdu[0] in _PLAIN:
+        if apdu[0] in NOTIFICATIONS:
             return Opened(apdu)
         if apdu[0] not in (GENERAL_GLO, GENERAL_DED):
-            how = " that names no system title" if apdu[0] in _SERVICE_SPECIFIC else ""
+            how = " that names no system title" if apdu[0] in SERVICE_SPECIFIC else ""
             return Opened(problem=f"no notification but an APDU of tag {apdu[0]:#04x}{how}")
         try:
             return self._unseal(ciphering.decode(apdu))
@@ -96,7 +96,7 @@ class Unsealer:
             return replace(sealed, problem=problem)
         for pair in self.keys.keys(title):
             plain = self._reveal(envelope, pair)
-            if plain and plain[0] in _PLAIN:  # what is only encrypted has no tag that could be wrong
+            if plain and plain[0] in NOTIFICATIONS:  # what is only encrypted has no tag that could be wrong
                 return replace(sealed, plain=plain, key=pair, remark=self._remark(title, pair, envelope.counter))
         known = "its keys do not fit" if self.keys.keys(title) else "nobody has told its keys"
         return replace(sealed, problem=f"meter {title.hex()} {owner.serial}".rstrip() + f": {known}")

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simulator.cosem.model import Model, Setting
+from simulator.meter.clocks import Clock, clock_of
 from simulator.meter.columns import Ints
 from simulator.meter.happening import Alongside, Happening, happen
 from simulator.store.copy import Rows
 from simulator.store.rows import Acknowledgement, AttributeValue, Edit, Forget
-from simulator.values import format_obis
+from simulator.values import MS_PER_MINUTE, MS_PER_SECOND, format_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
@@ -99,11 +100,19 @@ class Meter:
     @property
     def local_s(self) -> int:
         """What the meter's clock shows."""
-        return self.cohort.calendar.local_s(self.instant_ms) + self.number("clock_offset_s")
+        return (self.instant_ms + self._offset_ms + self.clock.offset_at(self.instant_ms)) // MS_PER_SECOND
 
     def instant_of(self, local_s: int) -> int:
         """When the meter's clock shows a moment."""
-        return self.cohort.calendar.instant_ms(local_s - self.number("clock_offset_s"))
+        return self.clock.instant_of(local_s * MS_PER_SECOND - self._offset_ms)
+
+    @property
+    def clock(self) -> Clock:
+        return clock_of(self.cohort.columns, self.row)
+
+    @property
+    def _offset_ms(self) -> int:
+        return self.cohort.calendar.utc_offset_minutes * MS_PER_MINUTE
 
     async def apply(self, change: Change) -> None:
         """Raises StoreUnavailable with nothing changed."""

@@ -21,6 +21,7 @@ from simulator.cosem.model import Model, Profile
 from simulator.errors import StoreError
 from simulator.meter.advance import Advance, advance
 from simulator.meter.calendar import Calendar
+from simulator.meter.clocks import clock_of, shown_s
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
 from simulator.meter.identity import Identity
@@ -28,14 +29,16 @@ from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
 from simulator.meter.status import WORD, default_word
+from simulator.meter.succession import move_in
 from simulator.meter.supplied import supply_of
 from simulator.meter.vault import Vault
 from simulator.store.database import Store
 from simulator.store.rows import Checkpoint, RowsChange
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, NEVER_MS
+from simulator.values import MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND, NEVER_MS
 from simulator.world import electric
 from simulator.world.consumption import Peak, peak
 from simulator.world.daytime import SLOT_MS
+from simulator.world.noise import Bools
 from simulator.world.population import Population
 from simulator.world.shapes import World
 
@@ -90,7 +93,9 @@ class Cohort:
     ) -> None:
         self.around, self.model, self.name, self.first = around, model, name, first
         self.identities, self.population, self.calendar = identities, population, calendar
-        self.ids: Ids = np.frombuffer(b"".join(one.id.bytes for one in identities), np.uint8).reshape(-1, 16)
+        self.ids: Ids = np.array([list(one.id.bytes) for one in identities], np.uint8)
+        self._pioneers = tuple(identities)  # the first meter in each place
+        self._generation = np.zeros(len(identities), np.int64)  # of `identities`
         self.calendars: dict[int, Calendar] = {}  # of the meters whose calendar is their own
         self.profiles: dict[tuple[int, str], Profile] = {}  # (row, logical name) -> captured as a client wants it
         self.alarms: dict[int, int] = {}  # row -> instant at which the meter does something by itself
@@ -101,6 +106,7 @@ class Cohort:
         self.vault = Vault(around.store, [one.id for one in identities])
         self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
+        self.marks_move_ms = np.full(len(identities), NEVER_MS)  # when a clock will have drifted to other marks
         self.lookout_ms = NEVER_MS  # when the next event is foreseen that detectors will notice
         self.lives = [0] * len(identities)  # an outage begins and ends one: odd while a meter is dark
         self._columns: Columns | None = None
@@ -127,19 +133,19 @@ class Cohort:
     def begin(self, installed_ms: int) -> None:
         """The meters' history begins at a block boundary, their registers as they were delivered."""
         self._installed_ms = installed_ms
-        local_s = self.calendar.local_s(installed_ms)
-        word = default_word(self.model, WORD)
-        population = self.population
-        self._take(
-            new_columns(
-                population.initial_wh, population.phases, installed_ms=installed_ms, local_s=local_s, status_word=word
-            )
-        )
+        self._take(self.delivered(self.population.initial_wh, installed_ms))
+
+    def delivered(self, initial_wh: Ints, installed_ms: int) -> Columns:
+        """Columns of meters whose registers begin at `initial_wh` [channel, n]."""
+        local_s, word = self.calendar.local_s(installed_ms), default_word(self.model, WORD)
+        phases = self.population.phases
+        return new_columns(initial_wh, phases, installed_ms=installed_ms, local_s=local_s, status_word=word)
 
     def resume(self, kept: Checkpoint | None, rows: Mapping[int, bytes], installed_ms: int) -> None:
         """Go on from what the store has kept; `installed_ms` is where the fleet's history begins."""
-        self.begin(installed_ms)
-        columns = self.columns if kept is None else Columns.load(kept.columns)
+        self._installed_ms = installed_ms
+        new = self.delivered(self.population.initial_wh, installed_ms)
+        columns = new if kept is None else Columns.load(kept.columns)
         for row, octets in rows.items():
             columns = columns.with_packed(row, octets)
         self._take(columns)
@@ -163,6 +169,13 @@ class Cohort:
     def _take(self, columns: Columns) -> None:
         self._columns = columns
         self._shown_second = -1
+        if len(others := np.flatnonzero(columns.generation != self._generation)):
+            move_in(self, others, [self._pioneers[row].successor(int(columns.generation[row])) for row in others])
+            self._generation = columns.generation
+
+    def is_same(self, rows: Ints, generation: Ints) -> Bools:
+        """Which of these rows are still the meters that they were then."""
+        return np.asarray(self._generation[rows] == generation)
 
     # -- what the meters show -----------------------------------------------------------------------------------
 
@@ -200,9 +213,17 @@ class Cohort:
         )
         return live(columns, group.calendar, group.calendar.local_s(instant_ms), now)
 
-    def clock_s(self, row: int) -> int:
-        """What one meter's clock shows now, in local seconds."""
-        return self.calendar.local_s(self.around.now_ms()) + int(self.columns.clock_offset_s[row])
+    def clock_ms(self, row: int) -> int:
+        """What one meter's clock shows now, in local milliseconds."""
+        now_ms, columns = self.around.now_ms(), self.columns
+        off_ms = (
+            clock_of(columns, row).offset_at(now_ms) if columns.clock_drift_us[row] else columns.clock_offset_ms[row]
+        )
+        return now_ms + self.calendar.utc_offset_minutes * MS_PER_MINUTE + int(off_ms)
+
+    def clocks_s(self, rows: Ints, instant_ms: int) -> Ints:
+        """What some meters' clocks show at an instant, in local seconds."""
+        return shown_s(self.columns, self.calendar.utc_offset_minutes, instant_ms, rows)
 
     def calendar_of(self, row: int) -> Calendar:
         return self.calendars.get(row, self.calendar)

@@ -48,7 +48,9 @@ class Columns:
     billing_on_minutes: Ints  # [n] cumulative power-on minutes at the last billing
     installed_ms: Ints  # [n]
     settled_ms: Ints  # [n] the instant to which these columns belong: a block mark of the meter's own
-    clock_offset_s: Ints  # [n] what the meter's clock shows, less true local time
+    clock_offset_ms: Ints  # [n] what the meter's clock showed, less true local time, at an instant (clocks.py)
+    clock_drift_us: Ints  # [n] by how much more it is off with every day since
+    clock_since_ms: Ints  # [n] that instant; 0 where there is no drift, so that equal clocks have equal columns
     output: Ints  # [n] 1: the relay is closed
     control_state: Ints  # [n] of the disconnect control: 0 disconnected, 1 connected, 2 ready for reconnection
     relay_ms: Ints  # [n] when the relay or its limits last changed
@@ -64,6 +66,7 @@ class Columns:
     voltage_milli: Ints  # [phase, n] thousandths of the natural voltage
     current_milli: Ints  # [phase, n] thousandths of the true current that the meter sees; below 0: turned round
     load_milli: Ints  # [n] thousandths of the natural consumption
+    load_key: Ints  # [n] which other load there is for the home's own (world.population.load_keys); 0: none
     reactive_milli: Ints  # [n] thousandths of its natural reactive part
     earth_milli: Ints  # [n] thousandths of the current that return by the earth
     detected: Ints  # [detector, n] 1: it has begun and has not ended
@@ -81,6 +84,7 @@ class Columns:
     programming_count: Ints  # [n]
     power_failure_count: Ints  # [n]
     power_failure_ms: Ints  # [n] sum of all outages that are over
+    generation: Ints  # [n] how many meters have been in the place before this one
 
     def dump(self) -> bytes:
         buffer = io.BytesIO()
@@ -161,7 +165,9 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         billing_on_minutes=zeros,
         installed_ms=np.full(n, installed_ms, np.int64),
         settled_ms=np.full(n, installed_ms, np.int64),
-        clock_offset_s=zeros,
+        clock_offset_ms=zeros,
+        clock_drift_us=zeros,
+        clock_since_ms=zeros,
         output=np.ones(n, np.int64),
         control_state=np.ones(n, np.int64),
         relay_ms=np.full(n, installed_ms, np.int64),
@@ -177,6 +183,7 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         voltage_milli=np.full((phases, n), NATURAL, np.int64),
         current_milli=np.full((phases, n), NATURAL, np.int64),
         load_milli=np.full(n, NATURAL, np.int64),
+        load_key=zeros,
         reactive_milli=np.full(n, NATURAL, np.int64),
         earth_milli=zeros,
         detected=np.zeros((DETECTORS, n), np.int64),
@@ -194,4 +201,5 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         programming_count=zeros,
         power_failure_count=zeros,
         power_failure_ms=zeros,
+        generation=zeros,
     )

@@ -129,9 +129,9 @@ class Device:
 
     async def write(self, key: bytes, value: Data) -> DataAccessResult:
         """Written through: the store has it before the client hears of it."""
-        encoded = axdr.encode(value)
+        encoded, meter_id = axdr.encode(value), self.id
         stored = AttributeValue(
-            meter_id=self.id,
+            meter_id=meter_id,
             class_id=int.from_bytes(key[:2], "big"),
             logical_name=format_obis(key[2:8]),
             attribute_index=key[8],
@@ -142,7 +142,8 @@ class Device:
             await self.cohort.around.store.put_attribute(stored)
         except StoreUnavailable:
             return DataAccessResult.TEMPORARY_FAILURE
-        self.cohort.overrides[self.row, key] = encoded
+        if self.id == meter_id:  # else another meter is there by now
+            self.cohort.overrides[self.row, key] = encoded
         return DataAccessResult.SUCCESS
 
     def act(self, client: int, item: ActItem) -> ActAnswer | Awaitable[ActAnswer]:

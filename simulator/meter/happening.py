@@ -139,7 +139,7 @@ class _Noticing:
         self._word_before = self.state["status_word"].copy()
         self.is_tampered = np.zeros(len(rows), np.bool_)
         self._raised: dict[int, Mask] = {}  # by bit: whose it is that was raised, if only once more
-        self._local_s = cohort.calendar.local_s(instant_ms) + cohort.columns.clock_offset_s[rows]
+        self._local_s = cohort.clocks_s(rows, instant_ms)
         self._snapshots = Snapshots(cohort, rows, instant_ms)
         self.entries: list[Rows] = []
 

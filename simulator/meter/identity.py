@@ -14,6 +14,7 @@ from typing import NamedTuple
 _NUMBER_DIGITS = 7
 _LLS = 1
 MAX_METERS = 10**_NUMBER_DIGITS - 1
+MAX_GENERATION = 999  # a series has three digits at least
 
 
 def _derive(seed: int, serial: str, purpose: str, size: int) -> bytes:
@@ -21,14 +22,18 @@ def _derive(seed: int, serial: str, purpose: str, size: int) -> bytes:
     return hashlib.blake2b(serial.encode(), key=key, person=purpose.encode(), digest_size=size).digest()
 
 
-def serial_of(seed: int, index: int) -> str:
-    """Ten digits: three from the seed, so that fleets differ, then the meter's number from 1."""
-    prefix = int.from_bytes(_derive(seed, "", "serial", 4), "big") % 1000
-    return f"{prefix:03d}{index + 1:0{_NUMBER_DIGITS}d}"
+def serial_of(seed: int, index: int, generation: int = 0, *, series: str = "") -> str:
+    """A series of digits, by default three from the seed, so that fleets differ; then the meter's number from 1.
+
+    Each meter that takes another one's place is of the next series, so that no number comes twice.
+    """
+    series = series or f"{int.from_bytes(_derive(seed, '', 'serial', 4), 'big') % 1000:03d}"
+    later = (int(series) + generation) % 10 ** len(series)
+    return f"{later:0{len(series)}d}{index + 1:0{_NUMBER_DIGITS}d}"
 
 
 def index_of(serial: str) -> int:
-    """The meter's number in its fleet, from 0; -1 or less if it is no serial number."""
+    """The number of the meter's place in its fleet, from 0; -1 or less if it is no serial number."""
     return int(serial[-_NUMBER_DIGITS:]) - 1 if serial.isdecimal() else -1
 
 
@@ -39,6 +44,13 @@ class Identity(NamedTuple):
     flag: str  # three letters of the manufacturer
     serial: str
     title: bytes = b""  # a system title from a key file
+
+    def successor(self, generation: int) -> Identity:
+        """The meter that is so many meters later in the place of this one."""
+        if not generation:
+            return self
+        series = self.serial[:-_NUMBER_DIGITS]
+        return Identity(self.seed, self.flag, serial_of(self.seed, index_of(self.serial), generation, series=series))
 
     @property
     def id(self) -> uuid.UUID:

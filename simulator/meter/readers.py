@@ -31,7 +31,7 @@ from simulator.meter.buffers import built_buffer, choose
 from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
 from simulator.meter.status import encoded_word
 from simulator.ports import GetAnswer
-from simulator.values import format_obis, parse_obis
+from simulator.values import MS_PER_SECOND, format_obis, parse_obis
 from simulator.wire.axdr import Data, encode, encode_string
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.wire.selection import Selection
@@ -44,6 +44,7 @@ Reader = bytes | Function
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
 _LIVING_CLASSES = frozenset({4, 11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
+_HUNDREDTH_MS = 10
 
 
 @lru_cache(maxsize=64)
@@ -87,7 +88,7 @@ def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> 
     if isinstance(source, PerClient):
         return source.encoded[client]
     if isinstance(source, Measured):
-        return _measured(source)
+        return _measured(source, model)
     if isinstance(source, Identity):
         return _identity(source)
     if isinstance(source, StatusWord):
@@ -123,10 +124,12 @@ def _status_word(device: Device, selection: Selection | None) -> GetAnswer:
     return encoded_word(device.cohort.columns.status_word[:, device.row]) if selection is None else _MISMATCH
 
 
-def _measured(source: Measured) -> Function:
+def _measured(source: Measured, model: Model) -> Function:
     name, encode_value = source.quantity.name, source.encoding.encoder()
     if name == "clock" and isinstance(source.encoding, StampEncoding):
-        return _clock(source.encoding.utc_offset_minutes)
+        return _clock(
+            source.encoding.utc_offset_minutes, _HUNDREDTH_MS if model.spec.clock_hundredths else MS_PER_SECOND
+        )
 
     def read(device: Device, selection: Selection | None) -> GetAnswer:
         return encode_value(device.cohort.shown()[name].item(device.row)) if selection is None else _MISMATCH
@@ -134,16 +137,17 @@ def _measured(source: Measured) -> Function:
     return read
 
 
-def _clock(utc_offset_minutes: int) -> Function:
-    shown_s, shown = -1, b""  # what all meters of the model show within one second
+def _clock(utc_offset_minutes: int, tick_ms: int) -> Function:
+    shown_at, shown = -1, b""  # what all meters of the model show within one second, or hundredth
 
     def read(device: Device, selection: Selection | None) -> GetAnswer:
-        nonlocal shown_s, shown
+        nonlocal shown_at, shown
         if selection is not None:
             return _MISMATCH
-        local_s = device.cohort.clock_s(device.row)
-        if local_s != shown_s:
-            shown_s, shown = local_s, b"\x09\x0c" + stamp(local_s, utc_offset_minutes)
+        ticks = device.cohort.clock_ms(device.row) // tick_ms
+        if ticks != shown_at:
+            second, part = divmod(ticks * tick_ms, MS_PER_SECOND)
+            shown_at, shown = ticks, b"\x09\x0c" + stamp(second, utc_offset_minutes, hundredths=part // _HUNDREDTH_MS)
         return shown
 
     return read

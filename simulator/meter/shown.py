@@ -10,6 +10,7 @@ import numpy as np
 from simulator.cosem.quantities import DEMANDS, ENERGIES, PHASES, TARIFF_DEMANDS, TARIFF_ENERGIES, ZONES
 from simulator.meter.advance import on_minutes
 from simulator.meter.calendar import Calendar
+from simulator.meter.clocks import shown_s
 from simulator.meter.columns import DAILY_CHANNELS, MILLI, RECENT_BLOCKS, Columns, Ints
 from simulator.values import MS_PER_MINUTE
 from simulator.world.electric import Live, Reading
@@ -48,7 +49,7 @@ assert set(_COLUMN_DEMANDS) == set(DEMANDS)
 def _counters(columns: Columns, calendar: Calendar, local_s: int) -> dict[str, Ints]:
     zeros = np.zeros_like(columns.tamper_count)
     return {
-        "clock": local_s - calendar.shift_s + columns.clock_offset_s,
+        "clock": shown_s(columns, calendar.utc_offset_minutes, calendar.instant_ms(local_s)),
         "block_interval_s": zeros + calendar.block_minutes * 60,
         "health": zeros,
         "relay_output": columns.output,

@@ -32,6 +32,7 @@ def supply_of(columns: Columns) -> Supply:
         _factor(columns.current_milli),
         _factor(columns.reactive_milli),
         _factor(columns.earth_milli, natural=0),
+        columns.load_key if columns.load_key.any() else None,
     )
 
 
@@ -44,7 +45,13 @@ def changed_supply(
 ) -> dict[str, Ints | int]:
     """`columns` of some meters ([..., rows]) that change what comes through to them, with what the running block must
     remember of the time before. The meters' blocks are captured up to the instant."""
-    before = cohort.columns.take(rows)
+    return change_of(cohort, rows, instant_ms, cohort.columns.take(rows), columns)
+
+
+def change_of(
+    cohort: Cohort, rows: Ints, instant_ms: int, before: Columns, columns: Mapping[str, Ints | int]
+) -> dict[str, Ints | int]:
+    """The same of meters in these places whose columns were `before` [..., rows]."""
     after = before.with_rows(np.arange(len(rows)), **columns)
     change: dict[str, Ints | int] = {**columns, "watched_ms": np.maximum(before.watched_ms, instant_ms)}
     for name in ("carry_mwh", "carry_ma", "carry_cv"):

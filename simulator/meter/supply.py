@@ -16,6 +16,7 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import Alongside, happen
 from simulator.meter.supplied import changed_supply
+from simulator.world.population import load_keys
 
 _Act = Callable[[Cohort, Ints, int], Awaitable[None]]
 
@@ -40,6 +41,7 @@ async def disturb(
     load: float | None = None,
     reactive: float | None = None,
     earth: float | None = None,
+    shape: str | None = None,
 ) -> None:
     """Factors that hold from now on; what is None, also of a single phase, stays as it is; 1.0 undoes (0.0 for earth).
 
@@ -47,6 +49,7 @@ async def disturb(
     current: per phase, what the meter sees of it: 0.1 a bypass, 0.0 an open CT, -1.0 one that is turned round.
     load, reactive: of the consumption and of its reactive part; 0.4 hides three fifths of it from the meter.
     earth: share of the current that returns by the earth instead of the neutral.
+    shape: the load of profiles/loads that the homes have now; empty: their own.
     """
     per_phase = {"voltage_milli": voltage, "current_milli": current}
     told = {name: factors for name, factors in per_phase.items() if factors is not None}
@@ -58,11 +61,19 @@ async def disturb(
 
     async def disturbed(cohort: Cohort, rows: Ints, at_ms: int) -> None:
         phases = {name: _replaced(getattr(cohort.columns, name)[:, rows], factors) for name, factors in told.items()}
-        also = changed_supply(cohort, rows, at_ms, {**phases, **all_alike}) | {"relay_ms": at_ms}  # limiters count anew
+        columns: dict[str, Ints | int] = {**phases, **all_alike, **_load(cohort, rows, shape)}
+        also = changed_supply(cohort, rows, at_ms, columns) | {"relay_ms": at_ms}  # limiters count anew
         await happen(cohort, [], at_ms, Alongside(rows, also))
         story.look_ahead(cohort, rows, at_ms)
 
     await _befall(cohort, rows, instant_ms, disturbed)
+
+
+def _load(cohort: Cohort, rows: Ints, shape: str | None) -> dict[str, Ints]:
+    if shape is None:
+        return {}
+    population = cohort.population.take(rows)
+    return {"load_key": load_keys(cohort.around.world, population, shape) if shape else np.zeros_like(rows)}
 
 
 def _milli(factor: float) -> int:

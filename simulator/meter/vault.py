@@ -8,7 +8,7 @@ accepts one twice. Keys are never logged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -68,7 +68,7 @@ KeyWatch = Callable[[int, int, bytes], None]  # row, client, dedicated key or no
 
 class Vault:
     def __init__(self, store: Store, ids: list[UUID]) -> None:
-        self._store, self._ids = store, ids
+        self._store, self._ids = store, list(ids)
         self.version = 0  # another number after each change of a key
         self._given: dict[int, dict[tuple[int, str], bytes]] = {}  # by row
         self._series: dict[SeriesKey, Series] = {}
@@ -85,6 +85,16 @@ class Vault:
         self._given.setdefault(row, {})[client, name] = key
         self.version += 1
         self.tell(row, client)
+
+    def forget(self, ids: Mapping[int, UUID]) -> None:
+        """Other meters are in these rows: with keys of their own, and counters that begin at zero."""
+        for row, meter in ids.items():
+            self._ids[row] = meter
+            self._given.pop(row, None)
+        self._series = {place: one for place, one in self._series.items() if place[0] not in ids}
+        self._failures = {place: one for place, one in self._failures.items() if place[0] not in ids}
+        self._ahead = {place for place in self._ahead if place[0] not in ids}
+        self.version += 1
 
     def tell(self, row: int, client: int, dedicated: bytes = b"") -> None:
         """A client's keys are others now, or it has made a key for one association."""
@@ -132,13 +142,14 @@ class Vault:
             for waiting in {*self._waiting, (row, client)}:
                 due.update(self._due(*waiting))
             self._waiting.clear()
-            begun = {place: self._series[place].beginnings for place in due}
+            series = {place: self._series[place] for place in due}
+            begun = {place: one.beginnings for place, one in series.items()}
             await self._write(due)
-            if anew := {place for place in due if self._series[place].beginnings != begun[place]}:
-                await self._write({place: self._series[place].next for place in anew})  # a new key came meanwhile
+            if anew := {place for place, one in series.items() if one.beginnings != begun[place]}:
+                await self._write({place: series[place].next for place in anew})  # a new key came meanwhile
             for place in due.keys() - anew:
-                self._series[place].reserved(due[place])
-                if place[1] != METER:
+                series[place].reserved(due[place])
+                if place[1] != METER and self._series.get(place) is series[place]:
                     self._ahead.add(place)
 
     async def reserve_sent(self, rows: Iterable[int]) -> None:
@@ -146,10 +157,11 @@ class Vault:
         safe."""
         async with self._writing:
             sent = ((row, self.series(row, METER)) for row in rows)
-            due = {(row, METER, UNICAST): one.next + _OWN_LEAP for row, one in sent if one.next + MARGIN > one.safe}
+            short = {(row, METER, UNICAST): one for row, one in sent if one.next + MARGIN > one.safe}
+            due = {place: one.next + _OWN_LEAP for place, one in short.items()}
             await self._write(due)
             for place, lowest in due.items():
-                self._series[place].safe = lowest
+                short[place].safe = lowest
 
     def _due(self, row: int, client: int) -> dict[SeriesKey, int]:
         """Of the meter's own series and the client's: how far they will be safe."""
@@ -171,6 +183,7 @@ class Vault:
         if not quiet:
             return
         async with self._writing:
+            quiet &= self._series.keys()  # other meters may have moved in while this one waited
             due = {place: self._series[place].next for place in quiet}
             for place in quiet:
                 self._series[place].settled()

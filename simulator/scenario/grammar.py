@@ -13,11 +13,9 @@ from pydantic import Field, field_validator, model_validator
 from simulator.cosem.spec import model_names, model_path
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
-from simulator.fleet.listen import parse_listen
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
-from simulator.scenario.words import Span, Start, Strict, When
-from simulator.world.shapes import load_world
+from simulator.scenario.words import Series, Span, Start, Strict, When, known_load
 
 MAX = "max"
 _MAX_METERS = 9_999_999
@@ -31,6 +29,7 @@ class GroupSpec(Strict):
     count: int = Field(ge=1, le=_MAX_METERS)
     load: str = Field(default="mixed", description="a load of profiles/loads")
     block: Literal[15, 30, 60] | None = Field(default=None, description="minutes; without it the model's")
+    serial: Series = Field(default="", description="what serial numbers begin with, before the meter's seven digits")
     feeder: str | dict[str, float] | None = Field(
         default=None, description="a feeder, or shares of several: {F1: 0.5, F2: 0.5}"
     )
@@ -48,10 +47,7 @@ class GroupSpec(Strict):
     @field_validator("load")
     @classmethod
     def _known_load(cls, name: str) -> str:
-        known = list(load_world(0).loads())
-        if name not in known:
-            raise ValueError(f"there is no load {name!r}; {did_you_mean(name, known)}")
-        return name
+        return known_load(name)
 
     @property
     def feeders(self) -> tuple[tuple[str, float], ...]:
@@ -106,7 +102,7 @@ class Head(Strict):
     history: Span = Field(default=0, description="profiles are filled for that long before the start")
     fleet: list[GroupSpec] = Field(min_length=1)
     network: list[str | dict[str, Scalar]] = Field(
-        default=["wrapper"], description="as --listen: text, or {framing: wrapper, port: 4059}"
+        default=["wrapper"], description="as --listen: text, or {listen: tcp, framing: wrapper, port: 4059}"
     )
     push: PushSpec | None = None
     parameters: dict[str, Scalar] = Field(default={}, description="values for ${name}; `--set name=value` gives others")
@@ -115,16 +111,6 @@ class Head(Strict):
     replay: Recording | None = None
     expect: list[Any] = Field(default_factory=list)
     end: When | None = Field(default=None, description="when a replay ends; without it a minute after the last step")
-
-    @field_validator("network")
-    @classmethod
-    def _known_places(cls, places: list[str | dict[str, Scalar]]) -> list[str | dict[str, Scalar]]:
-        for place in places:
-            try:
-                parse_listen(listen_text(place), 1)
-            except UserError as error:
-                raise ValueError(str(error).removeprefix("--listen ")) from None
-        return places
 
     @property
     def listens(self) -> list[str]:
@@ -136,5 +122,28 @@ def listen_text(place: str | dict[str, Scalar]) -> str:
     if isinstance(place, str):
         return place
     options = dict(place)
-    framing = options.pop("framing", "wrapper")
-    return ",".join([str(framing), *(f"{key}={int(v) if isinstance(v, bool) else v}" for key, v in options.items())])
+    framing, transport = options.pop("framing", None), options.pop("listen", None)
+    if transport is not None:
+        framing, more = _framing(str(transport), framing)
+        options |= more
+    told = (f"{key}={int(v) if isinstance(v, bool) else v}" for key, v in options.items())
+    return ",".join([str(framing or "wrapper"), *told])
+
+
+_OVER: dict[str, dict[Any, tuple[str, dict[str, Scalar]]]] = {
+    "tcp": {None: ("wrapper", {}), "wrapper": ("wrapper", {}), "hdlc": ("hdlc", {}), "gateway": ("gateway", {})},
+    "udp": {None: ("udp", {}), "wrapper": ("udp", {})},
+    "serial": {None: ("serial", {}), "hdlc": ("serial", {})},
+    "dial": {None: ("dial", {}), "wrapper": ("dial", {}), "hdlc": ("dial", {"hdlc": True})},
+}
+"""What `--listen` calls a framing over a transport, and what it asks for besides."""
+
+
+def _framing(transport: str, framing: Any) -> tuple[str, dict[str, Scalar]]:
+    """`{listen: tcp, framing: hdlc}`. UserError: there is no such way."""
+    if transport not in _OVER:
+        raise UserError(f"listen: {transport!r} is not known; {did_you_mean(transport, list(_OVER))}")
+    if framing not in _OVER[transport]:
+        known = ", ".join(filter(None, _OVER[transport]))
+        raise UserError(f"framing: over {transport} there is no {str(framing)!r}; known are {known}")
+    return _OVER[transport][framing]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from simulator import __version__
 from simulator.scenario.replay import Result
-from simulator.scenario.report import NOT_CHECKED, steps, words
+from simulator.scenario.report import COLUMNS, NOT_CHECKED, cells, steps
+from simulator.scenario.summary import lines, remarks
 from simulator.store.history import StepRow
 from simulator.values import MS_PER_MINUTE, moment_of
 
@@ -39,19 +40,18 @@ def page(result: Result) -> str:
         f'<p>{escape(head.description)}</p><p>{escape(about)}: <span class="{css}">{verdict}</span></p>',
         *_charts(result),
         "<h2>Expectations</h2>", _table(("expected", "outcome", "seen"), _expected(result)),
-        "<h2>What happened</h2>", _table(("at", "step", "what", "meters", "outcome", "remarks"), _happened(result)),
+        "<h2>What happened</h2>", _table(COLUMNS, _happened(result)),
         "</body></html>",
     ])  # fmt: skip
 
 
 def _expected(result: Result) -> Iterator[Sequence[str]]:
     for name, row in result.expectations:
-        yield name, "MISSED" if row is None else row.outcome, NOT_CHECKED if row is None else words(row)
+        yield name, "MISSED" if row is None else row.outcome, NOT_CHECKED if row is None else remarks([row])
 
 
 def _happened(result: Result) -> Iterator[Sequence[str]]:
-    for row in steps(result)[:_SHOWN_STEPS]:
-        yield _moment(row.local_ms), row.step, row.kind, str(row.meters), row.outcome, words(row)
+    return (cells(line) for line in lines(result.rows)[:_SHOWN_STEPS])
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:

@@ -12,12 +12,13 @@ from typing import Any
 
 from simulator.errors import MeterfleetError, StoreError
 from simulator.fleet.runner import Fleet
+from simulator.scenario.chronicle import Chronicle
 from simulator.scenario.expectation import Counted, Expectation
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Entry, Lasting, Outcome, Step
-from simulator.scenario.timing import Times, Turn, is_endless, timeline
+from simulator.scenario.timing import Times, Turn, is_endless, name_at, timeline
 from simulator.store.history import StepRow
 from simulator.values import MS_PER_MINUTE, NEVER_MS
 from simulator.world.kernel import Priority
@@ -25,6 +26,7 @@ from simulator.world.kernel import Priority
 log = logging.getLogger(__name__)
 
 MARGIN_MS = MS_PER_MINUTE
+_CHOICES = 500  # of meters, that are remembered
 START = "start"
 Told = Callable[[StepRow], None]
 
@@ -35,12 +37,16 @@ class Player:
     def __init__(self, scenario: Scenario, fleet: Fleet, *, told: Told = lambda row: None) -> None:
         self.scenario, self.fleet = scenario, fleet
         self.stage = Stage(fleet, scenario.residents, scenario.path.parent)
-        self.rows: list[StepRow] = []
         self.start_ms = 0
         self._told = told
-        self._kept: set[str] = set()  # the steps of the rows: every turn is looked up here
+        endless = [name_at(entry, place) for place, entry in enumerate(scenario.entries) if is_endless(entry)]
+        self._chronicle = Chronicle(fleet.store.history, scenario.digest, () if scenario.head.end else endless)
         self._turns: Iterator[Turn] = iter(())
         self._chosen: dict[int, Numbers] = {}
+
+    @property
+    def rows(self) -> Sequence[StepRow]:
+        return self._chronicle.rows
 
     @property
     def times(self) -> Times:
@@ -48,9 +54,9 @@ class Player:
 
     async def prepare(self, at_end: Callable[[], Awaitable[None]] | None = None) -> None:
         """Everything is put on the clock; `at_end` is called when the scenario has ended, if it does."""
-        self.rows = await self.fleet.store.history.steps(self.scenario.digest)
-        self._kept = {row.step for row in self.rows}
-        self.start_ms = next((row.instant_ms for row in self.rows if row.step == START), self.fleet.clock.now_ms())
+        await self._chronicle.read()
+        begun = self._chronicle.row(START)
+        self.start_ms = self.fleet.clock.now_ms() if begun is None else begun.instant_ms
         await self._keep(START, START, 0, "DONE", {"name": self.scenario.head.name, "seed": self.scenario.spec.seed})
         for place in range(len(self.scenario.expectations)):
             self._put_expectation(place)
@@ -74,10 +80,15 @@ class Player:
 
     def _put_next(self) -> None:
         """One turn waits on the clock at a time."""
-        done, entries = self._kept, self.scenario.entries
-        turn = next((turn for turn in self._turns if turn.key not in done or not entries[turn.place].survives), None)
+        turn = next((turn for turn in self._turns if not self._is_over(turn)), None)
         if turn is not None:
             self.fleet.clock.schedule(turn.at_ms, Priority.SCENARIO, lambda: self._take(turn))
+
+    def _is_over(self, turn: Turn) -> bool:
+        """Done in an earlier run, with an effect that has outlived it."""
+        if self._chronicle.is_forgotten(turn):
+            return True
+        return self.scenario.entries[turn.place].survives and self._chronicle.is_kept(turn.key)
 
     async def _take(self, turn: Turn) -> None:
         entry = self.scenario.entries[turn.place]
@@ -102,6 +113,8 @@ class Player:
         if not isinstance(entry, Step):
             return residents.choose((), 0)
         if turn.slot not in self._chosen:
+            if len(self._chosen) >= _CHOICES:
+                del self._chosen[next(iter(self._chosen))]  # it can be made again
             self._chosen[turn.slot] = residents.choose(entry.on, turn.slot)
         numbers = self._chosen[turn.slot]
         if turn.waves == 1:
@@ -115,12 +128,12 @@ class Player:
     def _put_expectation(self, place: int) -> None:
         """Begun and checked ones stay so."""
         one = self.scenario.expectations[place]
-        if f"expect.{place}" in self._kept:
+        if self._chronicle.is_kept(f"expect.{place}"):
             return
         from_ms = self._from_ms(one)
         to_ms = self.end_ms() if one.within is None else from_ms + one.within
         clock = self.fleet.clock
-        if f"expect.{place}/begin" not in self._kept:
+        if not self._chronicle.is_kept(f"expect.{place}/begin"):
             clock.schedule(from_ms, Priority.SCENARIO, lambda: self._begin(place))
         if to_ms < NEVER_MS:
             clock.schedule(to_ms, Priority.CHECK, lambda: self._check(place))
@@ -143,7 +156,8 @@ class Player:
 
     async def _check(self, place: int) -> None:
         one = self.scenario.expectations[place]
-        marks = next((row.detail for row in self.rows if row.step == f"expect.{place}/begin"), {})
+        begun = self._chronicle.row(f"expect.{place}/begin")
+        marks = {} if begun is None else begun.detail
         numbers = self.scenario.residents.choose(one.on if isinstance(one, Counted) else (), place)
         detail: dict[str, Any] = {"expected": one.name or one.told}
         try:
@@ -161,18 +175,13 @@ class Player:
     # -- history ------------------------------------------------------------------------------------------------
 
     async def _keep(self, step: str, kind: str, meters: int, outcome: str, detail: Any) -> None:
-        if step in self._kept:
+        if self._chronicle.is_kept(step):
             return
-        self._kept.add(step)
         now_ms = self.start_ms if step == START else self.fleet.clock.now_ms()
         local_ms = now_ms + self.scenario.utc_offset_minutes * MS_PER_MINUTE
         row = StepRow(self.scenario.digest, step, kind, now_ms, local_ms, meters, outcome, detail)
-        self.rows.append(row)
         self._told(row)
-        try:
-            await self.fleet.store.history.put(row)
-        except StoreError as error:
-            log.warning("the history has no row of step %s: %s", step, error)
+        await self._chronicle.keep(row)
 
 
 def missed(rows: Sequence[StepRow]) -> list[StepRow]:

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.documents import Document, Location, MergedDocument, Origins, did_you_mean, plain_scalar, read_yaml
+from simulator.documents import (
+    Document,
+    Location,
+    MergedDocument,
+    Origins,
+    did_you_mean,
+    plain_scalar,
+    read_leniently,
+    read_text,
+)
 from simulator.errors import Mistake, UserError
 from simulator.resources import data_root
 
@@ -25,7 +34,7 @@ _LAID = ("parameters", "clock", "push")  # mappings whose keys are laid over eac
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The text of a scenario, merged and filled in, not yet judged."""
+    """The text of a scenario, merged and filled in, not yet judged; `mistakes` are those found on the way."""
 
     document: Document
     mistakes: tuple[Mistake, ...]
@@ -53,14 +62,15 @@ def scenario_names() -> list[str]:
 
 def read_draft(path: Path, settings: Mapping[str, str]) -> Draft:
     """`settings` are the user's values of parameters, as text. UserError if there is nothing to go on with."""
-    document = _merged(path, ())
+    mistakes: list[Mistake] = []
+    document = _merged(path, (), mistakes)
     parameters = document.data.get("parameters")
     values = dict(parameters) if isinstance(parameters, dict) else {}
-    if unknown := [name for name in settings if name not in values]:
-        hint = did_you_mean(unknown[0], list(values)) if values else "this scenario has no parameters"
-        raise UserError(f"--set {unknown[0]}: there is no such parameter; {hint}")
+    for name in settings:
+        if name not in values:
+            hint = did_you_mean(name, list(values)) if values else "this scenario has no parameters"
+            mistakes.append(Mistake("", 0, 0, f"--set {name}: there is no such parameter; {hint}"))
     values |= {name: plain_scalar(text) for name, text in settings.items()}
-    mistakes: list[Mistake] = []
     data = {key: part if key == "parameters" else _filled(document, (key,), part, values, mistakes)
             for key, part in document.data.items()}  # fmt: skip
     document.data = {**data, **({"parameters": values} if values else {})}
@@ -84,8 +94,9 @@ def _filled(document: Document, at: Location, part: Any, values: Mapping[str, An
     return values[whole[1]] if whole else _PLACE.sub(lambda match: str(values[match[1]]), part)
 
 
-def _merged(path: Path, above: tuple[Path, ...]) -> Document:
-    document = read_yaml(path)
+def _merged(path: Path, above: tuple[Path, ...], mistakes: list[Mistake]) -> Document:
+    document, twice = read_leniently(read_text(path), path)
+    mistakes += twice
     if not isinstance(document.data, dict):
         raise UserError([document.mistake((), "a scenario is a mapping of keys: name, fleet, timeline …")])
     includes = document.data.get("include")
@@ -96,10 +107,11 @@ def _merged(path: Path, above: tuple[Path, ...]) -> Document:
     for place, name in enumerate(includes):
         part = path.parent / str(name)
         if part.resolve() in (path.resolve(), *above):
-            raise UserError([document.mistake(("include", place), f"{name} includes itself in a circle")])
-        if not part.is_file():
-            raise UserError([document.mistake(("include", place), f"there is no file {part}")])
-        _lay_over(data, origins, _merged(part, (*above, path.resolve())))
+            mistakes.append(document.mistake(("include", place), f"{name} includes itself in a circle"))
+        elif not part.is_file():
+            mistakes.append(document.mistake(("include", place), f"there is no file {part}"))
+        else:
+            _lay_over(data, origins, _merged(part, (*above, path.resolve()), mistakes))
     _lay_over(data, origins, document)
     return MergedDocument(path, data, origins)
 

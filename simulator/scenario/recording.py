@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from simulator.documents import load_table
+from simulator.documents import load_table, read_table
 from simulator.errors import Mistake, UserError
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
@@ -41,16 +41,18 @@ def recorded(path: Path, spec: FleetSpec, at_ms: int) -> Iterator[Entry]:
 
     UserError with every mistake and its line.
     """
-    alarms = read_alarms(path)
-    mistakes: list[Mistake] = []
+    alarms, mistakes = read_table(path, _Alarm)
+    known = {code for model in spec.models() for code in model.events}
     together: dict[tuple[int, int], list[str]] = {}
-    for line, alarm in enumerate(alarms, start=2):
+    for line, alarm in alarms.items():
         try:
             parse_meters(alarm.meter, spec.count, spec.meter_named)
+            if alarm.code not in known:
+                raise ValueError(f"no model of the fleet knows event {alarm.code}")
             together.setdefault((_time_ms(alarm.time), alarm.code), []).append(alarm.meter)
         except (UserError, ValueError) as error:
             mistakes.append(Mistake(str(path), line, 0, str(error)))
-    if not alarms:
+    if not alarms and not mistakes:
         mistakes.append(Mistake(str(path), 1, 0, "no line is recorded; write time,meter,code and lines below"))
     if mistakes:
         raise UserError(mistakes)

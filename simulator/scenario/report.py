@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,10 +11,12 @@ from rich.table import Table
 
 from simulator.scenario.player import missed
 from simulator.scenario.replay import Result
+from simulator.scenario.summary import Line, lines, remarks
 from simulator.store.history import StepRow
-from simulator.values import MS_PER_SECOND, moment_of
+from simulator.values import MS_PER_SECOND
 
 _COLOURS = {"MET": "green", "DONE": "green", "PARTLY": "yellow", "REFUSED": "yellow", "MISSED": "red", "FAILED": "red"}
+COLUMNS = ("at", "step", "what", "parts", "meters", "outcome", "remarks")
 NOT_CHECKED = "not checked: the replay ended before"
 
 
@@ -23,19 +25,17 @@ def steps(result: Result) -> list[StepRow]:
     return [row for row in result.rows if row.outcome not in ("BEGUN", "MET", "MISSED")]
 
 
-def words(row: StepRow) -> str:
-    """What is worth telling about a step."""
-    detail = row.detail
-    if "refused" in detail:
-        return ", ".join(f"{count} x {reason}" for reason, count in detail["refused"].items())
-    return str(detail.get("words") or detail.get("error") or detail.get("text") or "")
+def cells(line: Line) -> Sequence[str]:
+    """Under `COLUMNS`; a part is told where there are several."""
+    parts = str(line.parts) if line.parts > 1 else ""
+    return line.times, line.step, line.what, parts, str(line.meters or ""), line.outcome, line.remarks
 
 
 def tables(result: Result) -> Iterator[Table]:
-    done = Table("at", "step", "what", "meters", "outcome", "remarks", title=result.scenario.head.name)
-    for row in steps(result):
-        outcome = f"[{_COLOURS[row.outcome]}]{row.outcome}"
-        done.add_row(f"{moment_of(row.local_ms):%d %H:%M:%S}", row.step, row.kind, str(row.meters), outcome, words(row))
+    done = Table(*COLUMNS, title=result.scenario.head.name)
+    for line in lines(result.rows):
+        *told, outcome, remarked = cells(line)
+        done.add_row(*told, f"[{_COLOURS[outcome]}]{outcome}", remarked)
     yield done
     if result.expectations:
         yield _expectations(result)
@@ -45,16 +45,16 @@ def _expectations(result: Result) -> Table:
     table = Table("expected", "outcome", "seen")
     for name, row in result.expectations:
         outcome = "MISSED" if row is None else row.outcome
-        table.add_row(name, f"[{_COLOURS[outcome]}]{outcome}", NOT_CHECKED if row is None else words(row))
+        table.add_row(name, f"[{_COLOURS[outcome]}]{outcome}", NOT_CHECKED if row is None else remarks([row]))
     return table
 
 
 def write_junit(result: Result, path: Path) -> None:
     """One test case per expectation, and one per step that failed."""
     failed = [row for row in missed(result.rows) if row.outcome == "FAILED"]
-    cases = [(name, row is not None and row.outcome == "MET", NOT_CHECKED if row is None else words(row))
+    cases = [(name, row is not None and row.outcome == "MET", NOT_CHECKED if row is None else remarks([row]))
              for name, row in result.expectations]  # fmt: skip
-    cases += [(row.step, False, words(row)) for row in failed]
+    cases += [(row.step, False, remarks([row])) for row in failed]
     suite = ElementTree.Element("testsuite", name=result.scenario.head.name, tests=str(len(cases)),
                                 failures=str(sum(not good for _, good, _ in cases)), errors="0",
                                 time=f"{(result.end_ms - result.start_ms) / MS_PER_SECOND:.0f}")  # fmt: skip

@@ -21,7 +21,6 @@ from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
-from simulator.meter.identity import serial_of
 from simulator.scenario.words import Ranges, Strict
 from simulator.world.noise import Purpose, key_of, uniform
 
@@ -71,17 +70,18 @@ class Residents:
         """Uniform in [0, 1) per meter."""
         return uniform(self.spec.seed, self._keys[numbers], np.array([slot], np.int64), purpose)
 
-    def unknown(self, selector: Selector) -> list[str]:
-        """What a selector says that no meter of the fleet fits, in words."""
+    def unknown(self, selector: Selector, *, unsure: Collection[str] = ()) -> list[str]:
+        """What a selector says that no meter of the fleet fits, in words; `unsure`: which words nobody can judge."""
         told = (("model", selector.model, self._models), ("feeder", selector.feeder, self._feeders),
                 ("group", selector.group, self._groups), ("serial", selector.serial, self._serials))  # fmt: skip
         mistakes = []
         for word, pattern, names in told:
-            if pattern is not None and not _fitting(names, pattern).any():
+            if pattern is not None and word not in unsure and not _fitting(names, pattern).any():
                 known = [str(name) for name in np.unique(names)[:_LISTED] if name]
                 mistakes.append(f"no meter has the {word} {pattern!r}; {did_you_mean(pattern, known)}")
         try:
-            self._named(selector)
+            if "meters" not in unsure:
+                self._named(selector)
         except UserError as error:
             mistakes += str(error).splitlines()
         return mistakes
@@ -108,7 +108,7 @@ class Residents:
 
     @cached_property
     def _serials(self) -> npt.NDArray[np.str_]:
-        return np.array([serial_of(self.spec.seed, number) for number in range(self.spec.count)])
+        return np.array(self.spec.serials(range(self.spec.count)))
 
     @cached_property
     def _keys(self) -> Words:

@@ -57,21 +57,11 @@ class Entry(Strict):
 
     @model_validator(mode="after")
     def _repeats_one_way(self) -> Entry:
-        if self.random is not None and self.repeats_ms is not None:
+        if self.random is not None and self.every is not None:
             raise ValueError("give every or random, not both")
-        if self.repeats_ms is None and (self.until is not None or self.count is not None):
+        if self.every is None and (self.until is not None or self.count is not None):
             raise ValueError("until and count belong to every; say every: 10m")
         return self
-
-    @property
-    def repeats_ms(self) -> int | None:
-        """How long after each time it comes again."""
-        return self.every
-
-    @property
-    def waits_ms(self) -> int:
-        """How long after its moment a step that repeats comes first."""
-        return 0
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         raise NotImplementedError  # each kind of step has its own

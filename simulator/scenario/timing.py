@@ -57,9 +57,9 @@ class Times:
             key = np.array([key_of(f"random/{entry.id or place}")], np.uint64)
             chances = uniform(self.seed, key, np.arange(entry.random.count), Purpose.SHARE)
             return iter(np.sort(at_ms + (chances * entry.random.within).astype(np.int64)).tolist())
-        if entry.repeats_ms is None:
+        if entry.every is None:
             return iter([at_ms])
-        instants: Iterator[int] = count(at_ms + entry.waits_ms, entry.repeats_ms)
+        instants: Iterator[int] = count(at_ms, entry.every)
         if entry.until is not None:
             last_ms = entry.until.instant(self.start_ms, self.utc_offset_minutes)
             instants = takewhile(lambda instant: instant <= last_ms, instants)
@@ -69,8 +69,17 @@ class Times:
         return self.start_ms if entry.at is None else entry.at.instant(self.start_ms, self.utc_offset_minutes)
 
 
+def name_of(key: str) -> str:
+    """Of the entry whose turn, or whose row of history, has this key."""
+    return key.partition("/")[0].partition("#")[0]
+
+
+def name_at(entry: Entry, place: int) -> str:
+    return entry.id or f"timeline.{place}"
+
+
 def is_endless(entry: Entry) -> bool:
-    return entry.repeats_ms is not None and entry.until is None and entry.count is None
+    return entry.every is not None and entry.until is None and entry.count is None
 
 
 def timeline(entries: Sequence[Entry], times: Times) -> Iterator[Turn]:
@@ -92,7 +101,7 @@ def _stream(entry: Entry, place: int, times: Times) -> Iterator[Turn]:
 
 
 def _turns(entry: Entry, place: int, number: int, start_ms: int) -> Iterator[Turn]:
-    name = f"{entry.id or f'timeline.{place}'}" + (f"#{number}" if number or entry.repeats_ms or entry.random else "")
+    name = name_at(entry, place) + (f"#{number}" if number or entry.every or entry.random else "")
     for wave, waves, delay_ms in _waves(entry):
         at_ms, tail = start_ms + delay_ms, f"~{wave}" if waves > 1 else ""
         for step, level, later_ms in _levels(entry):

@@ -8,15 +8,19 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 
+from simulator.documents import did_you_mean
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, parse_duration_ms
+from simulator.world.shapes import load_world
 
 _SPAN = r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"
+_SERIES = r"^\d{3,5}$"  # with the meter's own seven they fill the five octets of a system title
 _COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)?\s*(-?\d+(?:\.\d+)?)\s*(%)?\s*")
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
@@ -78,6 +82,17 @@ def parse_moment(value: Any) -> Moment:
         ) from None
 
 
+def known_load(name: str) -> str:
+    if name not in _loads():
+        raise ValueError(f"there is no load {name!r}; {did_you_mean(name, _loads())}")
+    return name
+
+
+@cache
+def _loads() -> list[str]:
+    return load_world(0).loads()
+
+
 def _span(value: Any) -> int:
     return parse_duration_ms(str(value))
 
@@ -114,6 +129,13 @@ def _ranges(value: Any) -> tuple[range, ...]:
     return tuple(found)
 
 
+def _series(value: Any) -> str:
+    text = str(value).strip()
+    if not re.fullmatch(_SERIES, text):
+        raise ValueError(f"{text!r} is no beginning of serial numbers; write 3 to 5 digits, for example 912")
+    return text
+
+
 _span_schema = WithJsonSchema({"type": "string", "pattern": _SPAN})
 Span = Annotated[int, PlainValidator(_span), _span_schema]
 """Milliseconds, written 90s, 5m, 1h30m, 2d."""
@@ -123,6 +145,13 @@ When = Annotated[
     Moment,
     PlainValidator(parse_moment),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": one} for one in (_SPAN, rf"^{_CLOCK.pattern}$", _ISO)]}),
+]
+Series = Annotated[
+    str,
+    PlainValidator(_series),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 99_999}, {"type": "string", "pattern": _SERIES}]}
+    ),
 ]
 Compared = Annotated[
     Comparison,

@@ -43,7 +43,7 @@ from simulator.store.rows import (
 )
 from simulator.store.writer import Writer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 OLDEST_SERVER = 150000
 
 # The tables that carry the trigger check_references (schema.sql says what it is for).
@@ -108,9 +108,11 @@ class Store:
             cursor = await connection.execute(query("schema_version"))
             ((version,),) = await cursor.fetchall()
         if version != SCHEMA_VERSION:
+            newer = version is not None and version > SCHEMA_VERSION
+            hint = "update meterfleet" if newer else "empty it with `meterfleet db init --fresh`"
             raise UserError(
                 f"the database's schema has version {version} and this program knows version {SCHEMA_VERSION}; "
-                "update meterfleet or use another database"
+                f"{hint} or use another database"
             )
 
     async def drop_schema(self) -> None:
@@ -189,6 +191,8 @@ class Store:
             self._refuse_a_gap(change.cohort)
             places = {"cohort": change.cohort, "rows": list(change.rows), "columns": list(change.columns)}
             await connection.execute(query("put_row_checkpoints"), places)
+            for edit in change.edits:
+                await connection.execute(query(edit.name), edit.values)
             for value in change.attributes:
                 await connection.execute(query("put_attribute"), asdict(value) | {"value": Jsonb(value.value)})
             await _put_keys(connection, change.keys, change.counters)
@@ -197,8 +201,6 @@ class Store:
             for acknowledgement in change.acknowledged:
                 left = {"meter_id": acknowledgement.meter_id, "left": list(acknowledgement.left)}
                 await connection.execute(query("acknowledge_cleared"), left)
-            for edit in change.edits:
-                await connection.execute(query(edit.name), edit.values)
             await self._copy_all(connection, change.batches)
         self._epochs[change.cohort] = self._writer.epoch
 
@@ -218,7 +220,7 @@ class Store:
         return {row[0]: Checkpoint(*row) for row in await self._read("checkpoints", cohort=cohort)}
 
     async def meters(self) -> list[MeterRow]:
-        """All meters, ordered by meter_number."""
+        """All meters that were ever in the fleet, ordered by meter_number."""
         return [MeterRow(*row) for row in await self._read("meters")]
 
     async def put_meters(self, batches: Sequence[Rows]) -> None:
@@ -298,13 +300,13 @@ class Store:
         return counts
 
     async def _forget(self, connection: Connection, forget: Forget) -> None:
-        table = sql.Identifier("sim", forget.table)
+        table, meters = sql.Identifier("sim", forget.table), list(forget.meter_ids)
         if forget.after_s is None:
-            await connection.execute(template("forget_all").format(table=table), {"meter_id": forget.meter_id})
+            await connection.execute(template("forget_all").format(table=table), {"meter_ids": meters})
             return
         statement = template("forget_after").format(table=table, column=sql.Identifier(forget.column))
         after = profiles.moment(forget.after_s)
-        await connection.execute(statement, {"meter_id": forget.meter_id, "after": after})
+        await connection.execute(statement, {"meter_ids": meters, "after": after})
 
     def _refuse_a_gap(self, cohort: str) -> None:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""

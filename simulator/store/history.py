@@ -56,6 +56,10 @@ class History:
         async with self._connections.connection() as connection:
             await connection.execute(query("put_scenario_step"), asdict(row) | {"detail": Jsonb(dict(row.detail))})
 
+    async def forget(self, scenario: str, steps: Sequence[str]) -> None:
+        async with self._connections.connection() as connection:
+            await connection.execute(query("forget_scenario_steps"), {"scenario": scenario, "steps": list(steps)})
+
     async def mark(self) -> dict[str, int]:
         marks = {}
         async with self._connections.connection() as connection:

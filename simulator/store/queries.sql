@@ -76,11 +76,20 @@ FROM sim.meters ORDER BY meter_number
 
 -- name: set_status
 UPDATE sim.meters SET status = %(status)s
-WHERE status <> %(status)s AND (%(meter_numbers)s::text[] IS NULL OR meter_number = ANY (%(meter_numbers)s::text[]))
+WHERE status NOT IN (%(status)s, 'REMOVED') AND (%(meter_numbers)s::text[] IS NULL OR meter_number = ANY (%(meter_numbers)s::text[]))
 
 -- name: put_attribute
 INSERT INTO sim.attribute_values (meter_id, class_id, logical_name, attribute_index, encoded, value)
 VALUES (%(meter_id)s, %(class_id)s, %(logical_name)s, %(attribute_index)s, %(encoded)s, %(value)s)
+ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
+DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
+
+-- name: keep_confirmations
+-- last_confirmation_date_time of push setups.
+INSERT INTO sim.attribute_values (meter_id, class_id, logical_name, attribute_index, encoded, value)
+SELECT meter_id, 40, logical_name, 13, encoded, value::jsonb
+FROM unnest(%(meters)s::uuid[], %(names)s::text[], %(encoded)s::bytea[], %(values)s::text[])
+    confirmed (meter_id, logical_name, encoded, value)
 ON CONFLICT (meter_id, class_id, logical_name, attribute_index)
 DO UPDATE SET encoded = excluded.encoded, value = excluded.value, updated_at = now()
 
@@ -160,10 +169,10 @@ WHERE s.id = a.eswf_status_id AND a.status = ANY (%(open)s::text[])
 RETURNING a.id
 
 -- name: forget_all
-DELETE FROM {table} WHERE meter_id = %(meter_id)s
+DELETE FROM {table} WHERE meter_id = ANY (%(meter_ids)s)
 
 -- name: forget_after
-DELETE FROM {table} WHERE meter_id = %(meter_id)s AND {column} > %(after)s::timestamp
+DELETE FROM {table} WHERE meter_id = ANY (%(meter_ids)s) AND {column} > %(after)s::timestamp
 
 -- name: image_blocks
 SELECT block_number, octets FROM sim.image_blocks WHERE meter_id = %(meter_id)s ORDER BY block_number
@@ -193,6 +202,28 @@ CREATE TEMP TABLE staged_meters (LIKE sim.meters INCLUDING DEFAULTS) ON COMMIT D
 INSERT INTO sim.meters SELECT * FROM staged_meters
 ON CONFLICT (id) DO UPDATE SET host = excluded.host, port = excluded.port, serial_device = excluded.serial_device,
                                config = excluded.config, status = excluded.status
+
+-- name: replace_meters
+-- Another meter in the place of each of these: where it is reached, and all that its model says, stays.
+WITH replaced AS (
+    UPDATE sim.meters m SET status = 'REMOVED', removed_at = timestamp 'epoch' + %(local_s)s * interval '1 second'
+    FROM unnest(%(old_ids)s::uuid[], %(ids)s::uuid[], %(numbers)s::text[], %(titles)s::bytea[], %(names)s::text[])
+         AS new (old_id, id, meter_number, system_title, logical_device_name)
+    WHERE m.id = new.old_id
+    RETURNING m.*, new.id AS new_id, new.meter_number AS new_number, new.system_title AS new_title,
+              new.logical_device_name AS new_name)
+INSERT INTO sim.meters (id, meter_number, meter_type, profile, manufacturer_flag, system_title, logical_device_name,
+                        phases, utc_offset_minutes, host, port, serial_device, config, status, place, generation,
+                        installed_at)
+SELECT new_id, new_number, meter_type, profile, manufacturer_flag, new_title, new_name, phases, utc_offset_minutes, host,
+       port, serial_device, config, 'RUNNING', place, generation + 1, removed_at
+FROM replaced
+
+-- name: give_up_alarms
+-- What a meter that is removed has not told yet it never will.
+UPDATE sim.eswf_push_alarms a SET status = 'FAILED'
+FROM sim.eswf_status s
+WHERE s.id = a.eswf_status_id AND s.meter_id = ANY (%(meter_ids)s::uuid[]) AND a.status = 'PENDING'
 
 -- name: push_lists
 -- What each push setup of each meter sends, in order; most meters have the same lists, so they come as text.
@@ -289,6 +320,9 @@ SELECT pg_advisory_unlock(1297368660, 3)
 -- name: scenario_steps
 SELECT scenario, step, kind, instant_ms, (extract(epoch FROM at) * 1000)::bigint, meters, outcome, detail
 FROM sim.scenario_steps WHERE scenario = %(scenario)s ORDER BY id
+
+-- name: forget_scenario_steps
+DELETE FROM sim.scenario_steps WHERE scenario = %(scenario)s AND step = ANY (%(steps)s)
 
 -- name: put_scenario_step
 INSERT INTO sim.scenario_steps (scenario, step, kind, at, instant_ms, meters, outcome, detail)

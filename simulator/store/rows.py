@@ -45,6 +45,11 @@ class MeterRow:
     config: Mapping[str, Any] = field(default_factory=dict)
     status: str = "STOPPED"
 
+    @property
+    def is_removed(self) -> bool:
+        """Another one is in its place."""
+        return self.status == "REMOVED"
+
 
 @dataclass(frozen=True, slots=True)
 class ObisRow:
@@ -98,9 +103,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Rows of one meter that leave a table: those after a moment of a column (local seconds), or with None all."""
+    """Rows of meters that leave a table: those after a moment of a column (local seconds), or with None all."""
 
-    meter_id: UUID
+    meter_ids: tuple[UUID, ...]
     table: str
     column: str = ""
     after_s: int | None = None
@@ -144,7 +149,7 @@ class RowsChange:
     keys: Sequence[SecurityKey] = ()
     counters: Sequence[CounterRow] = ()
     acknowledged: Sequence[Acknowledgement] = ()
-    edits: Sequence[Edit] = ()  # happen before the batches are written
+    edits: Sequence[Edit] = ()  # happen before all else
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
+from simulator.expected import in_words
 from simulator.faults.parse import Setting, faults_of
 from simulator.fleet.links import understood
 from simulator.fleet.selection import parse_meters
@@ -46,9 +47,12 @@ class LiveFleet:
     def __init__(self, running: Running, thread: LoopThread) -> None:
         self._running, self._thread = running, thread
         self._takings = Takings()
-        self.meters: Sequence[Meter] = tuple(running.meters)
-        self._by_serial = {meter.serial: meter for meter in self.meters}
         self.dsn = running.dsn
+
+    @property
+    def meters(self) -> Sequence[Meter]:
+        """Those that are there now."""
+        return tuple(self._running.meters())
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -86,6 +90,13 @@ class LiveFleet:
     def restore(self, meters: Meters) -> None:
         """Their supply returns; each starts when its model has needed its time."""
         self.play(meters, "restore")
+
+    def replace(self, meters: Meters, *, reading: float = 0) -> list[Meter]:
+        """Others come into their places, with registers that begin at `reading` kWh; returns those."""
+        indices = self._indices(meters)
+        self.play(meters, "replace", reading=reading)
+        there = self.meters
+        return [there[index] for index in indices]
 
     def voltage(self, meters: Meters, factor: float, *, phase: str | None = None) -> None:
         """A factor of the natural voltage: 0.7 a sag, 1.2 a swell, 1 as it would be."""
@@ -259,14 +270,15 @@ class LiveFleet:
     def _indices(self, meters: Meters) -> list[int]:
         if isinstance(meters, str):
             spec = self._running.plan.spec
-            return sorted(parse_meters(meters, spec.count, spec.meter_named))
+            words = self._running.fleet.replacing.numbered(meters)
+            return sorted(parse_meters(words, spec.count, spec.meter_named))
         chosen = [meters] if isinstance(meters, Meter) else list(meters)
         if not all(isinstance(one, Meter) for one in chosen):
             raise UserError(f"{meters!r}: give meters of fleet.meters, or words such as '1-20' or 'all'")
         return sorted({one.number - 1 for one in chosen})
 
     def _meter(self, serial: str) -> Meter:
-        return self._by_serial[serial]
+        return self._running.meter_named(serial)
 
 
 def _seconds(within: Duration) -> float:
@@ -285,7 +297,7 @@ def _step(do: str, settings: Mapping[str, Any]) -> Step:
     try:
         return kind(do=do, **settings)
     except ValidationError as error:
-        told = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        told = (f"{'.'.join(map(str, one['loc']))}: {in_words([one])}" for one in error.errors())
         raise UserError(f"{do}: {'; '.join(told)}") from None
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A meter as a head-end's configuration has it: where it is, who may ask it, and with which secrets.
 
-It is what was true when the fleet was ready; what clients change afterwards (secrets, keys) is not followed.
+It is what was true when the meter was new; what clients change afterwards (secrets, keys) is not followed.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from simulator.fleet.inventory import meter_entry
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.push_options import PushOptions, parse_push
 from simulator.fleet.runner import Fleet, RunOptions
+from simulator.meter.identity import index_of
 from simulator.ports import LogicalDevice
 from simulator.scenario.player import Player
 from simulator.scenario.selecting import Residents
@@ -40,7 +41,8 @@ class Running:
     def __init__(self, plan: Plan, dsn: str) -> None:
         self.plan, self.dsn = plan, dsn
         self.journal, self.overrides = Journal(), Overrides()
-        self.meters: list[Meter] = []
+        self._meters: list[Meter] = []
+        self._before: dict[str, Meter] = {}  # those that were replaced, by serial number
         self.marks: dict[str, int] = {}  # the newest rows of the tables that tell, when the fleet was ready
         self.fleet: Fleet
         self.stage: Stage
@@ -67,7 +69,7 @@ class Running:
         self._around.push_async_callback(store.close)
         self.fleet = Fleet(plan.spec, RunOptions(listens, plan.speed, push=push, witness=self._witness), store)
         await self.fleet.open()
-        self.meters = [meter_of(index + 1, self._entry(index)) for index in range(plan.spec.count)]
+        self._meters = [meter_of(index + 1, self._entry(index)) for index in range(plan.spec.count)]
         self.marks = await store.history.mark()
         if plan.scenario is not None:
             self.player = Player(plan.scenario, self.fleet)
@@ -133,6 +135,22 @@ class Running:
 
     # -- clients ------------------------------------------------------------------------------------------------
 
+    def meter(self, index: int) -> Meter:
+        """The one that is in a place now."""
+        known = self._meters[index]
+        if known.serial != self.fleet.identity(index).serial:
+            self._before[known.serial] = known
+            known = self._meters[index] = meter_of(index + 1, self._entry(index))
+        return known
+
+    def meters(self) -> list[Meter]:
+        return [self.meter(index) for index in range(len(self._meters))]
+
+    def meter_named(self, serial: str) -> Meter:
+        """Be it in its place or not."""
+        there = self.meter(index_of(serial))
+        return there if there.serial == serial else self._before[serial]
+
     def _entry(self, index: int) -> dict[str, Any]:
         places = [listen.place_of(index) for listen in self.fleet.listeners.listens]
         model = self.fleet.place(index)[0].model
@@ -154,7 +172,7 @@ class Running:
         selection: Any = None,
     ) -> None:
         at = self.moment(self.fleet.clock.now_ms())
-        meter = self.meters[index]
+        meter = self.meter(index)
         self.journal.add(lambda number: Entry(number, at, meter, client, kind, what, result, octets, value, selection))
 
     def moment(self, instant_ms: int) -> dt.datetime:

@@ -34,6 +34,7 @@ class Supply(NamedTuple):
     current: Floats | None = None  # [phase, n] share that the meter sees; below 0: it sees it flow the other way
     reactive: Floats | None = None  # scales the reactive part of consumption
     earth: Floats | None = None  # share that returns by the earth instead of the neutral
+    load: Ints | None = None  # key of another load than the home's own; 0: its own (population.with_loads)
     flow: Floats | None = (
         None  # share of all energy that the meter sees: follows from voltage and current (see seen.py)
     )

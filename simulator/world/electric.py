@@ -58,7 +58,7 @@ class Live(NamedTuple):
 
 
 def energies(world: World, population: Population, slots: Ints, *, supply: Supply = _UNHURT) -> Energies:
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     setting = setting_of(world, population, slots)
     phases, shape = population.phases, (len(population), len(slots))
     result = Energies(
@@ -76,7 +76,7 @@ def partial(world: World, population: Population, from_ms: int, to_ms: int, *, s
     """[channel, n] energy in mWh between two instants; partial(a, b) + partial(b, c) is partial(a, c) exactly."""
     if to_ms < from_ms:
         raise ValueError(f"energy runs forward, not from {from_ms} to {to_ms}")
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     first, last = from_ms // SLOT_MS, to_ms // SLOT_MS
     total = np.zeros((len(Channel), len(population)), np.int64)
     for block in _parts(last - first, _PARTIAL_SLOTS):
@@ -95,12 +95,20 @@ def powers(
     world: World, population: Population, instants_ms: Ints, *, supply: Supply = _UNHURT
 ) -> tuple[Floats, Floats]:
     """Active (positive: import) and apparent power of one meter at many instants, in W and VA, before rounding."""
-    population, supply = seen(population, supply)
     slots, place = np.unique(instants_ms // SLOT_MS, return_inverse=True)
-    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=supply)[:, 0, place]
-    w_per_mwh = ripple(population.lane, instants_ms).power / MWH_PER_W_SLOT
-    active = (energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]) * w_per_mwh
-    return active, (energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]) * w_per_mwh
+    active, apparent = mean_powers(world, population, slots, supply=supply)
+    now = ripple(population.lane, instants_ms).power
+    return active[place] * now, apparent[place] * now
+
+
+def mean_powers(
+    world: World, population: Population, slots: Ints, *, supply: Supply = _UNHURT
+) -> tuple[Floats, Floats]:
+    """The same over whole slots; at no instant is either more than `ripple.HIGHEST` times this."""
+    population, supply = seen(world, population, supply)
+    energy = energy_mwh(setting_of(world, population, slots), _ALL, supply=supply)[:, 0] / MWH_PER_W_SLOT
+    active: Floats = energy[Channel.WH_IMPORT] - energy[Channel.WH_EXPORT]
+    return active, energy[Channel.VAH_IMPORT] + energy[Channel.VAH_EXPORT]
 
 
 class Running(NamedTuple):
@@ -130,7 +138,7 @@ def live(world: World, population: Population, settled_ms: int, instant_ms: int,
     """`reading` at an instant and `partial` up to it, in one pass: for a thousand meters and a few slots at most."""
     if instant_ms < settled_ms:
         raise ValueError(f"energy runs forward, not from {settled_ms} to {instant_ms}")
-    population, supply = seen(population, supply)
+    population, supply = seen(world, population, supply)
     slots = np.arange(settled_ms // SLOT_MS, instant_ms // SLOT_MS + 1)
     setting = setting_of(world, population, slots)
     energy = energy_mwh(setting, _ALL, supply=supply)

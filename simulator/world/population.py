@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
 from simulator.errors import UserError
-from simulator.world.noise import Floats, Ints, Purpose, Words, bell, lanes, lognormal_like, piece, unit, words
+from simulator.world.noise import Floats, Ints, Purpose, Words, bell, key_of, lanes, lognormal_like, piece, unit, words
 from simulator.world.shapes import World
 
 _AT_BIRTH = np.zeros(1, np.int64)  # birth noise has no slot
@@ -90,16 +91,9 @@ def build_population(
     """
     lane = lanes(world.seed, keys)
     shape = _shape_ids(world, load, lane)
-    size = bell(words(lane, _AT_BIRTH, Purpose.BIRTH_SCALE))
-    mean_w = _of_shape(world, shape, "mean_w") * lognormal_like(size, _of_shape(world, shape, "spread"))
-    limit_w = _MEAN_LIMIT_W * phases
-    mean_w *= limit_w / np.sqrt(mean_w * mean_w + limit_w * limit_w)
+    size = _size(world, lane, shape, phases)
     place = words(lane, _AT_BIRTH, Purpose.BIRTH_PLACE)
-    roof = words(lane, _AT_BIRTH, Purpose.BIRTH_PV)
-    tangent = _of_shape(world, shape, "tangent")
-    tangent += _of_shape(world, shape, "tangent_spread") * 2.0 * (piece(place, 1) - 0.5)
     split, skew = _phase_columns(lane, phases)
-    kwp = _of_shape(world, shape, "kwp_median") * lognormal_like(bell(roof), _of_shape(world, shape, "kwp_spread"))
     feeder_keys, feeder = np.unique(feeders, return_inverse=True)
     return Population(
         phases=phases,
@@ -107,17 +101,63 @@ def build_population(
         utc_offset_minutes=utc_offset_minutes,
         lane=lane,
         shape=shape.astype(np.int64),
-        mean_w=mean_w,
-        tangent=tangent,
+        mean_w=size.mean_w,
+        tangent=size.tangent,
         split=split,
         reactive_skew=skew,
         feeder_keys=feeder_keys,
         feeder=feeder,
         distance=piece(place, 0),
-        kwp=kwp,
+        kwp=size.kwp,
         leakage=0.02 * piece(place, 2) * piece(place, 2),
-        initial_wh=_initial_wh(mean_w, tangent, kwp, age=piece(place, 3)),
+        initial_wh=_initial_wh(size.mean_w, size.tangent, size.kwp, age=piece(place, 3)),
     )
+
+
+def load_keys(world: World, population: Population, load: str) -> Ints:
+    """[n] what `with_loads` knows the load by that a load, or a mix of them, gives each of these meters."""
+    return _known_keys(world)[_shape_ids(world, load, population.lane)]
+
+
+def with_loads(world: World, population: Population, keys: Ints) -> Population:
+    """The same homes with other loads (`load_keys`; 0: their own), as large as theirs are among such loads."""
+    known = _known_keys(world)
+    rows = np.flatnonzero(np.isin(keys, known))
+    order = np.argsort(known)
+    shape = order[np.searchsorted(known, keys[rows], sorter=order)]
+    size = _size(world, population.lane[rows], shape, population.phases)
+    changed = {name: getattr(population, name).copy() for name in ("shape", *_Size._fields)}
+    changed["shape"][rows] = shape
+    for name, values in size._asdict().items():
+        changed[name][rows] = values
+    return replace(population, **changed)
+
+
+def _known_keys(world: World) -> Ints:
+    """Of names, so that they mean the same when there are other loads beside them; never 0."""
+    return np.array([key_of(shape.name) >> 2 | 1 << 62 for shape in world.shapes], np.int64)
+
+
+class _Size(NamedTuple):
+    """How large a home's load and roof are, [n] each: what follows from which load it has."""
+
+    mean_w: Floats
+    tangent: Floats
+    kwp: Floats
+
+
+def _size(world: World, lane: Words, shape: Ints, phases: int) -> _Size:
+    size = bell(words(lane, _AT_BIRTH, Purpose.BIRTH_SCALE))
+    mean_w = _of_shape(world, shape, "mean_w") * lognormal_like(size, _of_shape(world, shape, "spread"))
+    limit_w = _MEAN_LIMIT_W * phases
+    mean_w *= limit_w / np.sqrt(mean_w * mean_w + limit_w * limit_w)
+    tangent = _of_shape(world, shape, "tangent")
+    tangent += (
+        _of_shape(world, shape, "tangent_spread") * 2.0 * (piece(words(lane, _AT_BIRTH, Purpose.BIRTH_PLACE), 1) - 0.5)
+    )
+    roof = words(lane, _AT_BIRTH, Purpose.BIRTH_PV)
+    kwp = _of_shape(world, shape, "kwp_median") * lognormal_like(bell(roof), _of_shape(world, shape, "kwp_spread"))
+    return _Size(mean_w, tangent, kwp)
 
 
 def _shape_ids(world: World, load: str, lane: Words) -> Ints:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a disturbed meter sees: phases that are missing, bypassed or turned round become other shares of the phases.
+"""What a disturbed meter sees: phases that are missing, bypassed or turned round become other shares of the phases, and
+another load another home.
 
 After this the rest of the world need not know of it: energy, readings and currents follow from the shares as ever.
 """
@@ -12,13 +13,16 @@ import numpy as np
 
 from simulator.world.consumption import Supply
 from simulator.world.noise import Floats
-from simulator.world.population import Population
+from simulator.world.population import Population, with_loads
+from simulator.world.shapes import World
 
 _NEXT_TO_NOTHING = 1e-9
 
 
-def seen(population: Population, supply: Supply) -> tuple[Population, Supply]:
+def seen(world: World, population: Population, supply: Supply) -> tuple[Population, Supply]:
     """The population as its meters see it, and the supply with `flow`, the share of all energy that they see."""
+    if supply.load is not None:
+        population = with_loads(world, population, supply.load)
     if supply.voltage is None and supply.current is None and supply.earth is None:
         return population, supply
     weight = _weight(population, supply)

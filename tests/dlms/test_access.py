@@ -21,7 +21,7 @@ from dlms_bench import (
     get,
     octets,
 )
-from test_security import Client
+from security_bench import Client
 
 from simulator.wire.codes import Conformance
 

@@ -22,7 +22,7 @@ from dlms_bench import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from test_security import Client
+from security_bench import Client
 
 from simulator.dlms.limits import Limits
 from simulator.wire import ciphering, gbt, wrapper

@@ -29,7 +29,8 @@ from dlms_bench import (
     octets,
 )
 from hdlc_bench import Line, information, lpdu, ready
-from test_security import DEDICATED, READ, Challenger, Client, counter_error, hls_fields, opened
+from security_bench import DEDICATED, READ, Client, counter_error, opened
+from test_hls import Challenger, hls_fields
 
 from simulator.wire import acse, hdlc, initiate, wrapper
 from simulator.wire.apdu_get import GetResponseBlock, decode_response

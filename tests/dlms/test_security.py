@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Ciphered associations in hex: SYMSEC_0 (replay, wrong key, downgrade ...) and HLS (Green Book 9.2.7, 9.4.4)."""
+"""Ciphered associations in hex: SYMSEC_0: replay, wrong key, downgrade ... (Green Book 9.2.7)."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 from dlms_bench import (
@@ -11,91 +9,33 @@ from dlms_bench import (
     BK,
     CLIENT_TITLE,
     EK,
-    ENERGY,
-    ENERGY_VALUE,
-    HIGH,
     METER_TITLE,
     NOBODY,
     NOT_ASSOCIATED,
     PROFILE,
     PROFILE_VALUE,
-    PUBLIC,
-    READER,
     RELAY_OFF,
     SETTER,
     UNKNOWN,
-    Bench,
-    aarq,
     diagnosis,
     get,
     get_next,
-    low_level,
     octets,
     request,
 )
+from security_bench import (
+    DECIPHERING_ERROR,
+    DEDICATED,
+    GET,
+    READ,
+    Client,
+    counter_error,
+    opened,
+)
 
 from simulator.ports import AssociationRules
-from simulator.wire import acse, ciphering, initiate, proofs
+from simulator.wire import acse, ciphering, initiate
 from simulator.wire.ciphering import Envelope, Key
-from simulator.wire.proofs import Exchange
-
-DECIPHERING_ERROR = "d80105"
-READ = "c401c100" + ENERGY_VALUE
-SECRET = bytes(range(0x40, 0x50))
-CTOS = b"clientchallenge!"
-DEDICATED = bytes(range(0x70, 0x80))
-REPLY_TO_HLS = bytes.fromhex("000f 0000280000ff 01")
-GET = octets(get(ENERGY))
-
-
-def counter_error(expected: int) -> str:
-    return f"d80106{expected:08x}"
-
-
-class Client:
-    """A ciphering client, written out by hand: counters and keys are what the test says."""
-
-    def __init__(self, *, policy: int = 0, sap: int = PUBLIC, **rules: object) -> None:
-        self.bench, self.sap = Bench(), sap
-        meter = self.bench.meter
-        meter.clients[sap] = replace(meter.clients[sap], **{"contexts": frozenset({1, 3}), **rules})  # type: ignore[arg-type]
-        self.guard = meter.protection(sap)
-        self.guard.policy = policy
-        self.key, self.counter = Key(EK, AK), 1
-
-    def cipher(self, plain: bytes, *, tag: int = 0xC8, control: int = 0x30, key: Key | None = None) -> bytes:
-        text = (key or self.key).protect(control, CLIENT_TITLE, self.counter, plain)
-        title = CLIENT_TITLE if tag in (0xDB, 0xDC) else None
-        self.counter += 1
-        return ciphering.encode(Envelope(tag, title, control, self.counter - 1, text))
-
-    def reveal(self, apdu: str | None, key: Key | None = None) -> tuple[Envelope, str]:
-        assert apdu is not None
-        envelope = ciphering.decode(octets(apdu))
-        plain = (key or self.key).reveal(envelope.control, METER_TITLE, envelope.counter, envelope.text)
-        assert plain is not None
-        return envelope, plain.hex()
-
-    def aarq(self, *, control: int = 0x30, fields: dict[str, bytes | None] | None = None, **changes: object) -> bytes:
-        information = self.cipher(request(**changes), tag=0x21, control=control) if control else request(**changes)
-        every = {"calling_ap_title": CLIENT_TITLE, "user_information": information, **(fields or {})}
-        return aarq(context=3, acse_fields=every)
-
-    def open(self, **options: object) -> str | None:
-        return self.send(self.aarq(**options))  # type: ignore[arg-type]
-
-    def send(self, apdu: bytes) -> str | None:
-        return self.bench.send(apdu, client=self.sap)
-
-    def get(self, **options: object) -> str | None:
-        return self.send(self.cipher(GET, **options))  # type: ignore[arg-type]
-
-
-def opened(**options: object) -> Client:
-    client = Client(**options)  # type: ignore[arg-type]
-    reply = client.open()
-    assert diagnosis(reply) == (0, "user", 0)
-    return client
 
 
 def test_the_aare_tells_the_meters_title_and_a_ciphered_initiate_response() -> None:
@@ -356,159 +296,6 @@ def test_a_forged_release_releases_nothing() -> None:
     forged = acse.encode_rlrq(acse.Rlrq(b"\0", client.cipher(request(), tag=0x21, key=Key(BK, AK))))
     assert client.send(forged) == DECIPHERING_ERROR
     assert client.reveal(client.get())[1] == READ
-
-
-# ------------------------------------------------------------------------------------------------------------- HLS
-
-
-def hls_fields(mechanism: int, challenge: bytes = CTOS) -> dict[str, bytes | None]:
-    fields = low_level(challenge, mechanism)["acse_fields"]
-    assert isinstance(fields, dict)
-    return {**fields, "calling_ap_title": CLIENT_TITLE}
-
-
-class Challenger(Client):
-    def __init__(self, mechanism: int, *, challenge_octets: int = 16, ctos: bytes = CTOS, context: int = 3) -> None:
-        super().__init__(sap=HIGH, mechanism=mechanism, secret=SECRET, challenge_octets=challenge_octets)
-        self.mechanism, self.ctos = mechanism, ctos
-        fields = hls_fields(mechanism, ctos)
-        reply = self.open(fields=fields) if context == 3 else self.send(aarq(acse_fields=fields))
-        assert diagnosis(reply) == (0, "user", 14)
-        self.aare = acse.decode_aare(octets(reply or ""))
-        self.stoc = self.aare.authentication_value or b""
-
-    def proof(self, stoc: bytes | None = None, secret: bytes = SECRET) -> bytes:
-        exchange = Exchange(self.stoc if stoc is None else stoc, self.ctos, CLIENT_TITLE, METER_TITLE)
-        if self.mechanism != proofs.GMAC:
-            return proofs.prove(self.mechanism, secret, exchange)
-        self.counter += 1
-        return proofs.prove_gmac(Key(secret if secret != SECRET else EK, AK), 0, self.counter - 1, exchange)
-
-    def pass_3(self, proof: bytes, method: bytes = REPLY_TO_HLS) -> bytes:
-        return octets(f"c301c1{method.hex()}0109{len(proof):02x}{proof.hex()}")
-
-
-@pytest.mark.parametrize("mechanism", [2, 3, 4, 5, 6])
-@pytest.mark.parametrize(("ours", "theirs"), [(8, 8), (16, 16), (64, 64), (64, 8), (8, 64)])
-def test_hls_with_challenges_of_8_to_64_octets(mechanism: int, ours: int, theirs: int) -> None:
-    """In the field: both sizes, in either direction."""
-    ctos = (CTOS * 4)[:theirs]
-    client = Challenger(mechanism, challenge_octets=ours, ctos=ctos)
-    assert len(client.stoc) == ours
-    assert client.aare.mechanism_name == acse.MECHANISM_NAME + bytes((mechanism,))
-    assert client.aare.requirements == b"\x07\x80"
-    answer = octets(client.reveal(client.send(client.cipher(client.pass_3(client.proof()), tag=0xCB)))[1])
-    assert answer[:6].hex() == "c701c1000100"
-    proof, exchange = answer[8:], Exchange(ctos, client.stoc, METER_TITLE, CLIENT_TITLE)
-    if mechanism == proofs.GMAC:
-        assert proof == proofs.prove_gmac(Key(EK, AK), 0, proofs.counter_of(proof), exchange)
-    else:
-        assert proof == proofs.prove(mechanism, SECRET, exchange)
-    assert client.reveal(client.get())[1] == READ
-    assert client.bench.meter.logins == [(HIGH, True)]
-
-
-@pytest.mark.parametrize("size", [0, 7, 65])
-def test_hls_with_a_challenge_of_another_size(size: int) -> None:
-    client = Client(sap=HIGH, mechanism=5, secret=SECRET)
-    assert diagnosis(client.open(fields=hls_fields(5, bytes(size)))) == (1, "user", 13)
-
-
-@pytest.mark.parametrize("mechanism", [2, 3, 4, 5, 6])
-def test_hls_in_a_plain_context(mechanism: int) -> None:
-    client = Challenger(mechanism, context=1)
-    assert client.send(GET) == NOT_ASSOCIATED
-    assert (client.send(client.pass_3(client.proof())) or "").startswith("c701c1000100")
-    assert client.send(GET) == READ
-
-
-@pytest.mark.parametrize("mechanism", [2, 3, 4, 5, 6])
-def test_hls_wrong_proof_ends_the_association(mechanism: int) -> None:
-    client = Challenger(mechanism)
-    wrong = client.cipher(client.pass_3(client.proof(secret=bytes(16))), tag=0xCB)
-    assert client.reveal(client.send(wrong))[1] == "c701c1fa00"
-    assert client.get() == NOT_ASSOCIATED
-    assert client.bench.meter.logins == [(HIGH, False)]
-
-
-@pytest.mark.parametrize("proof", ["", "00", "10", "1000000001", "10ffffffff" + "00" * 12, "00" * 200])
-def test_hls_any_octets_for_a_proof(proof: str) -> None:
-    for mechanism in (2, 5):
-        client = Challenger(mechanism, context=1)
-        size = f"{len(octets(proof)):02x}" if len(octets(proof)) < 128 else "81c8"
-        reply = client.send(octets(f"c301c1{REPLY_TO_HLS.hex()}0109{size}{proof}"))
-        assert reply == "c701c1fa00"
-
-
-def test_hls_before_pass_3_only_that_method_is_legal() -> None:
-    client = Challenger(2)
-    assert client.get() == NOT_ASSOCIATED
-    assert client.send(client.cipher(octets(f"c301c1{RELAY_OFF.hex()}010f00"), tag=0xCB)) == NOT_ASSOCIATED
-    assert client.send(client.pass_3(client.proof())) == NOT_ASSOCIATED  # plain
-    assert client.bench.meter.invoked == client.bench.meter.asked == []
-    assert client.reveal(client.send(client.cipher(client.pass_3(client.proof()), tag=0xCB)))[1].startswith("c701c100")
-
-
-def test_hls_by_the_clients_own_association_object() -> None:
-    own = bytes.fromhex("0000280003ff")
-    client = Client(sap=HIGH, mechanism=2, secret=SECRET, association=own)
-    stoc = acse.decode_aare(octets(client.open(fields=hls_fields(2)) or "")).authentication_value or b""
-    proof = proofs.prove(2, SECRET, Exchange(stoc, CTOS, CLIENT_TITLE, METER_TITLE))
-    method = b"\x00\x0f" + own + b"\x01"
-    apdu = client.cipher(octets(f"c301c1{method.hex()}0109{len(proof):02x}{proof.hex()}"), tag=0xCB)
-    assert client.reveal(client.send(apdu))[1].startswith("c701c100")
-
-
-def test_hls_replayed_proof() -> None:
-    """Each login has its own challenge, so that yesterday's answer is worth nothing."""
-    client = Challenger(2, context=1)
-    proof = client.proof()
-    again = Challenger(2, context=1)
-    assert again.stoc != client.stoc
-    assert again.send(again.pass_3(proof)) == "c701c1fa00"
-
-
-def test_hls_gmac_proof_with_a_used_counter() -> None:
-    client = Challenger(5)
-    client.counter = 1
-    proof = client.proof()
-    assert client.reveal(client.send(client.cipher(client.pass_3(proof), tag=0xCB)))[1] == "c701c1fa00"
-
-
-def test_hls_passes_3_and_4_go_under_the_global_key_beside_a_dedicated_one() -> None:
-    """In the field."""
-    client = Client(sap=HIGH, mechanism=2, secret=SECRET)
-    reply = client.open(fields=hls_fields(2), dedicated_key=DEDICATED)
-    stoc = acse.decode_aare(octets(reply or "")).authentication_value or b""
-    proof = proofs.prove(2, SECRET, Exchange(stoc, CTOS, CLIENT_TITLE, METER_TITLE))
-    pass_3 = octets(f"c301c1{REPLY_TO_HLS.hex()}0109{len(proof):02x}{proof.hex()}")
-    assert client.reveal(client.send(client.cipher(pass_3, tag=0xCB)))[1].startswith("c701c100")
-    assert client.reveal(client.get(tag=0xD0, key=Key(DEDICATED, AK)), Key(DEDICATED, AK))[1] == READ
-
-
-def test_mechanism_7_is_of_other_suites() -> None:
-    client = Client(sap=HIGH, mechanism=7, secret=SECRET)
-    assert diagnosis(client.open(fields=hls_fields(7))) == (1, "user", 11)
-
-
-def test_another_mechanism_than_the_clients_own() -> None:
-    bench = Bench()
-    assert diagnosis(bench.open(HIGH, acse_fields=hls_fields(4))) == (1, "user", 11)
-    assert diagnosis(bench.open(HIGH, acse_fields=hls_fields(1))) == (1, "user", 11)
-    assert diagnosis(bench.open(HIGH, acse_fields={"calling_ap_title": CLIENT_TITLE})) == (1, "user", 14)
-
-
-def test_a_locked_client_is_rejected_for_now() -> None:
-    client = Client(sap=READER, locked=True)
-    assert diagnosis(client.send(aarq(acse_fields=low_level()["acse_fields"]))) == (2, "user", 1)  # type: ignore[arg-type]
-    assert client.bench.meter.logins == []
-
-
-def test_a_wrong_password_is_a_failed_login() -> None:
-    client = Client(sap=READER)
-    client.send(aarq(acse_fields=low_level(b"wrong")["acse_fields"]))  # type: ignore[arg-type]
-    client.send(aarq(acse_fields=low_level()["acse_fields"]))  # type: ignore[arg-type]
-    assert client.bench.meter.logins == [(READER, False), (READER, True)]
 
 
 # ------------------------------------------------------------------------------------------------- pre-established

@@ -147,12 +147,12 @@ async def pushing(
         await serving
 
 
-def book_of(pushing: Pushing) -> KeyBook:
-    """Keys of the push client, as the inventory has them."""
+def book_of(pushing: Pushing, client: int = PUSH_CLIENT) -> KeyBook:
+    """A client's keys, as the inventory has them."""
     owners = {}
     for index in range(pushing.fleet.spec.count):
         identity, given = pushing.fleet.identity(index), pushing.fleet.given_keys(index)
-        pair = KeyPair(*(key_of(identity, given, PUSH_CLIENT, name) for name in ("ek", "ak")))
+        pair = KeyPair(*(key_of(identity, given, client, name) for name in ("ek", "ak")))
         owners[identity.system_title] = Owner(identity.serial, (pair,))
     return KeyBook(owners)
 

@@ -7,12 +7,15 @@ import asyncio
 import logging
 
 import pytest
-from dlms_bench import METER, PROFILE, PUBLIC, Meter, aarq, get, octets
+from dlms_bench import ENERGY, EVERYTHING, METER, PROFILE, PUBLIC, Meter, aarq, get, get_next, octets
 
 from simulator.dlms.session import Session
+from simulator.dlms.unasked import MOST
 from simulator.fleet.connection import Connection
 from simulator.ports import GetAnswer, GetItem
 from simulator.wire import wrapper
+from simulator.wire.codes import Conformance
+from simulator.wire.notification import EventNotification
 
 OPEN = wrapper.encode(PUBLIC, METER, aarq(max_pdu=0))
 READ = wrapper.encode(PUBLIC, METER, octets(get(PROFILE)))
@@ -84,3 +87,38 @@ async def test_a_bug_after_a_congestion_too(caplog: pytest.LogCaptureFixture) ->
         await until_the_end(reader)
     writer.close()
     assert unhandled == []
+
+
+async def test_events_wait_for_a_transfer_and_the_log_tells_of_those_that_found_no_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The newest are kept; they follow the last block at once, though the peer asks for nothing more."""
+    told = EVERYTHING | Conformance.EVENT_NOTIFICATION
+    meter = Meter(conformance=told)
+    made: list[Connection] = []
+
+    def connection() -> Connection:
+        made.append(Connection(lambda connection, host, port: Session({METER: meter}.get), set()))
+        return made[0]
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(wrapper.encode(PUBLIC, METER, aarq(max_pdu=300, conformance=told)) + READ)
+    assert [(await frame_from(reader))[0] for _ in range(2)] == [0x61, 0xC4]
+    for number in range(MOST + 1):
+        made[0].notify(METER, EventNotification(None, ENERGY, b"\x11" + bytes((number,))))
+    assert "the oldest event that waited for its client was dropped" in caplog.text
+    writer.write(wrapper.encode(PUBLIC, METER, octets(get_next(1))))
+    assert (await frame_from(reader))[:4].hex() == "c402c101"
+    assert [(await frame_from(reader))[-1] for _ in range(MOST)] == list(range(1, MOST + 1))
+    made[0].notify(METER, EventNotification(None, ENERGY, b"\x11\x63"))
+    assert (await frame_from(reader))[-1] == 0x63
+    writer.close()
+    server.close()
+
+
+async def frame_from(reader: asyncio.StreamReader) -> bytes:
+    """The next APDU."""
+    async with asyncio.timeout(10):
+        header = await reader.readexactly(8)
+        return await reader.readexactly(int.from_bytes(header[6:], "big"))

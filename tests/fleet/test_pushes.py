@@ -255,7 +255,10 @@ async def test_what_finds_no_room_in_the_outbox_is_told(database: str) -> None:
         assert told == [("SUCCESS", None), ("SUCCESS", None), ("CANCELLED", "the outbox is full")]
 
 
-@pytest.mark.parametrize("words", ["udp", "hdlc", "udp,confirmed", "hdlc,confirmed,security=20", "security=10"])
+WAYS = ("udp", "hdlc", "udp,hdlc", "udp,hdlc,confirmed,security=30", "udp,confirmed", "hdlc,confirmed,security=20")
+
+
+@pytest.mark.parametrize("words", [*WAYS, "security=10"])
 async def test_every_way_and_protection_reaches_the_listener(database: str, words: str) -> None:
     async with Listener() as ear, pushing(database, 1, f"127.0.0.1:{ear.port},{words}") as meters:
         ear.unsealer.keys = book_of(meters)

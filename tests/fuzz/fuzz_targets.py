@@ -10,6 +10,7 @@ import fuzz_associations
 import fuzz_ciphered
 import fuzz_codings
 import fuzz_lines
+import fuzz_unasked
 
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -23,6 +24,9 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "hdlc": fuzz_lines.frames,
     "mode_e": fuzz_lines.sign_on,
     "gateway": fuzz_lines.prefixes,
+    "unasked": fuzz_unasked.wrapped,
+    "unasked_ciphered": fuzz_unasked.ciphered,
+    "unasked_hdlc": fuzz_unasked.polled,
     "nouns": fuzz_codings.nouns,
     "hdlc_parameters": fuzz_codings.parameters,
     "listen": fuzz_codings.listens,

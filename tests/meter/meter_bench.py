@@ -94,10 +94,11 @@ class Meters:
         checkpoints, rows = await self.store.checkpoints(), await self.store.row_checkpoints()
         name = again.cohort.name
         again.cohort.resume(checkpoints.get(name), rows.get(name, {}), instant_of(dt.datetime.fromisoformat(START)))
+        rows_of = {identity.id: row for row, identity in enumerate(again.cohort.identities)}
         for value in await self.store.attributes():
             place = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
-            row = next(r for r, identity in enumerate(again.cohort.identities) if identity.id == value.meter_id)
-            again.cohort.overrides[row, place] = value.encoded
+            if value.meter_id in rows_of:
+                again.cohort.overrides[rows_of[value.meter_id], place] = value.encoded
         story.restore(again.cohort)
         await story.bring(again.cohort, again.now_ms)
         return again

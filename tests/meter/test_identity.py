@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from simulator.meter.identity import Identity, serial_of
+from simulator.meter.identity import Identity, index_of, serial_of
 
 
 def identities(seed: int, count: int) -> list[Identity]:
@@ -30,3 +30,21 @@ def test_forms() -> None:
     assert len(meter.logical_device_name) == 16
     assert len(meter.key("ak")) == 16
     assert meter.password(32) != meter.password(48)
+
+
+def test_each_meter_in_a_place_has_a_serial_of_its_own_and_the_first_keeps_its() -> None:
+    serials = [serial_of(7, 41, generation) for generation in range(1000)]
+    assert serials[0] == serial_of(7, 41)
+    assert len(set(serials)) == 1000
+    assert {index_of(serial) for serial in serials} == {41}
+
+
+def test_a_successor_has_nothing_in_common_but_the_maker() -> None:
+    first = Identity(7, "MFT", serial_of(7, 41), b"MFT\0\0\0\0\1")
+    second, third = first.successor(1), first.successor(2)
+    assert first.successor(0) is first
+    assert {one.flag for one in (first, second, third)} == {"MFT"}
+    told = ("serial", "id", "device_id", "logical_device_name", "system_title", "imei", "iccid")
+    for name in told:
+        assert len({getattr(one, name) for one in (first, second, third)}) == 3, name
+    assert len({one.key(name) for one in (first, second, third) for name in ("ek", "ak", "master", "hls48")}) == 12

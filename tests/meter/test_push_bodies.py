@@ -91,16 +91,20 @@ async def test_data_index_restrictions_and_columns_choose_a_part(install: Instal
         [3, "1.0.1.8.0.255", 0, 0, whole, []],  # all attributes
         [7, BLOCK, 2, 0, entries, [clock, energy]],
         [7, BLOCK, 2, 0, dates, []],
+        [7, BLOCK, 2, 0x1002, whole, [clock]],  # the last two entries
+        [7, BLOCK, 2, 0x10FF, whole, []],
     ]
     (cells,) = await collect(meters.cohort, with_objects(meters, objects), np.array([0]), meters.now_ms).bodies()
     assert cells is not None
-    unit, none, everything, two, three = (decode_whole(cell) for cell in cells)
+    unit, none, everything, two, three, newest, all_of_them = (decode_whole(cell) for cell in cells)
     assert (unit.value, none.value, len(everything.value)) == (30, None, 3)
     buffer = await meters.read(BLOCK)
     columns = [c[1] for c in await meters.read(BLOCK, 3)]
     place = columns.index(parse_obis("1.0.1.29.0.255"))
     assert [[c.value for c in row.value] for row in two.value] == [[r[0], r[place]] for r in buffer[1:3]]
     assert [row.value[0].value for row in three.value] == [r[0] for r in buffer[3:6]]
+    assert [[c.value for c in row.value] for row in newest.value] == [[r[0]] for r in buffer[-2:]]
+    assert [tuple(c.value for c in row.value) for row in all_of_them.value] == list(buffer)
 
 
 async def test_rows_of_a_setup_are_made_once_and_say_what_a_get_answers(install: Install) -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.stamps import encode_date_time
-from simulator.meter.push.setup import Repetition, destination_of, model_setup, setup_objects
+from simulator.meter.push.setup import (
+    PushObject,
+    Repetition,
+    Restriction,
+    destination_of,
+    model_setup,
+    protection_of,
+    setup_objects,
+)
 from simulator.meter.push.times import (
     SCHEDULE_TYPES,
     Moment,
@@ -95,6 +103,7 @@ def test_a_window_in_the_past_never_opens_again() -> None:
         (0, b"10.0.0.1:5000", "TCP 10.0.0.1:5000"),
         (1, b"10.0.0.1", "UDP 10.0.0.1:4059"),
         (5, b"[fd00::1]:77", "HDLC [fd00::1]:77"),
+        (200, b"10.0.0.1", "HDLC_UDP 10.0.0.1:4059"),
         (0, b"fd00::1", "TCP [fd00::1]:4059"),
         (0, b"hes.example:4060", "TCP hes.example:4060"),
     ],
@@ -109,6 +118,52 @@ def test_destinations_that_a_meter_can_reach(service: int, octets: bytes, words:
 )
 def test_destinations_that_it_cannot(service: int, octets: bytes) -> None:
     assert destination_of(service, octets) is None
+
+
+NONE, KEY = b"", (0, (0,))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "control"),
+    [
+        ((), 0),
+        (((0, (NONE, NONE, NONE, NONE, KEY)),), 0x10),
+        (((1, (NONE, NONE, NONE, NONE, KEY)),), 0x20),
+        (((2, (NONE, b"MFL\0\0\0\0\1", NONE, NONE, KEY)),), 0x30),
+        (((3, (NONE, NONE, NONE, NONE, KEY)),), None),  # a signature
+        (((2, (b"\1", NONE, NONE, NONE, KEY)),), None),  # what general-ciphering alone has a field for
+        (((2, (NONE, NONE, b"CLI12345", NONE, KEY)),), None),
+        (((2, (NONE, NONE, NONE, NONE, (0, (1,)))),), None),  # the broadcast key
+        (((2, (NONE, NONE, NONE, NONE, (1, (0, b"wrapped")))),), None),
+        (((0, (NONE, NONE, NONE, NONE, KEY)), (1, (NONE, NONE, NONE, NONE, KEY))), None),  # layers
+        ((b"anything",), None),
+        (None, None),
+    ],
+)
+def test_protection_that_a_push_can_have(parameters: object, control: int | None) -> None:
+    assert protection_of(parameters) == control
+
+
+@pytest.mark.parametrize(
+    ("class_id", "attribute", "data_index", "latest", "understood"),
+    [
+        (7, 2, 0x1001, 1, True),
+        (7, 2, 0x10FF, 255, True),
+        (7, 2, 5, 0, True),  # an element: the fifth entry
+        (7, 2, 0x1000, 0, False),  # no entries at all
+        (7, 2, 0x1101, 0, False),  # a choice of columns
+        (7, 2, 0x8004, 0, False),  # the last hours
+        (7, 3, 0x1001, 1, False),
+        (3, 2, 0x1001, 1, False),
+    ],
+)
+def test_entries_that_a_data_index_selects(
+    class_id: int, attribute: int, data_index: int, latest: int, understood: bool
+) -> None:
+    one = PushObject(class_id, bytes(6), attribute, data_index)
+    assert (one.latest, one.is_understood) == (latest, understood)
+    restricted = one._replace(restriction=Restriction(entries=(1, 2)))
+    assert restricted.is_understood == (understood and not latest)
 
 
 def test_both_forms_of_the_repetition_delay() -> None:

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from meter_bench import ENERGY, LIMITER, RELAY, VOLTAGE, Install, Meters, data, key
 
 from simulator.meter.behaviour import relay
 from simulator.meter.behaviour.registry import acted, written
 from simulator.meter.change import Change, Meter
+from simulator.world import electric
 
 D1 = "is15959-1ph"
 REFUSED = 250
@@ -155,6 +158,25 @@ async def test_the_limiter_trips_after_its_time_and_not_before(install: Install)
     assert await meters.read(RELAY, 3) == READY  # mode 4: only a hand reconnects
     events = meters.of_meter("event_code, event_timestamp::time::text", "event_logs")
     assert events[-2:] == [(301, "19:05:00"), (215, "19:05:00")]
+
+
+async def test_a_trip_days_ahead_is_found_at_its_second(install: Install) -> None:
+    """Against the load second by second; most of its quarters stay below the threshold."""
+    meters = await install(D1)
+    await meters.until("2025-05-20T19:00:00")
+    cohort, duration_s = meters.cohort, 180
+    instants = meters.now_ms + np.arange(20 * 86_400) * 1000
+    active, _ = electric.powers(cohort.around.world, cohort.population.take(slice(0, 1)), instants)
+    held = np.lib.stride_tricks.sliding_window_view(active, duration_s).min(axis=1)
+    threshold = int(held[: 3 * 86_400].max()) + 1  # so that three days pass before it trips
+    trip_s = int(np.flatnonzero(held > threshold)[0]) + duration_s
+    assert await meters.write(LIMITER, 6, data("double-long-unsigned", duration_s)) == 0
+    assert await meters.write(LIMITER, 4, data("double-long-unsigned", threshold)) == 0
+    trip = dt.datetime.fromisoformat("2025-05-20T19:00:00") + dt.timedelta(seconds=trip_s)
+    await meters.until((trip - dt.timedelta(seconds=1)).isoformat())
+    assert await meters.read(RELAY, 3) == CONNECTED
+    await meters.until(trip.isoformat())
+    assert await meters.read(RELAY, 3) == READY
 
 
 async def test_in_mode_6_the_limiter_lets_the_load_back_in(install: Install) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from simulator.documents import read_yaml
+from simulator.documents import read_leniently, read_yaml
 from simulator.errors import UserError
+from simulator.fleet.spec import FleetSpec
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.scenario.schema import schema_text
 from simulator.scenario.selecting import Selector
@@ -33,6 +34,43 @@ timeline:
   - {at: 5m, do: relay, to: ajar, fro: 3m}
 expect:
   - {event: 201, share: most}
+"""
+
+
+MISTAKES_OF_ALL_KINDS = """\
+name: everything at once
+seed: 4
+seed: 5
+clock: {start: "2025-06-01T10:00:00+05:30", sped: 60}
+history: a week
+fleet:
+  - {model: is15959-9ph, count: 10, feeder: {A: 0.5, B: 0.5}, group: homes}
+  - {count: 0, load: shopp, serial: 12345678, group: shops}
+network:
+  - {listen: tcp, framing: wraper}
+  - {listen: tcp, address: 127.1.0.300}
+push: {destination: "127.0.0.1:4070,tpc"}
+timeline:
+  - {id: one, at: 5m, do: outage, on: {group: home}, for: soon}
+  - {id: one, at: 5h, do: relay, to: open, on: {feeder: A}}
+  - {at: 5m, do: event, code: 12345, count: 3, every: 0s}
+  - {at: 5m, do: clock_drift, until: 3h}
+  - {at: 5m, do: load, shape: shopp, on: {index: none}}
+  - {at: 5m, do: relay, to: ajar, on: {group: shop}}
+  - {at: 5m, on: all}
+  - {at: 6m, do: sql, file: nowhere.sql}
+  - {at: 6m, do: link, faults: [{drop: 2}, {dorp: 1}], for: 1m}
+  - {do: log, text: [1], stagger: 1m}
+  - just words
+expect:
+  - {event: 201, after: two, share: most}
+  - {alarm: 54321, within: 2h}
+  - {read: "1.0.1.8.0.255:2", on: {group: homs}}
+  - {pushed: alert, at: 3h}
+  - {sql: SELECT 1, value: about 3}
+  - {share: 0.5}
+end: 1h
+last: word
 """
 
 
@@ -67,9 +105,55 @@ def test_ten_mistakes_are_told_with_their_lines(tmp_path: Path) -> None:
     assert "did you mean for?" in told[8]
 
 
+def test_mistakes_of_all_kinds_are_told_in_one_pass(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, MISTAKES_OF_ALL_KINDS)
+    assert [tuple(one.split()[:2]) for one in told] == [
+        ("3:", "the"),  # key 'seed' is given twice
+        ("4:", "clock.sped:"),
+        ("5:", "history:"),
+        ("7:", "fleet.0.model:"),
+        ("8:", "fleet.1.count:"),
+        ("8:", "fleet.1.load:"),
+        ("8:", "fleet.1.serial:"),
+        ("10:", "network.0:"),
+        ("11:", "network.1:"),
+        ("12:", "push:"),
+        ("14:", "timeline.0.on:"),
+        ("14:", "timeline.0.for:"),
+        ("15:", "timeline.1.id:"),
+        ("15:", "timeline.1.at:"),
+        ("16:", "timeline.2:"),
+        ("16:", "timeline.2.every:"),
+        ("17:", "timeline.3:"),
+        ("18:", "timeline.4.shape:"),
+        ("18:", "timeline.4.on.index:"),
+        ("19:", "timeline.5.to:"),
+        ("19:", "timeline.5.on:"),
+        ("20:", "timeline.6:"),
+        ("21:", "timeline.7.file:"),
+        ("22:", "timeline.8.faults:"),
+        ("23:", "timeline.9.text:"),
+        ("23:", "timeline.9.stagger:"),
+        ("24:", "timeline.10:"),
+        ("26:", "expect.0.after:"),
+        ("26:", "expect.0.share:"),
+        ("27:", "expect.1:"),
+        ("27:", "expect.1.within:"),
+        ("28:", "expect.2:"),
+        ("28:", "expect.2.on:"),
+        ("29:", "expect.3.at:"),
+        ("30:", "expect.4.value:"),
+        ("31:", "expect.5:"),
+        ("33:", "last:"),
+    ]
+    for theirs in ("Input should", "valid", "Value error", "Field required", "Extra inputs", "pydantic"):
+        assert not [one for one in told if theirs in one]
+
+
 def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(TEN_MISTAKES)
+    assert list(_judge().iter_errors(read_leniently(MISTAKES_OF_ALL_KINDS, path)[0].data))
     refused = {tuple(error.absolute_path)[:2] for error in _judge().iter_errors(read_yaml(path).data)}
     assert refused >= {(), ("clock", "start"), ("clock", "speed"), ("fleet", 0), ("timeline", 0), ("timeline", 1),
                        ("timeline", 2), ("expect", 0)}  # fmt: skip
@@ -102,6 +186,9 @@ def _judge() -> jsonschema.Draft202012Validator:
         ("expect: [{sql: SELECT 1, event: 201, equals: 1}]", "say what is expected, one of"),
         ("network: ['tcp,port=4059']", "'tcp' is not known"),
         ("network: [{framing: wrapper, port: 99999}]", "is not a port"),
+        ("network: [{listen: ftp, framing: wrapper}]", "listen: 'ftp' is not known"),
+        ("network: [{listen: udp, framing: hdlc}]", "over udp there is no 'hdlc'; known are wrapper"),
+        ("network: [{listen: tcp, address: 127.1.0.0/29}]", "10 addresses from 127.1.0.1 go beyond 127.1.0.0/29"),
         ("replay: {csv: nowhere.csv}", "there is no file"),
         ("timeline: [{do: sql, file: nowhere.sql}]", "there is no file"),
         ("include: [nowhere.yaml]", "there is no file"),
@@ -214,6 +301,41 @@ def test_selectors_choose_and_combine(tmp_path: Path) -> None:
     assert chosen(scenario) == list(range(10))
 
 
+def test_a_group_may_say_what_its_serial_numbers_begin_with(tmp_path: Path) -> None:
+    text = "name: x\nfleet: [{count: 2}, {count: 3, serial: 881}, {count: 1, serial: '00912'}]\n"
+    scenario = load(tmp_path, text)
+    serials = scenario.spec.serials(range(6))
+    assert serials[:2] == load(tmp_path, FLEET).spec.serials(range(2))
+    assert serials[2:] == ["8810000003", "8810000004", "8810000005", "009120000006"]
+    assert chosen(scenario, serial="881*") == [2, 3, 4]
+    assert chosen(scenario, meters="8810000004,009120000006") == [3, 5]
+    assert FleetSpec.stored(scenario.spec.as_dict()) == scenario.spec
+    told = mistakes(tmp_path, "name: x\nfleet: [{count: 2, serial: A12}, {count: 2, serial: 123456}]\n")
+    assert ["write 3 to 5 digits" in one for one in told] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("{listen: tcp, framing: wrapper, port: 4060}", "wrapper,port=4060"),
+        ("{listen: tcp, framing: hdlc, shared: true}", "hdlc,shared=1"),
+        ("{listen: udp, framing: wrapper}", "udp"),
+        ("{listen: serial, pty: 2}", "serial,pty=2"),
+        ("{listen: dial, framing: hdlc, address: '127.0.0.1:4064'}", "dial,address=127.0.0.1:4064,hdlc=1"),
+        ("{framing: gateway}", "gateway"),
+    ],
+)
+def test_a_place_names_transport_and_framing(tmp_path: Path, place: str, text: str) -> None:
+    assert load(tmp_path, f"{FLEET}network: [{place}]\n").head.listens == [text]
+
+
+def test_a_network_begins_with_the_first_address_that_a_meter_may_have(tmp_path: Path) -> None:
+    (listen,) = load(tmp_path, FLEET + "network: [{listen: tcp, address: 127.1.0.0/28}]\n").listens()
+    assert [listen.place_of(number).host for number in (0, 9)] == ["127.1.0.1", "127.1.0.10"]
+    (listen,) = load(tmp_path, FLEET + "network: [{listen: tcp, address: 127.1.0.3/28}]\n").listens()
+    assert listen.place_of(0).host == "127.1.0.3"
+
+
 def test_a_share_stays_when_other_meters_come(tmp_path: Path) -> None:
     few = load(tmp_path, GROUPS)
     many = load(tmp_path, GROUPS + "  - {count: 40, group: others}\n")
@@ -227,8 +349,7 @@ def test_recorded_alarms_become_steps(tmp_path: Path) -> None:
     text = FLEET + "replay: {csv: alarms.csv, at: 1m}\n"
     found = timeline(load(tmp_path, text).entries, load(tmp_path, text).times(0))
     assert [turn.at_ms for turn in found] == [60_000, 180_000]
-    (tmp_path / "alarms.csv").write_text("time,meter,code\nthen,3,201\n0s,11,201\n0s,1,x\n")
+    (tmp_path / "alarms.csv").write_text("time,meter,code\nthen,3,201\n0s,11,201\n0s,1,x\n0s,1,12345\n")
     told = mistakes(tmp_path, text)
-    assert told == ["4: code: Input should be a valid integer, unable to parse string as an integer"]
-    (tmp_path / "alarms.csv").write_text("time,meter,code\nthen,3,201\n0s,11,201\n")
-    assert [one.partition(":")[0] for one in mistakes(tmp_path, text)] == ["2", "3"]
+    assert [one.partition(":")[0] for one in told] == ["2", "3", "4", "5"]
+    assert told[2] == "4: code: expected a whole number, not 'x'"

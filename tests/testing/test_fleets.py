@@ -218,3 +218,24 @@ def test_a_fleet_goes_with_its_test(meterfleet_server: Server) -> None:
 def test_what_takes_too_long_says_so(fleet: LiveFleet) -> None:
     with pytest.raises(TookTooLong, match=r"step 3d: not done within 0\.001 s"):
         fleet.step("3d", within="1ms")
+
+
+def test_a_meter_that_is_replaced_is_another_one(meterfleet: Meterfleet) -> None:
+    fleet = meterfleet(count=3, history="1d", push=True)
+    old = fleet.meters[1]
+    fleet.event(old, 201)
+    fleet.step("7m")
+    assert energy(old)[0] == 0
+    (new,) = fleet.replace(old, reading=3)
+    assert new == fleet.meters[1] != old
+    assert (new.number, new.address) == (old.number, old.address)
+    assert energy(new) == (0, 3)
+    assert fleet.expect_read(new, VALUE).meter == new
+    assert fleet.expect_read(old, VALUE).meter == old
+    fleet.step("10m")
+    assert fleet.expect_push("registration", meter=new).values["0.0.96.1.0.255:2"] == new.serial
+    assert fleet.expect_event(201).meter == old
+    with pytest.raises(UserError, match=f"meter 2 is {new.serial}"):
+        fleet.event(old.serial, 201)
+    (third,) = fleet.replace(new.serial)
+    assert len({meter.serial for meter in (old, new, third)}) == 3

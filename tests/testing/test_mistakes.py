@@ -55,7 +55,7 @@ def test_of_a_fleet(arguments: dict[str, Any], words: str, meterfleet: Meterflee
         (lambda fleet, one: fleet.event([1], 201), r"\[1\]: give meters of fleet.meters, or words"),
         (lambda fleet, one: fleet.voltage(one, 0.5, phase="b"), "1 x the model has one phase"),
         (lambda fleet, one: fleet.play(one, "teft"), "there is no step 'teft'.*did you mean theft"),
-        (lambda fleet, one: fleet.play(one, "theft"), "theft: how: Field required"),
+        (lambda fleet, one: fleet.play(one, "theft"), "theft: how: is missing"),
         (lambda fleet, one: fleet.undo(one, "restore"), "restore is over at once"),
         (lambda fleet, one: fleet.link(one, {"dorp": 1}), "'dorp' is no fault.*did you mean drop"),
         (lambda fleet, one: fleet.override(one, "energy", 1), "'energy' names no attribute"),

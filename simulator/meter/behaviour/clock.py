@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: MIT
 """The clock (class 8, Blue Book 4.5.1): set, adjust, preset, shift.
 
-A meter's clock is true local time plus an offset. A step backwards takes away the entries of load profiles that lie in
-the clock's future: the meter writes them anew. Profile marks follow the clock by whole blocks (regime.py).
+A meter's clock is true local time plus an offset, and may drift (meter/clocks.py). A step backwards takes away the
+entries of load profiles that lie in the clock's future: the meter writes them anew. Profile marks follow the clock by
+whole blocks (regime.py).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
+
 from simulator.cosem.stamps import local_seconds
-from simulator.meter.behaviour.regime import shifted
+from simulator.meter.behaviour.regime import blocks_ms
 from simulator.meter.calendar import DAY_S
 from simulator.meter.change import PRIVATE, Answer, Change, Meter, plain_value, sibling
+from simulator.meter.clocks import nearest, offsets_ms
+from simulator.meter.cohort import Cohort
+from simulator.meter.columns import Ints
 from simulator.meter.events import CLOCK_SET
+from simulator.meter.happening import Alongside, happen
 from simulator.store.rows import Forget
+from simulator.values import MS_PER_MINUTE, MS_PER_SECOND
 from simulator.wire.axdr import Data, encode
 from simulator.wire.codes import ActionResult, DataAccessResult
 
@@ -62,7 +70,7 @@ async def adjust_to_preset_time(meter: Meter, key: bytes, parameter: Data) -> An
 async def shift_time(meter: Meter, key: bytes, parameter: Data) -> Answer:
     if abs(parameter.value) > _LONGEST_SHIFT_S:  # Blue Book 4.5.1: -900 to 900 s
         return ActionResult.OTHER_REASON
-    return _set(meter, meter.local_s + parameter.value)
+    return _moved(meter, meter.clock.offset_at(meter.instant_ms) + parameter.value * MS_PER_SECOND)
 
 
 def moment_of(meter: Meter, octets: bytes) -> int | None:
@@ -82,20 +90,56 @@ def _nearest(local_s: int, step_s: int) -> int:
 
 
 def _set(meter: Meter, local_s: int) -> Change:
-    offset_s = meter.number("clock_offset_s") + local_s - meter.local_s
-    return Change(columns={"clock_offset_s": offset_s}, forgets=overtaken(meter, offset_s), events=(CLOCK_SET,))
+    """To a second, which begins with a true one: so the clocks that a head-end has set show the same."""
+    return _moved(meter, (local_s - meter.cohort.calendar.local_s(meter.instant_ms)) * MS_PER_SECOND)
 
 
-def overtaken(meter: Meter, offset_s: int) -> tuple[Forget, ...]:
-    """What the meter will write anew: marks after the one up to which it is captured, by its new clock."""
-    step_s = offset_s - meter.number("clock_offset_s")
-    if step_s >= 0:
-        return ()
-    id_ = meter.cohort.identities[meter.row].id
-    meter.cohort.snapshots.pop(meter.row, None)
-    mark_s = shifted(meter.cohort.calendar_of(meter.row), offset_s).local_s(meter.number("settled_ms"))
-    return (
-        Forget(id_, "instant_profile", "timestamp", meter.local_s + step_s - 1),
-        Forget(id_, "block_load_profile", "capture_time", mark_s),
-        Forget(id_, "daily_load_profile", "capture_date", mark_s // DAY_S * DAY_S),
-    )
+def _moved(meter: Meter, offset_ms: int) -> Change:
+    """A clock that drifts goes on drifting."""
+    columns = {"clock_offset_ms": offset_ms, "clock_since_ms": meter.instant_ms if meter.clock.drift_us else 0}
+    cohort, is_back = meter.cohort, offset_ms < meter.clock.offset_at(meter.instant_ms)
+    forgets = _set_back(cohort, np.array([meter.row]), meter.instant_ms, np.array([offset_ms])) if is_back else ()
+    return Change(columns=columns, forgets=forgets, events=(CLOCK_SET,))
+
+
+async def go_wrong(cohort: Cohort, rows: Ints, instant_ms: int, by_ms: int, drift_us: int | None) -> None:
+    """Clocks jump, or begin to drift by so many microseconds a day (None: as they do); no meter notices it."""
+    offsets = offsets_ms(cohort.columns, instant_ms, rows) + by_ms
+    drifts = cohort.columns.clock_drift_us[rows] if drift_us is None else np.full(len(rows), drift_us)
+    since = np.where(drifts == 0, 0, instant_ms)
+    columns: dict[str, Ints | int] = {
+        "clock_offset_ms": offsets, "clock_drift_us": drifts, "clock_since_ms": since
+    }  # fmt: skip
+    forgets = _set_back(cohort, rows, instant_ms, offsets) if by_ms < 0 else ()
+    await happen(cohort, [], instant_ms, Alongside(rows, columns, forgets=forgets))
+
+
+async def fall_behind(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """Clocks have drifted back to marks before those up to which the meters are captured."""
+    forgets = _overtaken(cohort, rows, offsets_ms(cohort.columns, instant_ms, rows))
+    await happen(cohort, [], instant_ms, Alongside(rows, forgets=forgets))
+
+
+def _set_back(cohort: Cohort, rows: Ints, instant_ms: int, offset_ms: Ints) -> tuple[Forget, ...]:
+    for row in cohort.snapshots.keys() & set(rows.tolist()):
+        del cohort.snapshots[row]
+    true_ms = instant_ms + cohort.calendar.utc_offset_minutes * MS_PER_MINUTE
+    before_s = (true_ms + offset_ms) // MS_PER_SECOND - 1
+    return *_forgets(cohort, rows, "instant_profile", "timestamp", before_s), *_overtaken(cohort, rows, offset_ms)
+
+
+def _overtaken(cohort: Cohort, rows: Ints, offset_ms: Ints) -> tuple[Forget, ...]:
+    """What the meters will write anew: marks after the one up to which they are captured, by their new clocks."""
+    true_ms = cohort.columns.settled_ms[rows] + cohort.calendar.utc_offset_minutes * MS_PER_MINUTE
+    marks_s = (true_ms + nearest(offset_ms, blocks_ms(cohort, rows))) // MS_PER_SECOND
+    blocks = _forgets(cohort, rows, "block_load_profile", "capture_time", marks_s)
+    return *blocks, *_forgets(cohort, rows, "daily_load_profile", "capture_date", marks_s // DAY_S * DAY_S)
+
+
+def _forgets(cohort: Cohort, rows: Ints, table: str, column: str, after_s: Ints) -> list[Forget]:
+    ids = [cohort.identities[row].id for row in rows.tolist()]
+    found = []
+    for moment in np.unique(after_s).tolist():  # nearly always one
+        places = np.flatnonzero(after_s == moment).tolist()
+        found.append(Forget(tuple(ids[place] for place in places), table, column, moment))
+    return found

@@ -62,7 +62,7 @@ async def initiate(meter: Meter, key: bytes, parameter: Data) -> Answer:
         sibling(key, _FIRST_MISSING): _number(0),
         **_status_of(key, INITIATED),
     }
-    return Change(attributes=attributes, forgets=(Forget(_id(meter), _TABLE),))
+    return Change(attributes=attributes, forgets=(Forget((_id(meter),), _TABLE),))
 
 
 async def transfer_block(meter: Meter, key: bytes, parameter: Data) -> Answer:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Limiter (class 71) and Register monitor (class 21): thresholds over what the meter measures (Blue Book 4.5.9, 4.5.6).
 
-The load is known before it comes, so nothing is polled: the next crossing is looked for up to the next block mark, and
-the look-out goes on from there. Monitored are active and apparent power; of anything else no crossing is seen.
+The load is known before it comes, so nothing is polled: a limiter looks a week ahead, second by second only where a
+quarter of an hour may come over its threshold, and goes on from there; a monitor looks up to the next block
+mark. Monitored are active and apparent power; of anything else no crossing is seen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -22,11 +24,15 @@ from simulator.meter.supplied import supply_of
 from simulator.wire.axdr import Data, decode_whole, encode
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.world import electric
+from simulator.world.consumption import Supply
+from simulator.world.daytime import SLOT_MS
 from simulator.world.noise import Floats
+from simulator.world.population import Population
 from simulator.world.ripple import HIGHEST
 
 _LIMITER, _MONITOR = 71, 21
 _STEP_MS = 1000
+_AHEAD_SLOTS = 7 * 96
 _OVER, _UNDER = 0, 1  # places in an action set
 _LOOK_ON = -1  # nothing was found up to here
 _POWERS = {b"\x01\x00\x01\x07\x00\xff": 0, b"\x01\x00\x09\x07\x00\xff": 1}  # active, apparent: place in electric.powers
@@ -140,11 +146,19 @@ def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
     if threshold >= _highest(meter):
         return None
     length_ms = max(meter.value(head + bytes((_MIN_OVER,))), 1) * 1000
-    horizon_ms = _horizon(meter)
-    instants = np.arange(max(since_ms, meter.instant_ms - length_ms), horizon_ms + 1, _STEP_MS)
-    over = _power(meter, instants, place) > threshold
-    held_ms = _held(instants, over, length_ms)
-    return Crossing(held_ms, _OVER) if held_ms else Crossing(horizon_ms, _LOOK_ON)
+    from_ms = -(-max(since_ms, meter.instant_ms - length_ms) // _STEP_MS) * _STEP_MS
+    slots = np.arange(from_ms // SLOT_MS, meter.instant_ms // SLOT_MS + _AHEAD_SLOTS)
+    for first, end in _runs(_mean_power(meter, slots, place) * HIGHEST > threshold):
+        instants = np.arange(max(from_ms, slots[first] * SLOT_MS), (slots[end - 1] + 1) * SLOT_MS, _STEP_MS)
+        if held_ms := _held(instants, _power(meter, instants, place) > threshold, length_ms):
+            return Crossing(held_ms, _OVER)
+    return Crossing(int(slots[-1] + 1) * SLOT_MS, _LOOK_ON)
+
+
+def _runs(marked: Any) -> list[tuple[int, int]]:
+    """First and one past the last of each stretch of true ones."""
+    edges = np.flatnonzero(np.diff(marked, prepend=False, append=False))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _held(instants: Ints, over: Any, length_ms: int) -> int:
@@ -189,6 +203,8 @@ def _thresholds(meter: Meter) -> Iterator[tuple[int, float, Any]]:
 
 def _highest(meter: Meter) -> float:
     """No power of the meter comes up to it, in W or VA."""
+    if meter.number("load_key"):
+        return math.inf  # the peak is that of the home's own load
     peak, row, factor = meter.cohort.peak, meter.row, 1.0 / NATURAL
     tangent = peak.tangent[row] * meter.number("reactive_milli") * factor
     consumption_va = peak.consumption_w[row] * meter.number("load_milli") * factor * np.sqrt(1.0 + tangent * tangent)
@@ -206,9 +222,18 @@ def _horizon(meter: Meter) -> int:
 
 
 def _power(meter: Meter, instants: Ints, place: int) -> Floats:
-    population = meter.cohort.population.take(slice(meter.row, meter.row + 1))
-    supply = supply_of(meter.cohort.columns.only(meter.row))
+    population, supply = _load_of(meter)
     return electric.powers(meter.cohort.around.world, population, instants, supply=supply)[place]
+
+
+def _mean_power(meter: Meter, slots: Ints, place: int) -> Floats:
+    population, supply = _load_of(meter)
+    return electric.mean_powers(meter.cohort.around.world, population, slots, supply=supply)[place]
+
+
+def _load_of(meter: Meter) -> tuple[Population, Supply]:
+    population = meter.cohort.population.take(slice(meter.row, meter.row + 1))
+    return population, supply_of(meter.cohort.columns.only(meter.row))
 
 
 EMERGENCY_TIMER = Timer(_emergency_due, _change_emergency)

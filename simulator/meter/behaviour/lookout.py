@@ -71,5 +71,6 @@ def _restless(columns: Columns) -> Ints:
     """With power, and disturbed or about to notice something."""
     disturbed = (columns.voltage_milli != NATURAL).any(axis=0) | (columns.current_milli != NATURAL).any(axis=0)
     disturbed |= (columns.load_milli != NATURAL) | (columns.reactive_milli != NATURAL) | (columns.earth_milli != 0)
+    disturbed |= columns.load_key != 0
     watchful = columns.detected.any(axis=0) | columns.noticed_since_ms.any(axis=0)
     return np.flatnonzero((disturbed | watchful) & (columns.powered == 1))

@@ -44,7 +44,7 @@ async def set_period(meter: Meter, key: bytes, value: Data) -> Answer:
         return DataAccessResult.OTHER_REASON
     event = DEMAND_PERIOD if key == DEMAND_INTEGRATION else CAPTURE_PERIOD_CHANGED
     encoded = encode(Data(Tag.DOUBLE_LONG_UNSIGNED, value.value))
-    emptied = Forget(meter.cohort.identities[meter.row].id, _BLOCK_TABLE)
+    emptied = Forget((meter.cohort.identities[meter.row].id,), _BLOCK_TABLE)
     return Change(attributes={CAPTURE_PERIOD: encoded}, forgets=(emptied,), events=(event,))
 
 
@@ -53,7 +53,7 @@ async def set_capture_objects(meter: Meter, key: bytes, value: Data) -> Answer:
     profile = _profile(meter, key)
     if profile.table not in _EMPTIED or not own_profile(meter.cohort.model, profile, plain_value(value)):
         return DataAccessResult.OTHER_REASON
-    emptied = Forget(meter.cohort.identities[meter.row].id, profile.table)
+    emptied = Forget((meter.cohort.identities[meter.row].id,), profile.table)
     return Change(attributes={key: encode(value)}, forgets=(emptied,))
 
 
@@ -76,7 +76,7 @@ async def reset(meter: Meter, key: bytes, parameter: Data) -> Answer:
     profile = _profile(meter, key)
     if profile.table not in _EMPTIED:
         return ActionResult.OTHER_REASON
-    return Change(forgets=(Forget(meter.cohort.identities[meter.row].id, profile.table),))
+    return Change(forgets=(Forget((meter.cohort.identities[meter.row].id,), profile.table),))
 
 
 async def capture(meter: Meter, key: bytes, parameter: Data) -> Answer:

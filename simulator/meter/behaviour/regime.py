@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from simulator.meter.calendar import Calendar, billing_of
 from simulator.meter.change import Meter, objects_of
+from simulator.meter.clocks import alike, nearest
+from simulator.meter.cohort import Cohort
+from simulator.meter.columns import Ints
 from simulator.meter.tariff import Tariff
-from simulator.values import attribute_key, parse_obis
+from simulator.values import MS_PER_SECOND, attribute_key, parse_obis
 
 CAPTURE_PERIOD = attribute_key(1, parse_obis("1.0.0.8.4.255"), 2)
 BILLING_SCHEDULE = attribute_key(22, parse_obis("0.0.15.0.0.255"), 4)
@@ -28,13 +33,32 @@ def calendar_for(meter: Meter) -> Calendar:
     if (meter.row, BILLING_SCHEDULE) in own:
         billing = billing_of(meter.value(BILLING_SCHEDULE))
         calendar = replace(calendar, billing=calendar.billing if billing is None else billing)
-    return shifted(calendar, meter.number("clock_offset_s"))
+    return shifted(calendar, meter.clock.offset_at(meter.instant_ms))
 
 
-def shifted(calendar: Calendar, clock_offset_s: int) -> Calendar:
+def shifted(calendar: Calendar, clock_offset_ms: int) -> Calendar:
     """The calendar whose marks are nearest to those of a clock that is off."""
-    block_s = calendar.block_minutes * 60
-    return replace(calendar, shift_s=(clock_offset_s + block_s // 2) // block_s * block_s)
+    return replace(calendar, shift_s=nearest(clock_offset_ms, calendar.block_ms) // MS_PER_SECOND)
+
+
+def follow_clocks(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """Calendars of meters whose clocks have moved, and of which nothing else differs from their model."""
+    for clock, part in alike(cohort.columns, rows):
+        calendar = shifted(cohort.calendar, clock.offset_at(instant_ms))
+        if calendar != cohort.calendar:
+            cohort.calendars.update(dict.fromkeys(part.tolist(), calendar))
+        elif cohort.calendars:
+            for row in cohort.calendars.keys() & set(part.tolist()):
+                del cohort.calendars[row]
+        cohort.marks_move_ms[part] = clock.marks_move_ms(instant_ms, calendar.block_ms)
+
+
+def blocks_ms(cohort: Cohort, rows: Ints) -> Ints:
+    """[rows] how long their blocks are."""
+    lengths = np.full(len(cohort.identities), cohort.calendar.block_ms)
+    for row, calendar in cohort.calendars.items():
+        lengths[row] = calendar.block_ms
+    return lengths[rows]
 
 
 def _tariff(meter: Meter) -> Tariff | None:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from simulator.errors import StoreUnavailable
 from simulator.meter.behaviour import clock, lookout, power, profile
-from simulator.meter.behaviour.regime import calendar_for
+from simulator.meter.behaviour.regime import calendar_for, follow_clocks
 from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
@@ -19,6 +20,7 @@ from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen
 from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
+from simulator.wire.codes import ActionResult, DataAccessResult
 
 
 async def bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
@@ -46,6 +48,8 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
     Raises StoreUnavailable with nothing changed.
     """
     async with cohort.lock:
+        if not {key.meter_id for key in also.keys} <= {cohort.identities[row].id for row in also.rows.tolist()}:
+            raise StoreUnavailable("the meter whose keys change is not in its place any more")
         at_ms = await bring_locked(cohort, cohort.around.now_ms())
         powered = cohort.columns.powered
         lit = [one._replace(rows=one.rows[powered[one.rows] == 1]) for one in happenings]
@@ -58,16 +62,13 @@ async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
     return max(instant_ms, int(cohort.columns.settled_ms.max()))
 
 
-async def step_clocks(cohort: Cohort, rows: Ints, by_s: int) -> None:
-    """Clocks go wrong: no meter notices it, so nothing is logged."""
+async def upset_clocks(cohort: Cohort, rows: Ints, *, by_ms: int = 0, drift_us: int | None = None) -> None:
+    """Clocks jump, or drift by microseconds a day from now on: no meter notices it, so nothing is logged."""
     async with cohort.lock:
         now_ms = await bring_locked(cohort, cohort.around.now_ms())
-        offsets = cohort.columns.clock_offset_s[rows] + by_s
-        meters = zip((_meter(cohort, int(row), now_ms) for row in rows), offsets.tolist(), strict=True)
-        forgets = tuple(forget for meter, offset_s in meters for forget in clock.overtaken(meter, offset_s))
-        await happen(cohort, [], now_ms, Alongside(rows, {"clock_offset_s": offsets}, forgets=forgets))
-        for row in rows.tolist():
-            _look_ahead(cohort, row, now_ms)
+        await clock.go_wrong(cohort, rows, now_ms, by_ms, drift_us)
+        _look_at_clocks(cohort, rows, now_ms)
+        cohort.around.look(cohort, int(rows[0]))  # one of them says it for all
         call_again(cohort)
 
 
@@ -77,14 +78,28 @@ def restore(cohort: Cohort) -> None:
     cohort.profiles.clear()
     cohort.alarms.clear()
     cohort.lookout_ms = NEVER_MS
+    cohort.marks_move_ms[:] = NEVER_MS
+    columns = cohort.columns
+    seen_ms = np.maximum(columns.settled_ms, columns.lived_ms)
+    off = (columns.clock_offset_ms != 0) | (columns.clock_drift_us != 0)
+    for instant_ms in np.unique(seen_ms[off]).tolist():
+        follow_clocks(cohort, np.flatnonzero(off & (seen_ms == instant_ms)), instant_ms)
     for row in sorted(_watchful(cohort, range(len(cohort.identities)))):
-        _look_ahead(cohort, row, int(max(cohort.columns.settled_ms[row], cohort.columns.lived_ms[row])))
+        _look_ahead(cohort, row, int(seen_ms[row]))
     call_again(cohort)
 
 
 def look_ahead(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
     """What meters see coming has changed."""
     for row in sorted(_watchful(cohort, rows.tolist())):
+        _look_ahead(cohort, row, instant_ms)
+
+
+def _look_at_clocks(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """Clocks show something else: calendars, and timers of those that have any."""
+    watchful = _watchful(cohort, rows.tolist())
+    follow_clocks(cohort, np.setdiff1d(rows, np.fromiter(watchful, np.int64, len(watchful))), instant_ms)
+    for row in sorted(watchful):
         _look_ahead(cohort, row, instant_ms)
 
 
@@ -99,12 +114,15 @@ def _watchful(cohort: Cohort, rows: Iterable[int]) -> set[int]:
     if any(timer.due(_meter(cohort, 0, cohort.settled_ms)) is not None for timer in TIMERS):
         return set(rows)  # the model itself has something to look out for
     columns = cohort.columns
-    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.clock_offset_s != 0)
+    unusual = (columns.load_milli > NATURAL) | (columns.reactive_milli > NATURAL) | (columns.load_key != 0)
     return {row for row, _ in cohort.overrides}.union(np.flatnonzero(unusual).tolist()).intersection(rows)
 
 
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
+    asked = cohort.identities[row]
     async with cohort.lock:
+        if cohort.identities[row] is not asked:  # another meter is there by now
+            return ActionResult.TEMPORARY_FAILURE if is_act else DataAccessResult.TEMPORARY_FAILURE
         await _bring(cohort, cohort.around.now_ms())
         now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms[row]))
         meter, output = _meter(cohort, row, now_ms), cohort.columns.output
@@ -131,6 +149,7 @@ async def _bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> No
 
 async def _live_through(cohort: Cohort, due_ms: int, report: Report | None) -> None:
     await cohort.settle(due_ms, report)
+    await _move_marks(cohort, due_ms)
     await lookout.notice_due(cohort, due_ms)
     for row in [row for row, at_ms in cohort.alarms.items() if at_ms <= due_ms]:
         await _fire(cohort, row, due_ms)
@@ -138,9 +157,18 @@ async def _live_through(cohort: Cohort, due_ms: int, report: Report | None) -> N
     lookout.look_ahead(cohort, due_ms)
 
 
+async def _move_marks(cohort: Cohort, due_ms: int) -> None:
+    """Clocks have drifted so far that other marks are nearest."""
+    rows = np.flatnonzero(cohort.marks_move_ms <= due_ms)
+    if len(behind := rows[cohort.columns.clock_drift_us[rows] < 0]):
+        await clock.fall_behind(cohort, behind, due_ms)
+    if len(rows):
+        _look_at_clocks(cohort, rows, due_ms)
+
+
 def _next(cohort: Cohort) -> int:
-    """When meters start again after an outage, or notice something of their supply."""
-    return min(power.due(cohort), cohort.lookout_ms)
+    """When meters start again after an outage, notice something of their supply, or have drifted to other marks."""
+    return min(power.due(cohort), cohort.lookout_ms, int(cohort.marks_move_ms.min()))
 
 
 async def _fire(cohort: Cohort, row: int, instant_ms: int) -> None:
@@ -163,6 +191,7 @@ def _look_ahead(cohort: Cohort, row: int, instant_ms: int) -> None:
         cohort.calendars.pop(row, None)
     else:
         cohort.calendars[row] = calendar
+    cohort.marks_move_ms[row] = meter.clock.marks_move_ms(instant_ms, calendar.block_ms)
     cohort.profiles.update(((row, code), own) for code, own in profile.own_profiles(meter))
     dues = [timer.due(meter) for timer in TIMERS] if meter.number("powered") else []
     soonest = min((due for due in dues if due is not None), default=None)

@@ -7,7 +7,7 @@ What the meters measure and remember is taken at once; what the store has a hand
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.cosem.model import Attribute, Measured, Profile, StatusWord
@@ -16,7 +16,7 @@ from simulator.cosem.stamps import local_seconds
 from simulator.meter.buffers import Choice, buffer_query, encode_buffer
 from simulator.meter.columns import Ints
 from simulator.meter.device import Device
-from simulator.meter.push.setup import PushObject, PushSetup, attributes_of
+from simulator.meter.push.setup import BUFFER, PushObject, PushSetup, attributes_of
 from simulator.meter.readers import compile_all
 from simulator.meter.shown import Shown
 from simulator.meter.status import encoded_word
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _CLOCK = attribute_key(8, parse_obis(CLOCK), 2)
 _NULL = b"\x00"
-_BUFFER = (7, 2)
 Cells = list[bytes]  # one meter's, or one object's of all meters
 Later = Callable[[], Awaitable[Cells]]
 
@@ -73,7 +72,7 @@ class _Gathering:
 
     def column(self, wanted: PushObject) -> Cells | Later:
         column = self._whole(wanted)
-        if not wanted.data_index:
+        if not wanted.data_index or wanted.latest:
             return column
         if not callable(column):
             return [element(cell, wanted.data_index) for cell in column]
@@ -85,7 +84,7 @@ class _Gathering:
 
     def _whole(self, wanted: PushObject) -> Cells | Later:
         attribute = attributes_of(self._cohort.model).get(wanted.key)
-        if wanted.attribute_index == 0 or (wanted.class_id, wanted.attribute_index) == _BUFFER:
+        if wanted.attribute_index == 0 or (wanted.class_id, wanted.attribute_index) == BUFFER:
             return lambda: self._from_devices(wanted)
         if attribute is None:
             return [_NULL] * len(self._rows)
@@ -110,8 +109,7 @@ class _Gathering:
     def _measured(self, name: str) -> Ints:
         """Clocks need no look at anything else; the rest is computed once for all objects."""
         if name == "clock":
-            true_s = self._cohort.calendar.local_s(self._instant_ms)
-            return true_s + self._cohort.columns.clock_offset_s[self._rows]
+            return self._cohort.clocks_s(self._rows, self._instant_ms)
         self._shown = self._shown or self._cohort.shown_at(self._rows, self._instant_ms)
         return self._shown[name]
 
@@ -178,6 +176,8 @@ async def _attribute(device: Device, key: bytes, wanted: PushObject) -> bytes:
     if profile is not None and profile.source == "table" and key[8] == 2:
         profile = device.cohort.profiles.get((device.row, format_obis(wanted.logical_name)), profile)
         query = buffer_query(device.cohort.around.codes, device.id, profile, choice := _choice(device, profile, wanted))
+        if wanted.latest:
+            query = replace(query, depth=min(query.depth, wanted.latest))
         return encode_buffer(profile, choice, await device.cohort.around.store.profile_rows(query))
     answer = reader(device, None)
     found = await answer if isinstance(answer, Awaitable) else answer

@@ -70,6 +70,13 @@ class KeptPushes:
             self._schedules[logical_name] = np.zeros(len(self._cohort.identities), np.int64)
         self._schedules[logical_name][rows] = ids
 
+    def forget(self, rows: Ints) -> None:
+        """Other meters are there now, which have no rows yet."""
+        for known in self._known.values():
+            known.setups[rows], known.objects[rows], known.is_unknown[rows] = 0, 0, False
+        for ids in self._schedules.values():
+            ids[rows] = 0
+
     def setup_ids(self, logical_name: bytes, rows: Ints) -> Ints:
         known = self._known.get(logical_name)
         return np.zeros(len(rows), np.int64) if known is None else known.setups[rows]

@@ -21,18 +21,25 @@ from simulator.meter.columns import Ints
 from simulator.meter.push.times import Window
 from simulator.values import attribute_key
 from simulator.wire.axdr import decode_whole
+from simulator.wire.ciphering import AUTHENTICATED, ENCRYPTED, PROTECTED
 
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
 PUSH_SETUP = 40
 OBJECTS, DESTINATION, WINDOWS, START_INTERVAL, RETRIES, DELAY = range(2, 8)
-CLIENT_SAP, OPERATION_METHOD, LAST_CONFIRMATION = 9, 11, 13
+PORT, CLIENT_SAP, PROTECTION, OPERATION_METHOD = 8, 9, 10, 11
+LAST_CONFIRMATION = 13  # changes with each confirmation, and is nothing that a push depends on
 PUSH_METHOD, RESET_METHOD = 1, 2
-CONFIRMED_METHOD = 2  # push_operation_method: confirmed, retry on missing confirmation
+# push_operation_method: retry on failure of the layer below, on its missing confirmation, on a missing confirmation
+FAILURE_METHOD, ACKNOWLEDGED_METHOD, CONFIRMED_METHOD = range(3)
 DEFAULT_PORT = 4059  # IANA: dlms-cosem
+BUFFER = (7, 2)  # of a Profile generic
 _BY_DATE, _BY_ENTRY = 1, 2
+_SELECTING = 0x1000  # from here on data_index selects among the entries of a buffer
+_NEWEST = 0x10  # high octet: the last number of entries, all columns
 _PERCENT = 100
+_CONTROLS = {0: AUTHENTICATED, 1: ENCRYPTED, 2: PROTECTED}  # by protection_type
 
 
 class Service(IntEnum):
@@ -41,12 +48,21 @@ class Service(IntEnum):
     TCP = 0
     UDP = 1
     HDLC = 5
+    HDLC_UDP = 200  # a maker's own number: the standard has none for HDLC frames in datagrams
 
 
 class Destination(NamedTuple):
     service: Service
     host: str
     port: int
+
+    @property
+    def is_hdlc(self) -> bool:
+        return self.service in (Service.HDLC, Service.HDLC_UDP)
+
+    @property
+    def by_datagram(self) -> bool:
+        return self.service in (Service.UDP, Service.HDLC_UDP)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -77,6 +93,19 @@ class PushObject(NamedTuple):
     def key(self) -> bytes:
         return attribute_key(self.class_id, self.logical_name, self.attribute_index)
 
+    @property
+    def latest(self) -> int:
+        """How many of a profile's newest entries, 0x1001 one and so on; 0: data_index says something else."""
+        return self.data_index & 0xFF if self.data_index >> 8 == _NEWEST else 0
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether data_index is a form that a meter of ours knows, and does not meet a restriction beside it."""
+        if self.data_index < _SELECTING:
+            return True
+        is_buffer = (self.class_id, self.attribute_index) == BUFFER
+        return is_buffer and self.latest > 0 and self.restriction == NO_RESTRICTION
+
 
 class Repetition(NamedTuple):
     """repetition_delay: minimum × (exponent × 0.01)^n, at most the maximum; version 0 has one number for both."""
@@ -102,8 +131,13 @@ class PushSetup:
     retries: int
     repetition: Repetition
     client: int
-    is_confirmed: bool
+    control: int  # security control that push_protection_parameters want
+    method: int  # push_operation_method
     destination: Destination | None  # None: nobody, or nobody that a meter of ours could reach
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.method == CONFIRMED_METHOD
 
 
 @lru_cache(maxsize=64)
@@ -132,7 +166,7 @@ def setup_with(cohort: Cohort, row: int, logical_name: bytes, changed: Mapping[b
 def setups_of(cohort: Cohort, logical_name: bytes, rows: Ints) -> Iterator[tuple[PushSetup, Ints]]:
     """The meters grouped by what they have: those that follow their model are one group."""
     head = attribute_key(PUSH_SETUP, logical_name, 0)[:8]
-    owners = {row for row, key in cohort.overrides if key[:8] == head}
+    owners = {row for row, key in cohort.overrides if key[:8] == head and key[8] != LAST_CONFIRMATION}
     is_own = np.isin(rows, np.fromiter(owners, np.int64, len(owners)))
     if not is_own.all():
         entry = setup_objects(cohort.model)[logical_name]
@@ -167,7 +201,7 @@ def _client(model: Model) -> int:
 
 def _defaults(entry: CosemObject) -> Iterator[tuple[bytes, bytes]]:
     for attribute in entry.attributes[1:]:
-        if isinstance(attribute.source, Setting):
+        if isinstance(attribute.source, Setting) and attribute.key[8] != LAST_CONFIRMATION:
             yield attribute.key, attribute.source.default
 
 
@@ -188,9 +222,21 @@ def parse_setup(logical_name: bytes, encoded: Sequence[bytes], client: int) -> P
         values[RETRIES],
         Repetition(*delay) if isinstance(delay, tuple) else Repetition(delay, _PERCENT, delay),
         values[CLIENT_SAP] if len(values) > CLIENT_SAP else client,
-        len(values) > OPERATION_METHOD and values[OPERATION_METHOD] == CONFIRMED_METHOD,
+        (protection_of(values[PROTECTION]) if len(values) > PROTECTION else None) or 0,
+        values[OPERATION_METHOD] if len(values) > OPERATION_METHOD else FAILURE_METHOD,
         destination_of(service, octets or b""),
     )
+
+
+def protection_of(parameters: Any) -> int | None:
+    """push_protection_parameters as security control; 0: none are given. None: what general-glo-ciphering cannot say,
+    that is other keys than the global unicast one, several layers, signatures, a transaction."""
+    match parameters:
+        case ():
+            return 0
+        case ((int(kind), (b"", bytes(), b"", b"", (0, (0,)))),):
+            return _CONTROLS.get(kind)
+    return None
 
 
 def _object(definition: Sequence[Any]) -> PushObject:

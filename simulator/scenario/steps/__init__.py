@@ -13,6 +13,7 @@ from simulator.scenario.steps.links import Link
 from simulator.scenario.steps.meters import Act, BillingReset, Relay, Write
 from simulator.scenario.steps.programmes import Firmware, KeyChange, Tariff
 from simulator.scenario.steps.pushes import Push
+from simulator.scenario.steps.replacement import Replace
 from simulator.scenario.steps.store import Log, Sql
 from simulator.scenario.steps.supply import Load, Outage, PhaseLoss, Restore, Theft, Voltage
 
@@ -31,6 +32,7 @@ _KINDS: tuple[type[Entry], ...] = (
     PhaseLoss,
     Push,
     Relay,
+    Replace,
     Restore,
     Sql,
     Tamper,

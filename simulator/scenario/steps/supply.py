@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from simulator.cosem.quantities import PHASES
 from simulator.meter import supply
@@ -14,6 +14,7 @@ from simulator.meter.cohort import Cohort
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Graded, Lasting, Outcome, Step
+from simulator.scenario.words import known_load
 
 Phase = Literal["r", "y", "b"]
 Disturbance = Mapping[str, Any]  # the factors of supply.disturb
@@ -73,17 +74,34 @@ class PhaseLoss(Lasting):
 
 
 class Load(Graded):
-    """The consumption changes by a factor."""
+    """The consumption changes by a factor, or becomes another one: that of a load of profiles/loads."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["factor"]}, {"required": ["shape"]}]})
 
     do: Literal["load"]
-    factor: float = Field(ge=0, le=100, description="0.5 is half of what the load would be")
+    factor: float | None = Field(default=None, ge=0, le=100, description="0.5 is half of what the load would be")
+    shape: str | None = Field(default=None, description="the load that the homes have meanwhile: shop, solar, mixed …")
+
+    @field_validator("shape")
+    @classmethod
+    def _known_load(cls, name: str | None) -> str | None:
+        return None if name is None else known_load(name)
+
+    @model_validator(mode="after")
+    def _any_of_them(self) -> Load:
+        if self.factor is None and self.shape is None:
+            raise ValueError("say what becomes of the load: factor, shape, or both")
+        if self.ramp is not None and self.factor is None:
+            raise ValueError("a ramp leads to a factor; a shape has no steps on the way to it")
+        return self
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
-        factor = _graded(self.factor, level)
-        return await _disturb(stage, numbers, lambda cohort: {"load": factor})
+        factor = None if self.factor is None else _graded(self.factor, level)
+        return await _disturb(stage, numbers, lambda cohort: {"load": factor, "shape": self.shape})
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: {"load": _NATURAL})
+        factor, shape = None if self.factor is None else _NATURAL, None if self.shape is None else ""
+        return await _disturb(stage, numbers, lambda cohort: {"load": factor, "shape": shape})
 
 
 class Theft(Lasting):

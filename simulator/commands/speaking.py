@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""The commands that speak to one meter, with what this machine knows of its fleets and of objects' names."""
+
+from __future__ import annotations
+
+import typer
+
+from simulator.commands.credentials import known_credentials
+from simulator.cosem.registry import obis_names
+from simulator.headend import changing, commands
+
+app = typer.Typer(rich_markup_mode="rich")
+commands.register(app, credentials=known_credentials, names=obis_names)
+changing.register(app, credentials=known_credentials, names=obis_names)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Another meter is in a place: what the cohort knew of the one before it is gone, from its keys to its connections.
+
+Nothing is stored here: whoever calls this has it from the columns, which the store has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.meter.columns import Ints
+from simulator.meter.identity import Identity
+
+if TYPE_CHECKING:
+    from simulator.meter.cohort import Cohort
+
+_TWO = 2  # an outage and its end: who is connected sees another life, and whether it is dark stays
+
+
+def move_in(cohort: Cohort, rows: Ints, identities: Sequence[Identity]) -> None:
+    """These meters live in these rows from now on; they follow their model in everything."""
+    gone = set(rows.tolist())
+    for row, identity in zip(rows.tolist(), identities, strict=True):
+        cohort.identities[row] = identity
+        cohort.ids[row] = np.frombuffer(identity.id.bytes, np.uint8)
+        cohort.lives[row] += _TWO
+    for by_row in (cohort.calendars, cohort.alarms, cohort.dues, cohort.snapshots):
+        _drop(by_row, [row for row in gone if row in by_row])
+    for by_place in (cohort.overrides, cohort.profiles):
+        _drop(by_place, [place for place in by_place if place[0] in gone])
+    cohort.kept_pushes.forget(rows)
+    cohort.vault.forget(dict(zip(rows.tolist(), (one.id for one in identities), strict=True)))
+    for row in gone:
+        for client in cohort.model.spec.clients:
+            cohort.vault.tell(row, client)
+
+
+def _drop(known: dict[Any, Any], keys: Iterable[Any]) -> None:
+    for key in keys:
+        del known[key]
