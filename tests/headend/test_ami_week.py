@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import pytest
 from live import DEADLINE_S, Spawned, command, eventually, free_port, sql
 from typer.testing import CliRunner
 
@@ -21,7 +22,7 @@ from simulator.resources import data_root
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.values import MS_PER_DAY
 
-_HOMES, _SHOPS = (80, 20) if os.environ.get("SCALE") == "full" else (5, 3)
+_HOMES, _SHOPS = (80, 20) if os.environ.get("SCALE") == "full" else (4, 2)
 _DAYS = 7
 _TABLES = "block_load_profile,daily_load_profile,billing_profile,event_logs"
 _READ = ("headend", "--client", "us", "--profiles", "block,daily,billing,events", "--workers", 16, "--timeout", 2)
@@ -89,6 +90,7 @@ _WRONG = (
 )
 
 
+@pytest.mark.timeout(300)  # the clock of a wall, on machines that are busy
 def test_a_week_on_a_clean_network(postgres: EmbeddedPostgres) -> None:
     """Nothing differs, though a head-end was killed in its midst; and of five rows changed by hand these five do."""
     meters = _HOMES + _SHOPS
@@ -115,6 +117,7 @@ def test_a_week_on_a_clean_network(postgres: EmbeddedPostgres) -> None:
         ]
 
 
+@pytest.mark.timeout(300)  # the clock of a wall, on machines that are busy
 def test_a_week_on_a_bad_network(postgres: EmbeddedPostgres) -> None:
     """What was lost on the way is read another time; the meter that lies differs, and the lost one's rows are missing
     from the day on which it was lost."""
@@ -123,12 +126,13 @@ def test_a_week_on_a_bad_network(postgres: EmbeddedPostgres) -> None:
         for _ in range(_DAYS):
             fleet.step(MS_PER_DAY)
             said.append(read(fleet))
-        for _ in range(3):  # whoever failed by bad luck is asked again
-            read(fleet)
+        for _ in range(5):  # whoever failed by bad luck is asked again, until only the lost one fails
+            if ", 1 given up" in read(fleet):
+                break
         findings, tables = verified(fleet)
         wrong = [words for words in said if " 0 given up" not in words]
-        assert len(wrong) >= 5, said
-        liar, lost = (str(fleet.ready["meters"][number]["serial"]) for number in (_HOMES + 2, 4))
+        assert len(wrong) >= 4, said  # rejected, gone, lost
+        liar, lost = (str(fleet.ready["meters"][number]["serial"]) for number in (_HOMES + 1, 3))
         kinds = Counter((one["meter"], one["kind"]) for one in findings)
         assert set(kinds) == {(liar, "different"), (lost, "missing")}
         assert min(one["time"] for one in findings if one["meter"] == lost) > "2025-07-01 00:00:00"
