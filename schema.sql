@@ -158,6 +158,15 @@ CREATE TABLE sim.scenario_steps (
     UNIQUE (scenario, step)
 );
 
+-- What befell the supply of meters for a while only, and when it ends: a fleet that was stopped or killed ends it when it
+-- was promised.
+CREATE TABLE sim.supply_ends (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms       bigint NOT NULL,                      -- instant
+    told        jsonb NOT NULL,                       -- the order, as `meterfleet power` and `supply` give it
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
 -- --------------------------------------------------------------------------------------------- push (class 40, 22)
 
 CREATE TABLE sim.push_setups (

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
+from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
@@ -29,21 +30,22 @@ from simulator.values import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from simulator.headend.collecting import Collector
-    from simulator.headend.hearing import Hearing
+    from simulator.headend.hearing import Acquainted, Hearing
     from simulator.headend.polling import Past
+    from simulator.headend.roster import KnownMeter
     from simulator.headend.switchboard import Switchboard
     from simulator.headend.way import Way
 
+Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
-_DEFAULT_PORT = 4061
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
 EPILOG = f"""Examples:
 
 meterfleet headend --once                                 read all meters of the fleet started last, then end
 
-meterfleet headend --listen 127.0.0.1:{_DEFAULT_PORT}                  poll on schedule and receive pushes, until Ctrl-C
+meterfleet headend --listen 127.0.0.1:{LISTEN_PORT}                  poll on schedule and receive pushes, until Ctrl-C
 
 meterfleet headend --accept 127.0.0.1:4064               read meters that call (`spawn 10 --listen dial,address=…`)
 
@@ -87,13 +89,13 @@ def headend(
     manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone))
     run = _Run(
         dsn=hes or (place.dsn if place else ""),
-        entries=_entries(inventory, place),
+        inventory=partial(_entries, inventory, place),
         preset=parse_client(client),
         manners=manners,
         zone=timezone,
         accept=parse_accept(accept) if accept else None,
     )
-    where = parse_address(listen, default_port=_DEFAULT_PORT) if listen else None
+    where = parse_address(listen, default_port=LISTEN_PORT) if listen else None
     run.prepare()
     if not run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None):
         raise typer.Exit(1)
@@ -106,19 +108,40 @@ class _Run:
         self,
         *,
         dsn: str,
-        entries: list[dict[str, Any]],
+        inventory: Inventory,
         preset: Preset,
         manners: Any,
         zone: str,
         accept: tuple[tuple[str, int], Way] | None = None,
     ) -> None:
+        self.dsn, self.manners, self.zone = dsn, manners, zone
+        self._inventory, self._preset, self._accept = inventory, preset, accept
+        self._board: Switchboard | None = None
+        self.entries = inventory()
+        self.meters = self._known()
+        self.pasts: dict[str, Past] = {}
+        if unread := len(self.entries) - len(self.meters):
+            _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
+
+    def _known(self) -> list[KnownMeter]:
         from simulator.headend.roster import known_meters
 
-        self.dsn, self.entries, self.manners, self.zone, self.accept = dsn, entries, manners, zone, accept
-        self.meters = known_meters(entries, preset, accepted=accept[1] if accept else None)
-        self.pasts: dict[str, Past] = {}
-        if unread := len(entries) - len(self.meters):
-            _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
+        return known_meters(self.entries, self._preset, accepted=self._accept[1] if self._accept else None)
+
+    def renewed(self) -> list[KnownMeter]:
+        """The inventory as it is now. Who is new is in the tables before anybody reads it. From any thread."""
+        entries = self._inventory()
+        with HesDatabase.open(self.dsn) as database:
+            known = Landing(database.connection)
+            if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in known.ids]:
+                known.register(new, self.zone)
+        self.entries = entries
+        if self._board is not None:
+            self._board.names = self._device_names()
+        return self._known()
+
+    def _device_names(self) -> dict[str, str]:
+        return {entry["logical_device_name"]: str(entry["serial"]) for entry in self.entries}
 
     def prepare(self) -> None:
         """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
@@ -134,9 +157,10 @@ class _Run:
         """False: we have stumbled over mistakes of our own."""
         from simulator.headend.collecting import Collector
 
+        opened = partial(_open_landing, self.dsn)
         with contextlib.ExitStack() as stack:
-            board = self._switchboard()
-            collector = Collector(self.meters, self.pasts, self.manners, partial(_open_landing, self.dsn), board)
+            board = self._board = self._switchboard()
+            collector = Collector(self.meters, self.pasts, self.manners, opened, calls=board, renew=self.renewed)
             stack.enter_context(_stopped_by_signals(collector))
             if board:
                 board.hand_in = collector.hand_in
@@ -151,27 +175,36 @@ class _Run:
     def _switchboard(self) -> Switchboard | None:
         from simulator.headend.switchboard import Switchboard
 
-        if self.accept is None:
+        if self._accept is None:
             return None
-        names = {entry["logical_device_name"]: entry["serial"] for entry in self.entries}
-        return Switchboard(self.accept[0], names, self.accept[1], timeout_s=self.manners.timeout_s)
+        place, way = self._accept
+        return Switchboard(place, self._device_names(), way, timeout_s=self.manners.timeout_s)
 
     def _hear(
         self, stack: contextlib.ExitStack, where: tuple[str, int], place: Place | None, collector: Collector
     ) -> Hearing:
+        from simulator.headend.hearing import Hearer, Hearing
+
+        def renew() -> Acquainted:
+            self.renewed()
+            collector.renewal.doubt()
+            return self._acquainted(place)
+
+        known, hearer = self._acquainted(place), Hearer(self.manners.zone, block_s=collector.block_s)
+        hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
+        _say(f"pushes are received on {where[0]}:{hearing.port}")
+        return hearing
+
+    def _acquainted(self, place: Place | None) -> Acquainted:
         from simulator.commands import pushers
         from simulator.commands.pushed import labels
-        from simulator.headend.hearing import Hearer, Hearing
+        from simulator.headend.hearing import Acquainted
         from simulator.headend.keybook import KeyBook
 
         found = asyncio.run(pushers.read_fleet(place)) if place else None
         names = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
         serials = {entry[name]: entry["serial"] for entry in self.entries for name in ("serial", "device_id")}
-        book = KeyBook(pushers.owners_in(self.entries))
-        hearer = Hearer(serials, self.manners.zone, block_s=collector.block_s)
-        hearing = stack.enter_context(Hearing(where, book, names, hearer, collector.hand_in))
-        _say(f"pushes are received on {where[0]}:{hearing.port}")
-        return hearing
+        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), names)
 
     def _conclude(self, collector: Collector) -> None:
         tally = collector.tally

@@ -20,6 +20,7 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.registry import obis_names
 from simulator.errors import UserError
+from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.keybook import KeyPair
 from simulator.headend.options import parse_address
 from simulator.values import MS_PER_SECOND
@@ -27,10 +28,9 @@ from simulator.values import MS_PER_SECOND
 if TYPE_CHECKING:
     from simulator.headend.listening import Known, Plan
 
-_DEFAULT_PORT = 4061
 EPILOG = f"""Examples:
 
-meterfleet listen                                  on 127.0.0.1:{_DEFAULT_PORT}, with the keys of the fleet started last
+meterfleet listen                                  on 127.0.0.1:{LISTEN_PORT}, with the keys of the fleet started last
 
 meterfleet listen 0.0.0.0:4061 --store pushes.jsonl
 
@@ -44,7 +44,7 @@ meterfleet listen --fail 3                         the first three pushes are no
 def listen(
     address: Annotated[
         str, typer.Argument(metavar="HOST:PORT", help="Where meters push to, TCP and UDP.")
-    ] = f"127.0.0.1:{_DEFAULT_PORT}",
+    ] = f"127.0.0.1:{LISTEN_PORT}",
     keys: Annotated[
         Path | None, typer.Option(help="Keys by system title: `inventory` as CSV or JSON, or a key file.")
     ] = None,
@@ -79,7 +79,7 @@ def listen(
 
     if model is not None:
         compile_model(model)  # its mistakes are told now, not at the first push
-    host, port = parse_address(address, default_port=_DEFAULT_PORT)
+    host, port = parse_address(address, default_port=LISTEN_PORT)
     first, share = parse_failures(fail)
     trouble = Trouble(confirm, first, share, _seconds("--delay", delay) or 0.0)
     plan = Plan(

@@ -19,7 +19,9 @@ from simulator.values import format_obis, parse_obis
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
-_COLUMNS = ("time", "meter", "setup", "trigger", "status", "retries", "destination", "octets", "error")
+_NAMES = {setup: name for name, setup in SETUPS.items()}
+_COLUMNS = {name: name for name in ("time", "meter", "setup", "trigger", "status", "retries", "destination", "octets",
+                                    "error")} | {"setup": "name"}  # fmt: skip
 
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
@@ -51,6 +53,9 @@ def _logical_name(setup: str) -> str:
 def list_pushes(
     meter: MeterOption = None,
     status: Annotated[str | None, typer.Option(help=f"One of {', '.join(PUSH_STATUSES)}.")] = None,
+    setup: Annotated[
+        str | None, typer.Option(help="A push setup by logical name, or its name as in `push now`.")
+    ] = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -59,11 +64,19 @@ def list_pushes(
 ) -> None:
     """List attempts to push; works whether the fleet runs or not."""
     status = one_of("--status", status, PUSH_STATUSES)
-    rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, limit))
-    show_rows(rows, {name: name for name in _COLUMNS}, as_json=as_json, none="no pushes")
+    name = None if setup is None else _logical_name(setup)
+    rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, name, limit))
+    show_rows(list(map(_named, rows)), _COLUMNS, as_json=as_json, none="no pushes")
 
 
-async def _pushes(place: Place, meters: str | None, status: str | None, limit: int) -> list[dict[str, Any]]:
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """With the name of its setup, as commands and scenarios take it."""
+    return {**row, "name": _NAMES.get(row["setup"], row["setup"])}
+
+
+async def _pushes(
+    place: Place, meters: str | None, status: str | None, setup: str | None, limit: int
+) -> list[dict[str, Any]]:
     async with opened(place) as store:
         numbers = await meter_numbers(store, meters)
-        return await store.incidents.pushes(status=status, meter_numbers=numbers, limit=limit)
+        return await store.incidents.pushes(status=status, meter_numbers=numbers, setup=setup, limit=limit)

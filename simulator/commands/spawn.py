@@ -72,7 +72,9 @@ CaptureOption = Annotated[
 PushOption = Annotated[
     str | None,
     typer.Option(
-        metavar="HOST:PORT", help="Where meters push by default; with udp, hdlc, confirmed, security=20 after commas."
+        metavar="HOST:PORT",
+        help="Where meters push by default (port 4061 if none is given, that of `meterfleet listen`); "
+        "with udp, hdlc, confirmed, security=20 after commas.",
     ),
 ]
 ScheduleOption = Annotated[

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+
+from rich.console import Console
+from rich.status import Status
 
 from simulator.commands.place import Place, not_running
 from simulator.errors import UserError
@@ -15,6 +18,7 @@ from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
+from simulator.values import moment_of
 
 
 @asynccontextmanager
@@ -38,9 +42,15 @@ async def _answer(place: Place, name: str, values: dict[str, Any]) -> dict[str, 
     try:
         if await store.lock_fleet():
             raise not_running(place)
-        return await order(store, name, **values)
+        with Status("the fleet is at it", console=Console(stderr=True)) as status:  # on a terminal only
+            return await order(store, name, waiting=lambda state: status.update(_words(state)), **values)
     finally:
         await store.close()
+
+
+def _words(state: Mapping[str, Any]) -> str:
+    there = moment_of(state["now_ms"], state["utc_offset_minutes"])
+    return f"the fleet is at it; its clock shows {there:%Y-%m-%d %H:%M:%S}"
 
 
 async def meter_numbers(store: Store, text: str | None) -> list[str] | None:

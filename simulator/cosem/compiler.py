@@ -224,6 +224,8 @@ class _Compiler:
         place: tuple[str | int, ...] = ("class_defaults", str(entry.class_id), declared.name)
         if declared.name in defaults:
             return Setting(self._encode(kind, defaults[declared.name], place))
+        if (entry.class_id, declared.name) == (8, "time_zone"):
+            return Setting(kind.encode(-self.spec.utc_offset_minutes))  # Blue Book 4.5.1: UTC less local time
         if entry.class_id == 20 and declared.name.startswith("day_profile_table"):
             steps = [[step.start, TARIFF_SCRIPTS, step.zone] for step in self.spec.tariff]
             return Setting(kind.encode([[1, steps]]))

@@ -110,9 +110,11 @@ class Threshold(_Strict):
 
 Detected = Literal[
     "voltage-missing", "over-voltage", "low-voltage", "voltage-unbalance", "current-reverse", "current-unbalance",
-    "over-current", "earth-loading", "low-power-factor",
+    "over-current", "earth-loading", "low-power-factor", "ct-open", "current-bypass", "current-mismatch", "single-wire",
 ]  # fmt: skip
-_BELOW: frozenset[Detected] = frozenset({"voltage-missing", "low-voltage", "low-power-factor"})
+_BELOW: frozenset[Detected] = frozenset(
+    {"voltage-missing", "low-voltage", "low-power-factor", "ct-open", "single-wire"}
+)
 
 
 class ModelSpec(_Strict):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which meters have which faults now: set, struck, ended, cleared. It knows meters by their number from 0.
 
-What is drawn for a fault on a meter is a function of (seed, serial, the fault's name, how often it was drawn before).
+What is drawn for a fault on a meter is a function of (seed, serial, the fault's name, how often it was drawn before);
+with a `Series` its name and what was drawn in it come in place of the last.
 """
 
 from __future__ import annotations
@@ -48,20 +49,38 @@ class Standing:
         self._struck[meter] = self._struck.get(meter, 0) + 1
 
 
+class Series:
+    """Numbers for one thing that a meter does, whatever else it does; and the names of the faults that struck it."""
+
+    __slots__ = ("_drawn", "name", "struck")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.struck: list[str] = []
+        self._drawn: dict[str, int] = {}  # how many numbers, by fault
+
+    def next(self, fault: str) -> int:
+        before = self._drawn.get(fault, 0)
+        self._drawn[fault] = before + 1
+        return before
+
+
 class Turn:
     """A fault that one meter has now."""
 
-    __slots__ = ("_book", "_meter", "_standing", "fault")
+    __slots__ = ("_book", "_meter", "_series", "_standing", "fault")
 
-    def __init__(self, book: Book, standing: Standing, meter: int) -> None:
-        self._book, self._standing, self._meter = book, standing, meter
+    def __init__(self, book: Book, standing: Standing, meter: int, series: Series | None) -> None:
+        self._book, self._standing, self._meter, self._series = book, standing, meter, series
         self.fault: Fault = standing.setting.fault
 
     def roll(self) -> float:
-        return self._book.draw(self._meter, type(self.fault).__name__)
+        return self._book.draw(self._meter, type(self.fault).__name__, self._series)
 
     def strikes(self) -> None:
         self._standing.count(self._meter)
+        if self._series is not None:
+            self._series.struck.append(self.fault.name)
 
 
 class Book:
@@ -118,15 +137,18 @@ class Book:
             return any(meters[0] in standing.meters for standing in self._standing)
         return bool(self._standing)
 
-    def turns(self, meter: int, others: Iterable[Standing] = ()) -> list[Turn]:
+    def turns(self, meter: int, others: Iterable[Standing] = (), *, series: Series | None = None) -> list[Turn]:
         """What a meter has now, in the order in which it was set; `others` come first."""
         now_ms = self._now_ms()
-        return [Turn(self, one, meter) for one in (*others, *self._standing) if one.holds(meter, now_ms)]
+        return [Turn(self, one, meter, series) for one in (*others, *self._standing) if one.holds(meter, now_ms)]
 
-    def draw(self, meter: int, fault: str) -> float:
+    def draw(self, meter: int, fault: str, series: Series | None = None) -> float:
+        name = f"{self._serial_of(meter)} {fault}"
+        if series is not None:
+            return uniform_one(self._seed, key_of(f"{name} {series.name}"), series.next(fault), Purpose.LINK_FAULT)
         before = self._drawn.get((meter, fault), 0)
         self._drawn[meter, fault] = before + 1
-        return uniform_one(self._seed, key_of(f"{self._serial_of(meter)} {fault}"), before, Purpose.LINK_FAULT)
+        return uniform_one(self._seed, key_of(name), before, Purpose.LINK_FAULT)
 
     def _forget(self) -> None:
         now_ms = self._now_ms()

@@ -8,7 +8,7 @@ never waits. None from a method: nothing happens here. Whoever asks (fleet/, dev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -68,6 +68,11 @@ class Fault:
     """Nothing is wrong. Each fault changes one of these."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    @property
+    def name(self) -> str:
+        """As in the registry: that of its first field."""
+        return fields(self)[0].name
 
     def admits(self, others: Callable[[], int], roll: Roll) -> bool:
         """Whether a new connection is taken while so many others to the meter are open (they are counted if asked)."""

@@ -141,7 +141,8 @@ class Clockwork:
             wait_s = None if due_ms is None or self._held_ms() < due_ms else self._pace.wait_s(due_ms)
             if wait_s != 0.0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 may pass over that it is cancelled
+                        await self._changed.wait()
                 self._changed.clear()
                 continue
             self._kernel.step()

@@ -123,10 +123,7 @@ class Connection(asyncio.Protocol):
     def reset(self) -> None:
         """The peer is told by a reset that the connection is gone (RFC 9293 3.10.7)."""
         if self._transport and not self._transport.is_closing():
-            opened = self._transport.get_extra_info("socket")
-            if opened is not None:
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
-            self._transport.abort()
+            reset(self._transport)
 
     def fall_silent(self) -> None:
         """Nothing is heard or said any more, and the peer is not told: only TCP would tell that we close."""
@@ -194,6 +191,14 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("an answer failed; the connection is closed")
             self.close()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """The peer is told that the connection is gone; what is unsent is thrown away."""
+    opened = transport.get_extra_info("socket")
+    if opened is not None:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+    transport.abort()
 
 
 def answer_at_once(device: LogicalDevice | None, request: Request) -> list[Answer] | Awaitable[list[Answer]]:

@@ -13,18 +13,17 @@ from simulator.fleet.spec import FleetSpec
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
-from simulator.meter.happening import Happening
 
 
 def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
-    """`{"meters": "1-20", "codes": [201]}`: one transaction per cohort, all codes in their order."""
+    """`{"meters": "1-20", "codes": [201]}`: the codes one after another, each a transaction per cohort."""
 
     async def inject(order: Mapping[str, Any]) -> Mapping[str, Any]:
         chosen = parse_meters(order["meters"], spec.count, spec.meter_named)
         codes, concerned = [int(code) for code in order["codes"]], parts_of(cohorts, chosen)
         _check(concerned, codes)
         for cohort, rows in concerned:
-            await story.notice(cohort, [Happening(rows, code) for code in codes])
+            await story.notice_in_turn(cohort, rows, codes)
         lit = sum(int(cohort.columns.powered[rows].sum()) for cohort, rows in concerned)
         return {"meters": lit, "events": lit * len(codes), "dark": len(chosen) - lit}
 

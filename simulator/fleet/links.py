@@ -12,7 +12,7 @@ from typing import Any
 from simulator.dlms.mode_e_link import ModeELink
 from simulator.dlms.session import Session
 from simulator.faults import course
-from simulator.faults.book import Book, Standing, described
+from simulator.faults.book import Book, Series, Standing, Turn, described
 from simulator.faults.parse import Setting, faults_in, faults_of
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.connection import Connection
@@ -76,6 +76,14 @@ class Links:
         return session
 
     # -- faults -------------------------------------------------------------------------------------------------
+
+    def is_clean(self, way: Listen | None) -> bool:
+        """No meter has a fault, and this way has none."""
+        return self.book.is_empty and not (way and way.faults)
+
+    def turns_of(self, meter: int, way: Listen | None, series: Series) -> list[Turn]:
+        """For what a meter does by itself."""
+        return self.book.turns(meter, self._of_way(way) if way else (), series=series)
 
     def set(
         self, meters: Meters, settings: Iterable[Setting], *, for_ms: int | None = None, of_model: bool = False

@@ -17,12 +17,13 @@ from simulator.dlms.push import Confirmation, Link, covered, framed
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork, Hold
 from simulator.fleet.push_journal import Journal
+from simulator.fleet.push_links import Crossing, PushLinks
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
 from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells, body_of
-from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, PushSetup
+from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, Destination, PushSetup
 from simulator.values import MS_PER_SECOND
 from simulator.wire.ciphering import required
 from simulator.wire.notification import CONFIRMED, INVOKE_ID_MASK, DataNotification
@@ -54,6 +55,7 @@ class Push:
     control: int = 0  # security control of the attempt
     apdu: bytes = b""
     is_superseded: bool = False
+    crossing: Crossing | None = None  # of the attempt, if its meter or its link has a fault
 
     @property
     def retries_left(self) -> int:
@@ -63,6 +65,15 @@ class Push:
     def delay_ms(self) -> int:
         """Until the next attempt."""
         return self.setup.repetition.delay_s(self.attempt) * MS_PER_SECOND
+
+    @property
+    def link_ms(self) -> int:
+        return self.crossing.link_ms if self.crossing is not None else 0
+
+    @property
+    def remark(self) -> str | None:
+        """What faults did to the attempt."""
+        return self.crossing.remark if self.crossing is not None else None
 
     @property
     def is_there(self) -> bool:
@@ -80,6 +91,7 @@ class _Batch:
 
     under_way: int
     hold: Hold | None = None
+    patience: asyncio.TimerHandle | None = None
 
 
 class Outbox:
@@ -88,6 +100,7 @@ class Outbox:
         clock: Clockwork,
         journal: Journal,
         sources: Callable[[Cohort], Sequence[str | None]],
+        links: PushLinks,
         *,
         is_confirmed: bool = False,
         room: int = ROOM,
@@ -96,7 +109,7 @@ class Outbox:
         its setup says."""
         self.room = room  # for pushes that are being sent or wait to be sent again
         self._clock, self._journal = clock, journal
-        self._sources = cache(sources)
+        self._sources, self._links = cache(sources), links
         self._is_confirmed = is_confirmed
         self._sender = Sender()
         self._held = 0
@@ -160,9 +173,10 @@ class Outbox:
         if not orders:
             return
         batch.under_way = len(orders)
-        limit_ms = min(min(push.delay_ms, _HELD_MS) if push.retries_left else _HELD_MS for push in ready)
+        held_ms = _HELD_MS + max(push.link_ms for push in ready)  # a slow link does not stop the time of others
+        limit_ms = min(min(push.delay_ms, held_ms) if push.retries_left else held_ms for push in ready)
         batch.hold = self._clock.hold(ready[0].at_ms + limit_ms - 1)  # retries are put before others of their instant
-        asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
+        batch.patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
         self.under_way += len(orders)
         for order in orders:
             self._sender.send(order)
@@ -197,18 +211,33 @@ class Outbox:
         assert setup.destination is not None
         is_confirmed = self._wants_confirmation(push)
         invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
-        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), guard, push.control)
+        crossing = push.crossing = self._crossing(push, setup.destination)
+        protection = guard if crossing is None else crossing.protection(guard)
+        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
         link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
         frame = framed(push.apdu, setup.client, link)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
+        if crossing is not None:
+            crossing.leave(frame)
         confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
         source = self._sources(push.cohort)[push.row]
+        ended = partial(self._ended, push, batch)
         acknowledged = setup.method == ACKNOWLEDGED_METHOD
-        return Order(frame, setup.destination, source, confirmation, partial(self._ended, push, batch), acknowledged)
+        return Order(frame, setup.destination, source, confirmation, ended, acknowledged, crossing)
+
+    def _crossing(self, push: Push, destination: Destination) -> Crossing | None:
+        meter, setup = push.cohort.first + push.row, push.setup.logical_name
+        return self._links.crossing(meter, setup, push.at_ms, reliable=not destination.by_datagram)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
+        try:
+            self._settle(push, why)
+        finally:
+            self._land(batch)
+
+    def _settle(self, push: Push, why: str | None) -> None:
         if why is None:
             self._over(push)
             self._journal.delivered(push, is_confirmed=self._wants_confirmation(push))
@@ -221,12 +250,15 @@ class Outbox:
         else:
             self._over(push)
             self._journal.failed(push, why, is_last=True)
+
+    def _land(self, batch: _Batch) -> None:
         self.under_way -= 1
         if not self.under_way:
             self._landed.set()
         batch.under_way -= 1
-        if not batch.under_way and batch.hold is not None:
+        if not batch.under_way and batch.hold is not None and batch.patience is not None:
             self._clock.release(batch.hold)
+            batch.patience.cancel()
 
     def _over(self, push: Push) -> None:
         self._held -= 1

@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 _MOST_KEPT = 200_000
 _AT_ONCE = 5_000
+_SMALLER = 8  # so many times fewer at once, after the store has refused some, so that only those wait that it refuses
+_REFUSALS = 50  # single attempts, until the store is left in peace for a while
 _PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
 _SOON = 20_000  # attempts that are written even while others are under way
 _CONFIRMED = "ACKNOWLEDGED"
@@ -74,18 +76,21 @@ class Journal:
         self._attempts: deque[Attempt] = deque()
         self._dropped = 0
         self._is_away = False
+        self._at_once = _AT_ONCE
+        self._is_refused = False  # the store refused some that still wait
         self._writing = asyncio.Lock()
         self._written_s = 0.0
 
     # -- what is told -------------------------------------------------------------------------------------------
 
     def delivered(self, push: Push, *, is_confirmed: bool) -> None:
-        error = REPEATED if push.repeats else None
-        self._keep(push, "SUCCESS", error, alarm_status=_CONFIRMED if is_confirmed else "SENT")
-        if is_confirmed:
+        error = ", ".join(filter(None, (REPEATED if push.repeats else None, push.remark)))
+        self._keep(push, "SUCCESS", error or None, alarm_status=_CONFIRMED if is_confirmed else "SENT")
+        if is_confirmed and push.is_there:
             show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
+        why = f"{why} ({push.remark})" if push.remark else why
         self._keep(push, "FAILED" if is_last else "RETRY", why, alarm_status="FAILED" if is_last else "PENDING")
 
     def cancelled(self, push: Push, why: str) -> None:
@@ -123,7 +128,7 @@ class Journal:
     async def run(self, is_busy: Callable[[], bool]) -> None:
         """Until cancelled. While pushes are under way the history waits a little: it would only slow them down."""
         while True:
-            await asyncio.sleep(_AWAY_S if self._is_away else _PAUSE_S)
+            await asyncio.sleep(_AWAY_S if self._is_away or self._is_refused else _PAUSE_S)
             if not is_busy() or self._has_waited():
                 await asyncio.shield(self.flush())  # a batch is written whole, and then forgotten
 
@@ -142,19 +147,39 @@ class Journal:
             await self._flush()
 
     async def _flush(self) -> None:
-        while self._attempts:
-            count = min(len(self._attempts), _AT_ONCE)
+        refused = 0
+        while self._attempts and refused < min(_REFUSALS, len(self._attempts)):
+            count = min(len(self._attempts), self._at_once)
             attempts = [self._attempts[place] for place in range(count)]
             try:
-                await self._write([one for one in attempts if one.cohort.identities[one.row] is one.meter])
+                await self._write(_of_present(attempts))
             except StoreUnavailable as error:
                 self._tell_away(error)
                 return
             except StoreError:
-                log.exception("%d attempts to push could not be written to the history", count)
+                refused += self._put_off(attempts)
+                continue
             self._forget(attempts)
-            self._is_away = False
+            self._is_away, self._at_once = False, min(self._at_once * _SMALLER, _AT_ONCE)
         self._written_s = asyncio.get_running_loop().time()
+        self._tell_refused(bool(refused))
+
+    def _put_off(self, attempts: Sequence[Attempt]) -> bool:
+        """The store refused these: fewer at once, or if it was one, others first."""
+        if not self._is_refused:
+            log.exception("the store refuses the history of pushes; what it refuses waits, and is tried again")
+        self._is_refused = True
+        self._at_once = max(len(attempts) // _SMALLER, 1)
+        if len(attempts) > 1:
+            return False
+        if self._attempts and self._attempts[0] is attempts[0]:  # it may have been dropped meanwhile
+            self._attempts.rotate(-1)
+        return True
+
+    def _tell_refused(self, is_refused: bool) -> None:
+        if self._is_refused and not is_refused:
+            log.warning("the history of pushes that the store had refused is written")
+        self._is_refused = is_refused
 
     def _forget(self, attempts: Sequence[Attempt]) -> None:
         """They are written; some may have been dropped meanwhile."""
@@ -180,15 +205,22 @@ class Journal:
         for (cohort, setup), rows in concerned.items():
             await cohort.kept_pushes.ensure(setup, np.array(rows))
 
-        confirmations = kept([_confirmed(attempt) for attempt in attempts if attempt.alarm_status == _CONFIRMED])
-
         def make(ids: Ids) -> Batch:
-            history = ids["push_history"]
-            rows = [history_rows(attempts, history), *object_rows(attempts, history)]
-            return Batch(rows, after=[*alarm_edits(attempts, history), *confirmations])
+            present = _of_present(attempts)
+            if not present:
+                return Batch()
+            history = ids["push_history"][: len(present)]
+            rows = [history_rows(present, history), *object_rows(present, history)]
+            confirmations = kept([_confirmed(attempt) for attempt in present if attempt.alarm_status == _CONFIRMED])
+            return Batch(rows, after=[*alarm_edits(present, history), *confirmations])
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)
+
+
+def _of_present(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Those of meters that nobody has replaced since."""
+    return [one for one in attempts if one.cohort.identities[one.row] is one.meter]
 
 
 def _confirmed(attempt: Attempt) -> Confirmed:

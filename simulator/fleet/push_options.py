@@ -28,11 +28,12 @@ _SERVICES = {"tcp": Service.TCP, "udp": Service.UDP, "hdlc": Service.HDLC}
 _SECURITIES = {"0": 0, "10": 1, "20": 2, "30": 3}  # security control in hexadecimal -> security_policy
 _WORDS = (*_SERVICES, "confirmed", *(f"security={control}" for control in _SECURITIES))
 _A_XDR = 0
+LISTEN_PORT = 4061  # where `meterfleet listen` is
 
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    destination: str = ""  # host and port; empty: the model's, that is nobody
+    destination: str = ""  # host:port; empty: the model's, that is nobody
     service: Service = Service.TCP
     is_confirmed: bool = False
     policy: int | None = None  # security_policy of the push association; None: the model's
@@ -76,7 +77,8 @@ def parse_push(text: str | None, schedule: str | None) -> PushOptions:
     if len(services) > 1 or len(controls) > 1:
         raise UserError(f"--push {text}: give one of {', '.join(_SERVICES)} or udp,hdlc, and one security")
     service = services.pop() if services else Service.TCP
-    if destination_of(service, destination.encode()) is None:
+    found = destination_of(service, destination.encode(), LISTEN_PORT)
+    if found is None:
         raise UserError(f"--push {text}: {destination!r} is no destination; write for example 127.0.0.1:4061")
     policy = _SECURITIES[controls[0]] if controls else None
-    return PushOptions(destination, service, "confirmed" in words, policy, schedule)
+    return PushOptions(found.place, service, "confirmed" in words, policy, schedule)

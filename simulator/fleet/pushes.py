@@ -19,6 +19,7 @@ from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.outbox import Outbox, Push
 from simulator.fleet.push_journal import Journal
+from simulator.fleet.push_links import PushLinks
 from simulator.fleet.push_start import open_alarms, recall, unregistered
 from simulator.fleet.timetable import Timetable
 from simulator.meter.cohort import Cohort
@@ -75,12 +76,13 @@ class Pushes:
         clock: Clockwork,
         store: Store,
         sources: Callable[[Cohort], Sequence[str | None]],
+        links: PushLinks,
         *,
         is_confirmed: bool = False,
     ) -> None:
         self._clock, self._store = clock, store
         self.journal = Journal(store)
-        self.outbox = Outbox(clock, self.journal, sources, is_confirmed=is_confirmed)
+        self.outbox = Outbox(clock, self.journal, sources, links, is_confirmed=is_confirmed)
         self._timetable = Timetable(clock, self._fire)
         self._unclaimed: list[_Waiting] = []  # alerts that wait for the store
         self._is_running = False

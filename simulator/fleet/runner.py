@@ -10,6 +10,7 @@ import asyncio
 import bisect
 import contextlib
 import gc
+import ipaddress
 import json
 import logging
 import signal
@@ -17,10 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator import __version__
 from simulator.cosem.compiler import compile_model
-from simulator.cosem.quantities import UNIT_NAMES
-from simulator.cosem.registry import load_registry
 from simulator.errors import StoreError, UserError
 from simulator.faults.parse import quirks_of
 from simulator.fleet import captured_keys
@@ -34,9 +32,9 @@ from simulator.fleet.keyfile import KeyFile
 from simulator.fleet.links import Links, Witness
 from simulator.fleet.listen import Listen, Spread
 from simulator.fleet.listeners import Listeners
-from simulator.fleet.meters import add_meters
 from simulator.fleet.notices import Notices
-from simulator.fleet.pace import wall_now_ms
+from simulator.fleet.opening import Opening, register_codes, titles
+from simulator.fleet.push_links import PushLinks
 from simulator.fleet.push_options import PushOptions
 from simulator.fleet.push_orders import pushing
 from simulator.fleet.pushes import Pushes
@@ -50,8 +48,7 @@ from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.meter.identity import Given, Identity
 from simulator.store.database import Store
-from simulator.store.rows import FleetRow, ObisRow, SecurityKey
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, attribute_key, parse_obis
+from simulator.values import MS_PER_SECOND
 from simulator.world.shapes import load_world
 
 log = logging.getLogger(__name__)
@@ -84,7 +81,9 @@ class Fleet:
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
-        self.pushes = Pushes(self.clock, store, self._addresses, is_confirmed=options.push.is_confirmed)
+        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed)
+        self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
+        self.supplies = Supplies(spec, self.cohorts, self.clock, store)
         self.notices = Notices(self.connections, self.links.meter_of)
         self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
@@ -99,7 +98,7 @@ class Fleet:
         await self.store.ensure_schema()
         if not await self.store.lock_fleet():
             raise UserError("another meterfleet serves this database now; stop it, or use another --database")
-        codes = await self._register_codes()
+        codes = await register_codes(self.store, self.spec)
         stored = await self.store.fleet()
         if stored is not None and (differences := self.spec.difference(stored.spec)):
             hint = "use another --database, or empty this one with `meterfleet db init --fresh`"
@@ -114,11 +113,14 @@ class Fleet:
             occur=self.pushes.occur,
             push=self.pushes.push,
             look=self.pushes.look,
+            address=self._ip_address,
         )
-        models = self.options.push.model
-        self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, self._titles(), models)))
+        models, known = self.options.push.model, titles(self.options.keys)
+        self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, known, models)))
         self._firsts = [cohort.first for cohort in self.cohorts]
-        start_ms = await (self._begin() if stored is None else self._resume(stored))
+        options, listens = self.options, self.listeners.listens
+        opening = Opening(self.spec, self.store, self.cohorts, listens, options.keys, options.speed)
+        start_ms = await (opening.begin() if stored is None else opening.resume(stored))
         self.clock.begin(start_ms)
         self._give_quirks()
         await self._catch_up(start_ms, progress)
@@ -129,89 +131,6 @@ class Fleet:
         for first, group in self.spec.numbered():
             quirks = quirks_of(compile_model(group.model).spec.quirks)
             self.links.set(range(first, first + group.count), quirks, of_model=True)
-
-    async def _register_codes(self) -> dict[str, int]:
-        rows: dict[str, ObisRow] = {}
-        for model in self.spec.models():
-            types = model.spec.register_types[model.spec.registers]
-            for entry in load_registry(model.spec.registry).values():
-                is_register = entry.class_id in (3, 4, 5) and not entry.type
-                scaler = types[entry.unit][1] if is_register and entry.unit in types else None
-                row = ObisRow(entry.logical_name, entry.class_id, entry.name, UNIT_NAMES.get(entry.unit), scaler)
-                rows.setdefault(entry.logical_name, row)
-        return await self.store.put_obis_codes(list(rows.values()))
-
-    async def _begin(self) -> int:
-        """A new fleet: its meters were installed `history` before the start, at a local midnight."""
-        start_ms = self.spec.start_ms if self.spec.start_ms is not None else wall_now_ms()
-        calendar = self.cohorts[0].calendar
-        installed_ms = calendar.block_start(start_ms)
-        if self.spec.history_ms:
-            days = -(-self.spec.history_ms // MS_PER_DAY)
-            installed_ms = calendar.midnight(start_ms) - days * MS_PER_DAY
-        for cohort in self.cohorts:
-            cohort.begin(installed_ms)
-        await add_meters(self.store, self.spec, self.cohorts, self.listeners.listens)
-        await self._take_keys()
-        await self.store.save_fleet(self._row(installed_ms, start_ms))
-        return start_ms
-
-    def _titles(self) -> dict[str, bytes]:
-        meters = self.options.keys.meters if self.options.keys else {}
-        return {serial: meter.title for serial, meter in meters.items() if meter.title}
-
-    async def _take_keys(self) -> None:
-        """From the key file into the store, once: what clients change afterwards stays changed."""
-        meters = self.options.keys.meters if self.options.keys else {}
-        rows = []
-        for cohort in self.cohorts:
-            for row, identity in enumerate(cohort.identities):
-                given = meters[identity.serial].keys if identity.serial in meters else {}
-                for (client, name), key in given.items():
-                    cohort.vault.put_key(row, client, name, key)
-                    rows.append(SecurityKey(identity.id, client, name, key))
-        if rows:
-            await self.store.put_keys(rows)
-
-    async def _resume(self, stored: FleetRow) -> int:
-        checkpoints, rows = await self.store.checkpoints(), await self.store.row_checkpoints()
-        for cohort in self.cohorts:
-            cohort.resume(checkpoints.get(cohort.name), rows.get(cohort.name, {}), stored.installed_ms)
-        await add_meters(self.store, self.spec, self.cohorts, self.listeners.listens)
-        await self._restore_settings()
-        latest = max(stored.clock_ms, *(cohort.settled_ms for cohort in self.cohorts))
-        start_ms = latest if self.spec.start_ms is not None else max(latest, wall_now_ms())
-        await self.store.save_fleet(self._row(stored.installed_ms, start_ms))
-        return start_ms
-
-    def _row(self, installed_ms: int, clock_ms: int) -> FleetRow:
-        return FleetRow(
-            name=self.spec.name,
-            seed=self.spec.seed,
-            version=__version__,
-            spec=self.spec.as_dict(),
-            installed_ms=installed_ms,
-            clock_ms=clock_ms,
-            speed=f"{self.options.speed:g}",
-        )
-
-    async def _restore_settings(self) -> None:
-        places = {
-            identity.id: (cohort, row) for cohort in self.cohorts for row, identity in enumerate(cohort.identities)
-        }
-        for value in await self.store.attributes():
-            if value.meter_id in places:
-                cohort, row = places[value.meter_id]
-                key = attribute_key(value.class_id, parse_obis(value.logical_name), value.attribute_index)
-                cohort.overrides[row, key] = value.encoded
-        for stored in await self.store.keys():
-            if stored.meter_id in places:
-                cohort, row = places[stored.meter_id]
-                cohort.vault.put_key(row, stored.client, stored.name, stored.key)
-        for counter in await self.store.counters():
-            if counter.meter_id in places:
-                cohort, row = places[counter.meter_id]
-                cohort.vault.restore(row, counter)
 
     async def _catch_up(self, to_ms: int, progress: Progress | None) -> None:
         """Capture what lies between the last captured block and the start: the history, or the time while stopped."""
@@ -227,6 +146,8 @@ class Fleet:
 
         for cohort in self.cohorts:
             story.restore(cohort)
+        await self.supplies.resume(to_ms)
+        for cohort in self.cohorts:
             await story.bring(cohort, to_ms, report)
 
     def _alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
@@ -235,13 +156,16 @@ class Fleet:
 
     # -- the clock ----------------------------------------------------------------------------------------------
 
+    def _state(self) -> dict[str, Any]:
+        offset = self.cohorts[0].calendar.utc_offset_minutes
+        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
+
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
         speed = order.get("speed")
         await self.clock.turn(speed=None if speed is None else float(speed), step_ms=int(order.get("step_ms") or 0))
         await self._remember_clock()
-        offset = self.cohorts[0].calendar.utc_offset_minutes
-        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
+        return self._state()
 
     async def _keep_house(self) -> None:
         """Closes dead connections, remembers the clock, and brings captures that the store missed."""
@@ -292,11 +216,23 @@ class Fleet:
         at = bisect.bisect_right(self._firsts, index) - 1
         return self.cohorts[at], index - self._firsts[at]
 
+    @property
+    def _push_way(self) -> Listen | None:
+        """That of the meters' own addresses, from which they push; without any the first one."""
+        listens = self.listeners.listens
+        return next((one for one in listens if one.spread is Spread.ADDRESSES), listens[0] if listens else None)
+
     def _addresses(self, cohort: Cohort) -> list[str | None]:
         """The meters' own, if they have any."""
-        own = next((one for one in self.listeners.listens if one.spread is Spread.ADDRESSES), None)
+        own = self._push_way
         numbers = range(cohort.first, cohort.first + len(cohort.identities))
-        return [own.place_of(number).host if own else None for number in numbers]
+        return [own.place_of(number).host if own and own.spread is Spread.ADDRESSES else None for number in numbers]
+
+    def _ip_address(self, number: int) -> int:
+        """At which a meter is reached, if it is by IP."""
+        listens = [one for one in self.listeners.listens if one.spread not in (Spread.LINES, Spread.CALLS)]
+        host = listens[0].place_of(number).host if listens else None
+        return int(ipaddress.IPv4Address(host)) if host else 0
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
@@ -323,9 +259,9 @@ class Fleet:
             "push": pushing(self.spec, self.cohorts, self.pushes),
             "link": self.links.follow,
             "replace": self.replacing.follow,
-            **Supplies(self.spec, self.cohorts, self.clock).orders,
+            **self.supplies.orders,
         }
-        orders = obey(self.store, self.replacing.by_number(known), listening)
+        orders = obey(self.store, self.replacing.by_number(known), listening, self._state)
         announcing = self._announce(listening, announce)
         drivers = (self.clock.run(), self._keep_house(), self.pushes.run(), orders, announcing)
         tasks = [asyncio.ensure_future(driver) for driver in drivers]
@@ -337,11 +273,13 @@ class Fleet:
         finally:
             for task in (*tasks, stopped):
                 task.cancel()
+            await asyncio.wait({*tasks, stopped})  # nothing happens any more while all is closed
             await self._close()
 
     async def _announce(self, listening: asyncio.Event, announce: Callable[[], None]) -> None:
         with contextlib.suppress(TimeoutError):  # without the database orders are not heard, but meters are read
-            await asyncio.wait_for(listening.wait(), _LISTEN_LIMIT_S)
+            async with asyncio.timeout(_LISTEN_LIMIT_S):
+                await listening.wait()
         announce()
         await self._stopping.wait()
 
@@ -350,8 +288,13 @@ class Fleet:
 
     async def _close(self) -> None:
         self.listeners.close()
-        await self.clock.quiet()
-        await self.pushes.close()
+        try:
+            await self.clock.quiet()
+            await self.pushes.close()
+        finally:
+            await self._close_store()
+
+    async def _close_store(self) -> None:
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:
             await asyncio.wait(writing)
         await self._settle_counters(all_of_them=True)

@@ -2,30 +2,39 @@
 """Frames to their destinations: connect from the meter's own address, write, wait for a confirmation if one is due,
 close. So many connections to one destination at once, and so many in all.
 
-It knows no push, no simulated time and no retry; it tells what became of each frame, in words if it failed.
+It knows no push, no simulated time and no retry; it tells what became of each frame, in words if it failed. A frame
+with a crossing is late, lost or spoilt as that says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import ipaddress
+import logging
 import os
 import sys
 import termios
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from simulator.dlms.push import Confirmation
+from simulator.faults.fault import End
+from simulator.fleet.connection import reset
+from simulator.fleet.push_links import Crossing
 from simulator.meter.push.setup import Destination
+
+log = logging.getLogger(__name__)
 
 PER_DESTINATION, IN_ALL = 128, 1024
 _TIMEOUT_S = 5.0
 _LOOK_AGAIN_S = 0.02
 STOPPED = "the fleet was stopped"
 _UNCONFIRMED = "no confirmation came"
+_REFUSED, _RESET = os.strerror(errno.ECONNREFUSED), os.strerror(errno.ECONNRESET)
 Done = Callable[[str | None], None]  # hears None, or why it was not delivered
 
 
@@ -36,6 +45,7 @@ class Order(NamedTuple):
     confirmation: Confirmation | None
     done: Done
     acknowledged: bool = False  # delivered only when the peer's TCP has acknowledged all of it
+    crossing: Crossing | None = None
 
 
 class Sender:
@@ -45,16 +55,34 @@ class Sender:
         self._queues: dict[Destination, deque[Order]] = {}
         self._workers: dict[Destination, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._has_failed = False
 
     def send(self, order: Order) -> None:
         """`done` is called later, once."""
+        if order.crossing is not None and order.crossing.wait_s:
+            self._begin(self._send_late(order, order.crossing.wait_s))  # it takes no room from others meanwhile
+        else:
+            self._queue(order)
+
+    def _queue(self, order: Order) -> None:
         destination = order.destination
         self._queues.setdefault(destination, deque()).append(order)
         if self._workers.get(destination, 0) < self._per_destination:
             self._workers[destination] = self._workers.get(destination, 0) + 1
-            task = asyncio.ensure_future(self._work(destination))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._work(destination))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send_late(self, order: Order, wait_s: float) -> None:
+        try:
+            await asyncio.sleep(wait_s)
+        except asyncio.CancelledError:
+            self._tell(order, STOPPED)
+            raise
+        self._queue(order)
 
     async def close(self) -> None:
         """What is still under way is given up and told so."""
@@ -64,7 +92,7 @@ class Sender:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for order in waiting:
-            order.done(STOPPED)
+            self._tell(order, STOPPED)
 
     async def _work(self, destination: Destination) -> None:
         queue = self._queues[destination]
@@ -72,32 +100,59 @@ class Sender:
             while queue:
                 async with self._room:
                     if queue:
-                        await _deliver(queue.popleft())
+                        await self._deliver(queue.popleft())
         finally:
             self._workers[destination] -= 1
             if not self._workers[destination]:
                 del self._workers[destination]
                 self._queues.pop(destination, None)
 
+    async def _deliver(self, order: Order) -> None:
+        try:
+            why = await _delivered(order)
+        except asyncio.CancelledError:
+            self._tell(order, STOPPED)
+            raise
+        except Exception as error:
+            self._complain()
+            why = f"a mistake of ours: {error!r}"
+        self._tell(order, why)
 
-async def _deliver(order: Order) -> None:
+    def _tell(self, order: Order, why: str | None) -> None:
+        """A bug of ours may cost this push its place in the history, never the others their worker."""
+        try:
+            order.done(why)
+        except Exception:
+            self._complain()
+
+    def _complain(self) -> None:
+        """With a traceback once: what fails for one push may fail for ten thousand."""
+        log.error("a push failed for a mistake of ours", exc_info=not self._has_failed)
+        self._has_failed = True
+
+
+async def _delivered(order: Order) -> str | None:
+    """None, or why it was not."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             deliver = _by_datagram if order.destination.by_datagram else _by_stream
-            why = await deliver(order)
+            return await deliver(order)
     except TimeoutError:
-        why = _UNCONFIRMED if order.confirmation or order.acknowledged else f"no connection within {_TIMEOUT_S:g} s"
+        awaits_more = order.confirmation is not None or order.acknowledged
+        return _UNCONFIRMED if awaits_more else f"no {_awaited(order)} within {_TIMEOUT_S:g} s"
     except (OSError, ValueError) as error:  # ValueError: a name that is none, such as a..b
-        why = _words(error)
-    except asyncio.CancelledError:
-        order.done(STOPPED)
-        raise
-    order.done(why)
+        return _words(error)
+
+
+def _awaited(order: Order) -> str:
+    return "acknowledgement" if order.crossing is not None and order.crossing.end is End.SILENCE else "connection"
 
 
 async def _by_stream(order: Order) -> str | None:
     loop = asyncio.get_running_loop()
-    line = _Line(order, loop.create_future())
+    if order.crossing is not None and order.crossing.is_refused:
+        return _REFUSED
+    line = (_Line if order.crossing is None else _FaultyLine)(order, loop.create_future())
     local = _local(order)
     await loop.create_connection(lambda: line, order.destination.host, order.destination.port, local_addr=local)
     try:
@@ -108,7 +163,7 @@ async def _by_stream(order: Order) -> str | None:
 
 async def _by_datagram(order: Order) -> str | None:
     loop = asyncio.get_running_loop()
-    line = _Datagram(order, loop.create_future())
+    line = (_Datagram if order.crossing is None else _FaultyDatagram)(order, loop.create_future())
     remote = (order.destination.host, order.destination.port)
     transport, _ = await loop.create_datagram_endpoint(lambda: line, local_addr=_local(order), remote_addr=remote)
     try:
@@ -128,10 +183,13 @@ class _Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = line = cast(asyncio.Transport, transport)  # uvloop's are no instances of it
         line.write(self._order.frame)
+        self._close_in_time()
+
+    def _close_in_time(self) -> None:
         if self._order.acknowledged and self._order.confirmation is None:
             self._close_once_acknowledged()
         elif self._order.confirmation is None:
-            line.close()  # when all is written
+            self.close()  # when all is written
 
     def _close_once_acknowledged(self) -> None:
         """What the peer's system has acknowledged leaves the queue of the socket (RFC 9293 3.4)."""
@@ -174,6 +232,41 @@ class _Datagram(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         if not self.ended.done():
             self.ended.set_result(_words(exc))
+
+
+class _FaultyLine(_Line):
+    """What it writes and hears is what the faults leave of it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = line = cast(asyncio.Transport, transport)
+        crossing = self._order.crossing
+        assert crossing is not None
+        line.writelines(crossing.parts)
+        if crossing.end is End.RESET:
+            self._why = _RESET
+            reset(line)
+        elif crossing.end is None and (crossing.parts or not self._order.acknowledged):
+            self._close_in_time()  # what is lost is never acknowledged
+
+    def data_received(self, data: bytes) -> None:
+        _hear_late(self._order, data, super().data_received)
+
+
+class _FaultyDatagram(_Datagram):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert self._order.crossing is not None
+        for part in self._order.crossing.parts:
+            cast(asyncio.DatagramTransport, transport).sendto(part)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        _hear_late(self._order, data, lambda octets: super(_FaultyDatagram, self).datagram_received(octets, addr))
+
+
+def _hear_late(order: Order, data: bytes, hear: Callable[[bytes], None]) -> None:
+    assert order.crossing is not None
+    if order.crossing.end is None:
+        octets, wait_s = order.crossing.come_back(data)
+        asyncio.get_running_loop().call_later(wait_s, hear, octets)
 
 
 def _words(error: Exception) -> str:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The orders `power` and `supply`: what somebody makes befall meters of a running fleet, for a while or for good.
 
-What is for a while is ended by the fleet that runs then; one that was stopped meanwhile leaves it as it is.
+What is for a while is promised in the store first, and ended by whatever process serves the fleet then; one that starts
+later lives through the end on its way.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from simulator.cosem.quantities import PHASES
 from simulator.errors import StoreError, StoreUnavailable, UserError
@@ -19,6 +21,7 @@ from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.supply import disturb, power_fails, power_returns
+from simulator.store.database import Store
 from simulator.world.kernel import Priority
 
 log = logging.getLogger(__name__)
@@ -29,61 +32,97 @@ Part = tuple[Cohort, Ints]
 Act = Callable[[Cohort, Ints, int], Awaitable[None]]
 
 
+class _Span(NamedTuple):
+    """What an order means: whom it concerns, how it begins, how it ends."""
+
+    parts: Sequence[Part]
+    begin: Act
+    end: Act
+
+
 class Supplies:
-    def __init__(self, spec: FleetSpec, cohorts: Sequence[Cohort], clock: Clockwork) -> None:
-        self._spec, self._cohorts, self._clock = spec, cohorts, clock
+    def __init__(self, spec: FleetSpec, cohorts: Sequence[Cohort], clock: Clockwork, store: Store) -> None:
+        self._spec, self._cohorts, self._clock, self._store = spec, cohorts, clock, store
 
     @property
     def orders(self) -> Mapping[str, Follow]:
-        return {"power": self.power, "supply": self.supply}
+        return {name: partial(self._befall, name) for name in _MEANINGS}
 
-    async def power(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`{"meters": "1-20", "on": false, "for_ms": 600000}`."""
-        parts = self._chosen(order["meters"])
-        begin, end = (power_returns, power_fails) if order["on"] else (power_fails, power_returns)
-        return await self._befall(parts, begin, end, int(order.get("for_ms") or 0))
+    async def resume(self, now_ms: int) -> None:
+        """What a fleet of before has promised to end: at its instant, be that past or to come."""
+        for number, at_ms, told in await self._store.supply_ends.all():
+            try:
+                span = self._span(told["order"], told)
+            except (UserError, KeyError) as error:  # of another fleet in this database
+                log.warning("a disturbance of the supply cannot be ended: %s", error)
+                await self._store.supply_ends.remove(number)
+                continue
+            if at_ms <= now_ms:
+                await self._end(number, at_ms, span.parts, span.end)
+            else:
+                self._at(at_ms, partial(self._end, number, at_ms, span.parts, span.end))
 
-    async def supply(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`{"meters": "1-20", "voltage": 1.2, "phase": "r", "for_ms": 600000}`: factors, by what they change."""
-        parts, phase = self._chosen(order["meters"]), order.get("phase")
-        for cohort, _ in parts:
-            if phase is not None and phase not in PHASES[: cohort.model.spec.phases]:
-                raise UserError(f"meters of model {cohort.model.name} have no phase {phase!r}")
+    def _span(self, name: str, order: Mapping[str, Any]) -> _Span:
+        meters = parse_meters(order["meters"], self._spec.count, self._spec.meter_named)
+        return _MEANINGS[name](parts_of(self._cohorts, meters), order)
 
-        async def begin(cohort: Cohort, rows: Ints, at_ms: int) -> None:
-            await disturb(cohort, rows, at_ms, **_factors(order, cohort))
-
-        async def end(cohort: Cohort, rows: Ints, at_ms: int) -> None:
-            await disturb(cohort, rows, at_ms, **_factors(_undone(order), cohort))
-
-        return await self._befall(parts, begin, end, int(order.get("for_ms") or 0))
-
-    def _chosen(self, text: str) -> list[Part]:
-        return parts_of(self._cohorts, parse_meters(text, self._spec.count, self._spec.meter_named))
-
-    async def _befall(self, parts: Sequence[Part], begin: Act, end: Act, for_ms: int) -> Mapping[str, Any]:
-        now_ms, begun = self._clock.now_ms(), list[Part]()
+    async def _befall(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        span, now_ms, begun = self._span(name, order), self._clock.now_ms(), list[Part]()
+        end_ms = now_ms + int(order.get("for_ms") or 0)
+        number = await self._store.supply_ends.put(end_ms, {**order, "order": name}) if end_ms > now_ms else None
         try:
-            for cohort, rows in parts:
-                await begin(cohort, rows, now_ms)
+            for cohort, rows in span.parts:
+                await span.begin(cohort, rows, now_ms)
                 begun.append((cohort, rows))
         finally:
-            if for_ms and begun:  # what has begun ends, though the store was away for the rest
-                self._at(now_ms + for_ms, begun, end)
-        return {"meters": sum(len(rows) for _, rows in parts), "now_ms": now_ms}
+            if number is not None:  # what has begun ends, though the store was away for the rest
+                self._at(end_ms, partial(self._end, number, end_ms, begun, span.end))
+        return {"meters": sum(len(rows) for _, rows in span.parts), "now_ms": now_ms}
 
-    def _at(self, instant_ms: int, parts: Sequence[Part], act: Act) -> None:
-        async def acted() -> None:
-            for place, (cohort, rows) in enumerate(parts):
-                try:
-                    await act(cohort, rows, instant_ms)
-                except StoreUnavailable:
-                    self._at(self._clock.instant_ms + _AGAIN_MS, parts[place:], act)
-                    return
-                except StoreError:
-                    log.exception("a disturbance of the supply could not be ended")
+    def _at(self, instant_ms: int, act: Callable[[], Awaitable[None]]) -> None:
+        self._clock.schedule(instant_ms, Priority.SCENARIO, act)
 
-        self._clock.schedule(instant_ms, Priority.SCENARIO, acted)
+    async def _end(self, number: int, at_ms: int, parts: Sequence[Part], act: Act) -> None:
+        for place, (cohort, rows) in enumerate(parts):
+            try:
+                await act(cohort, rows, at_ms)
+            except StoreUnavailable:
+                self._again(number, at_ms, parts[place:], act)
+                return
+            except StoreError:
+                log.exception("a disturbance of the supply could not be ended")
+        try:
+            await self._store.supply_ends.remove(number)
+        except StoreUnavailable:
+            self._again(number, at_ms, (), act)
+
+    def _again(self, number: int, at_ms: int, parts: Sequence[Part], act: Act) -> None:
+        self._at(self._clock.instant_ms + _AGAIN_MS, partial(self._end, number, at_ms, parts, act))
+
+
+def _power(parts: Sequence[Part], order: Mapping[str, Any]) -> _Span:
+    """`{"meters": "1-20", "on": false, "for_ms": 600000}`."""
+    begin, end = (power_returns, power_fails) if order["on"] else (power_fails, power_returns)
+    return _Span(parts, begin, end)
+
+
+def _supply(parts: Sequence[Part], order: Mapping[str, Any]) -> _Span:
+    """`{"meters": "1-20", "voltage": 1.2, "phase": "r", "for_ms": 600000}`: factors, by what they change."""
+    phase = order.get("phase")
+    for cohort, _ in parts:
+        if phase is not None and phase not in PHASES[: cohort.model.spec.phases]:
+            raise UserError(f"meters of model {cohort.model.name} have no phase {phase!r}")
+
+    async def begin(cohort: Cohort, rows: Ints, at_ms: int) -> None:
+        await disturb(cohort, rows, at_ms, **_factors(order, cohort))
+
+    async def end(cohort: Cohort, rows: Ints, at_ms: int) -> None:
+        await disturb(cohort, rows, at_ms, **_factors(_undone(order), cohort))
+
+    return _Span(parts, begin, end)
+
+
+_MEANINGS: Mapping[str, Callable[[Sequence[Part], Mapping[str, Any]], _Span]] = {"power": _power, "supply": _supply}
 
 
 def _factors(order: Mapping[str, Any], cohort: Cohort) -> dict[str, Any]:

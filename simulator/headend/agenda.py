@@ -6,7 +6,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _AGAIN_S = 0.2
@@ -31,6 +31,13 @@ class Agenda:
         self._heap = [(now_s, next(ties), serial, (*schedule.periods_s,)) for serial in serials]
         self._ties = ties
         self._awaited_s: dict[str, float] = {}
+        heapq.heapify(self._heap)
+
+    def renew(self, serials: Collection[str], new: Iterable[str]) -> None:
+        """Only these are read any more, the new ones at once."""
+        self._heap = [entry for entry in self._heap if entry[2] in serials]
+        now_s = time.monotonic()
+        self._heap += [(now_s, next(self._ties), serial, (*self._schedule.periods_s,)) for serial in new]
         heapq.heapify(self._heap)
 
     def due(

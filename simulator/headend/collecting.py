@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 
 from simulator.errors import MeterfleetError
 from simulator.headend.agenda import Agenda, Schedule
-from simulator.headend.failures import kind_of
+from simulator.headend.failures import ANOTHER_METER, AnotherMeter, kind_of
 from simulator.headend.judging import Circumstances
 from simulator.headend.lasting import Lasting, OpenLanding
 from simulator.headend.polling import Past, Poll
 from simulator.headend.readings import missed
+from simulator.headend.renewing import Renew, Renewal, told
 from simulator.headend.roster import KnownMeter
 from simulator.headend.switchboard import Switchboard
 from simulator.hes.landing import Batch, LogEntry
@@ -35,6 +36,7 @@ _BATCH_ROWS = 20_000
 _BATCH_S = 0.25
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _POLL_S = 0.2
+_OUR_MISTAKE = "INTERNAL_ERROR"
 _HOPELESS = 3  # polls in a row that failed: the next ones try once, so that the dead do not keep others waiting
 
 
@@ -80,7 +82,7 @@ class _Polled:
 
 class Collector:
     """`open_landing` opens a connection to the database; it is called again after one was lost. `calls`: of meters
-    that call by themselves."""
+    that call by themselves; `renew` gives the inventory anew, when meters may have been replaced."""
 
     def __init__(
         self,
@@ -88,11 +90,13 @@ class Collector:
         pasts: Mapping[str, Past],
         manners: Manners,
         open_landing: OpenLanding,
+        *,
         calls: Switchboard | None = None,
+        renew: Renew | None = None,
     ) -> None:
         self.tally = Tally()
+        self.renewal = Renewal(renew)
         self._meters = {meter.serial: meter for meter in meters}
-        self._callers = {meter.serial for meter in meters if meter.calls}
         self._pasts = {serial: pasts.get(serial) or Past() for serial in self._meters}
         self._manners, self._open_landing, self._calls = manners, open_landing, calls
         self._due: queue.Queue[tuple[KnownMeter, tuple[str, ...]] | None] = queue.Queue()
@@ -139,6 +143,7 @@ class Collector:
             if agenda.is_done and not self._busy and self._done.empty():
                 break
             self._land(landing)
+            self._take_up(agenda, landing)
 
     def _finish(self, before_end: Callable[[], None], landing: Lasting) -> None:
         self._stop.set()
@@ -148,7 +153,8 @@ class Collector:
             self._land(landing)
 
     def _absent(self) -> set[str]:
-        return self._calls.absent(self._callers) if self._calls else set()
+        callers = [serial for serial, meter in self._meters.items() if meter.calls] if self._calls else []
+        return self._calls.absent(callers) if self._calls else set()
 
     def _land(self, landing: Lasting) -> None:
         """What is done by now, together."""
@@ -163,6 +169,22 @@ class Collector:
                 self._pasts[one.serial].known = one.poll.known
             self._count(one)
             self._busy.discard(one.serial)
+        if "ERROR" in done.batch.status.values():
+            self.renewal.doubt()
+
+    def _take_up(self, agenda: Agenda, landing: Lasting) -> None:
+        """Who has come into others' places is read from now on, and those no more."""
+        found = self.renewal.found()
+        if found is None:
+            return
+        batch = told(self._meters, found)
+        new = [serial for serial in found if serial not in self._meters]
+        self._meters = dict(found)
+        for serial in new:
+            self._pasts.setdefault(serial, Past())
+        agenda.renew(self._meters, new)
+        if batch.log or batch.status:
+            landing.land(batch)
 
     def _count(self, one: _Polled) -> None:
         past, is_good = self._pasts[one.serial], not one.problem
@@ -200,8 +222,9 @@ class Collector:
                 polled = self._polled(meter, poll, past)
             except Exception as error:  # our own mistake: it costs that meter only, and it is shown
                 log.exception("a mistake of meterfleet's own while it read meter %s", meter.serial)
-                poll.batch.log.append(LogEntry("INTERNAL_ERROR", repr(error), meter.serial))
-                polled = self._gave_up(poll, meter.serial, f"a mistake of meterfleet's own: {error!r}", is_bug=True)
+                problem = LogEntry(_OUR_MISTAKE, f"a mistake of meterfleet's own: {error!r}", meter.serial)
+                poll.batch.log.append(problem)
+                polled = self._gave_up(poll, meter.serial, problem)
             self._done.put(_Done(poll.batch, [polled]))
 
     def _polled(self, meter: KnownMeter, poll: Poll, past: Past) -> _Polled:
@@ -215,6 +238,8 @@ class Collector:
                     poll.run(reader, Circumstances(retries=attempt, registers=past.registers))
             except MeterfleetError as error:
                 failures.append(LogEntry(kind_of(error), str(error), meter.serial))
+                if isinstance(error, AnotherMeter):
+                    break
             else:
                 poll.batch.log += failures
                 poll.batch.status[meter.serial] = "CONNECTED"
@@ -224,13 +249,14 @@ class Collector:
             return _Polled(poll, meter.serial, was_tried=False)
         poll.batch.log += failures
         status = "TIMEOUT" if failures[-1].event_type == "TIMEOUT" else "ERROR"
-        return self._gave_up(poll, meter.serial, failures[-1].description, status, len(failures) - 1)
+        return self._gave_up(poll, meter.serial, failures[-1], status, retries=len(failures) - 1)
 
     def _gave_up(
-        self, poll: Poll, serial: str, problem: str, status: str = "ERROR", retries: int = 0, *, is_bug: bool = False
+        self, poll: Poll, serial: str, problem: LogEntry, status: str = "ERROR", *, retries: int = 0
     ) -> _Polled:
-        """The reading that is missing is a row, too."""
+        """The reading that is missing is a row, too, unless it is another meter's."""
         how = Circumstances(communication=status, retries=retries)
-        poll.batch.add(READINGS, serial, [missed(dt.datetime.now(dt.UTC).replace(microsecond=0), how)])
+        if problem.event_type != ANOTHER_METER:
+            poll.batch.add(READINGS, serial, [missed(dt.datetime.now(dt.UTC).replace(microsecond=0), how)])
         poll.batch.status[serial] = "ERROR"
-        return _Polled(poll, serial, problem, is_bug)
+        return _Polled(poll, serial, problem.description, is_bug=problem.event_type == _OUR_MISTAKE)

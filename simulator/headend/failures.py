@@ -9,6 +9,8 @@ from __future__ import annotations
 from simulator.errors import MeterfleetError
 from simulator.wire.codes import ActionResult, DataAccessResult
 
+ANOTHER_METER = "ANOTHER_METER"
+
 
 class HeadEndError(MeterfleetError):
     """Reading a meter failed."""
@@ -32,6 +34,10 @@ class ServiceRefused(HeadEndError):
 
 class UnknownObject(HeadEndError):
     """The association view has no such object, so nothing was asked."""
+
+
+class AnotherMeter(HeadEndError):
+    """It answers, and is not the one that the inventory has at that place."""
 
 
 class AssociationRefused(HeadEndError):
@@ -76,7 +82,7 @@ def is_transient(result: DataAccessResult | ActionResult) -> bool:
 def kind_of(error: MeterfleetError) -> str:
     """As hes.event_logs names it."""
     kinds = {AssociationRefused: "ASSOCIATION_REFUSED", NoAnswer: "TIMEOUT", NotReachable: "CONNECTION_FAILED",
-             BrokenAnswer: "UNDECODABLE"}  # fmt: skip
+             BrokenAnswer: "UNDECODABLE", AnotherMeter: ANOTHER_METER}  # fmt: skip
     return next((words for kind, words in kinds.items() if isinstance(error, kind)), "READ_FAILED")
 
 

@@ -8,10 +8,14 @@ import contextlib
 import datetime as dt
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import psycopg
 
 from simulator.cosem.status_word import StatusBit
-from simulator.errors import UserError
+from simulator.errors import MeterfleetError, UserError
 from simulator.headend.filing import file_blocks, file_days, file_instantaneous
 from simulator.headend.judging import Circumstances
 from simulator.headend.keybook import KeyBook
@@ -27,23 +31,28 @@ from simulator.wire.codes import Tag
 _INSTANTANEOUS, _ALERT, _BLOCK, _DAILY = (f"0.{group}.25.9.0.255" for group in (0, 4, 5, 6))
 _BLOCK_S = 1800
 _GATHER_S = 0.1
+_PAUSE_S = 5.0
 log = logging.getLogger(__name__)
 
 
 class Hearer:
-    """Files pushes, and knows each meter's last status word. `serials`: by serial and by device id; `block_s`: the
-    block period of a meter, which no push tells. Pure."""
+    """Files pushes, and knows each meter's last status word. `block_s`: the block period of a meter, which no push
+    tells. Pure."""
 
-    def __init__(
-        self,
-        serials: Mapping[str, str],
-        zone: dt.tzinfo,
-        *,
-        block_s: Callable[[str], int | None] = lambda _serial: None,
-    ) -> None:
-        self._serials, self._zone, self._block_s = serials, zone, block_s
+    def __init__(self, zone: dt.tzinfo, *, block_s: Callable[[str], int | None] = lambda _serial: None) -> None:
+        self._zone, self._block_s = zone, block_s
+        self._serials: Mapping[str, str] = {}
         self._registers: dict[str, dict[str, float]] = {}
         self._words: dict[str, tuple[StatusBit, ...]] = {}
+
+    def know(self, serials: Mapping[str, str]) -> None:
+        """Of the meters there are, by serial and by device id."""
+        self._serials = serials
+
+    def is_strange(self, note: Notification) -> bool:
+        """From a meter that is not known, or not by these keys: it may have taken another one's place."""
+        opened = note.received.opened
+        return bool(opened.problem and opened.title) or (not note.problem and note.meter not in self._serials)
 
     def file(self, note: Notification) -> Batch:
         batch = Batch()
@@ -103,15 +112,33 @@ def _column(item: Item) -> Column:
     return Column(label.name, label.obis, label.class_id, label.attribute, 0, value.unit, value.scaler, value.type)
 
 
+@dataclass(frozen=True, slots=True)
+class Acquainted:
+    """What is known of the meters that may push. `serials`: by serial and by device id."""
+
+    serials: Mapping[str, str]
+    keys: KeyBook
+    labels: Labels
+
+
 class Hearing:
     """`with Hearing(...)`: a listener in a thread of its own. What was confirmed to a meter is handed in before it
     ends; `bugs`: pushes that we could not file by our own fault."""
 
     def __init__(
-        self, place: tuple[str, int], keys: KeyBook, labels: Labels, hearer: Hearer, hand_in: Callable[[Batch], None]
+        self,
+        place: tuple[str, int],
+        known: Acquainted,
+        hearer: Hearer,
+        hand_in: Callable[[Batch], None],
+        *,
+        renew: Callable[[], Acquainted] | None = None,
     ) -> None:
-        self._place, self._keys, self._labels = place, keys, labels
+        """`renew` tells anew which meters there are; it is asked, and not too often, when a stranger pushes."""
+        self._place, self._known, self._renew = place, known, renew
         self._hearer, self._hand_in = hearer, hand_in
+        self._hearer.know(known.serials)
+        self._again_s = 0.0
         self._ready = threading.Event()
         self._trouble: UserError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -140,8 +167,9 @@ class Hearing:
     async def _listen(self) -> None:
         self._loop = asyncio.get_running_loop()
         host, port = self._place
+        decoder, unsealer = Decoder(self._known.labels), Unsealer(self._known.keys)
         try:
-            async with Listener(host, port, decoder=Decoder(self._labels), unsealer=Unsealer(self._keys)) as ear:
+            async with Listener(host, port, decoder=decoder, unsealer=unsealer) as ear:
                 self.port = ear.port
                 self._ready.set()
                 while (first := await self._next(ear)) is not None:
@@ -165,10 +193,10 @@ class Hearing:
 
     async def _gathered(self, ear: Listener, first: Notification) -> Batch:
         """One push, and those that have come with it."""
-        batch = self._filed(first)
+        batch = self._filed(await self._acquaint(ear, first))
         until_s = asyncio.get_running_loop().time() + _GATHER_S
         while ear.waiting and asyncio.get_running_loop().time() < until_s:
-            batch.take(self._filed(await ear.next()))
+            batch.take(self._filed(await self._acquaint(ear, await ear.next())))
         return batch
 
     def _filed(self, note: Notification) -> Batch:
@@ -178,3 +206,16 @@ class Hearing:
             self.bugs += 1
             log.exception("a mistake of meterfleet's own while it filed a push of meter %s", note.meter)
             return Batch(log=[LogEntry("INTERNAL_ERROR", repr(error))])
+
+    async def _acquaint(self, ear: Listener, note: Notification) -> Notification:
+        """The same, or read with what the inventory has by now, if its meter was a stranger."""
+        if self._renew is None or not self._hearer.is_strange(note) or time.monotonic() < self._again_s:
+            return note
+        with contextlib.suppress(MeterfleetError, psycopg.Error):
+            known = await asyncio.to_thread(self._renew)
+            ear.unsealer.keys, ear.decoder.labels = known.keys, known.labels
+            self._hearer.know(known.serials)
+            received = note.received
+            note = ear.decoder.decode(replace(received, opened=ear.unsealer.open(received.apdu)))
+        self._again_s = time.monotonic() + (_PAUSE_S if self._hearer.is_strange(note) else 0.0)
+        return note

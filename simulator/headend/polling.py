@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from simulator.headend.configured import read_configuration
-from simulator.headend.failures import BrokenAnswer
+from simulator.headend.failures import AnotherMeter, BrokenAnswer, ReadRefused
 from simulator.headend.filing import file_bills, file_blocks, file_days, file_instantaneous, undated
 from simulator.headend.judging import Circumstances
 from simulator.headend.notifications import Notification
@@ -24,11 +24,13 @@ from simulator.headend.profiles import ProfileTable
 from simulator.headend.reader import METER_CLOCK, MeterReader
 from simulator.hes.landing import Batch, LogEntry
 from simulator.hes.tables import BLOCK, DAILY, EVENTS, Row, Table
+from simulator.wire.codes import DataAccessResult
 
 PARTS = ("instantaneous", "block", "daily", "billing", "events", "config")
 _PERIOD = 4  # attribute of a profile: capture_period, seconds
 _DAY = dt.timedelta(days=1)
 _SET_BACK_S = 2.0  # a clock that falls behind by more than this has been set
+_NOT_NOW = (DataAccessResult.TEMPORARY_FAILURE, DataAccessResult.HARDWARE_FAULT, DataAccessResult.OTHER_REASON)
 Gap = tuple[dt.datetime, dt.datetime]
 
 
@@ -38,7 +40,7 @@ def _object(class_id: int, obis: str) -> ObjectEntry:
 
 
 _CLOCK, _RESETS = _object(CLOCK, METER_CLOCK), _object(DATA, "0.0.0.1.0.255")
-_BLOCKS = _object(PROFILE, NAMES["block"])
+_BLOCKS, _SERIAL = _object(PROFILE, NAMES["block"]), _object(DATA, NAMES["serial"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,22 @@ class Poll:
     def run(self, reader: MeterReader, how: Circumstances) -> None:
         """What is left of it; each part is in the batch as a whole or not at all."""
         self._how = how
+        self._check_identity(reader)
         self._check_clock(reader)
         while self._left:
             getattr(self, f"_{self._left[0]}")(reader)
             del self._left[0]
+
+    def _check_identity(self, reader: MeterReader) -> None:
+        """What another meter says must not be filed as this one's. Some tell nobody who they are."""
+        try:
+            said = reader.read(_SERIAL).text
+        except ReadRefused as error:
+            if error.result in _NOT_NOW:
+                raise
+            return
+        if said.lstrip("0") != self._serial.lstrip("0"):
+            raise AnotherMeter(f"there is meter {said} in its place")
 
     def hear(self, note: Notification) -> None:
         """What the meter reports on the open association. Its events are read from the logs, where none is missing."""

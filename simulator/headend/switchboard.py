@@ -37,7 +37,7 @@ class Switchboard:
 
     def __init__(self, place: tuple[str, int], names: Mapping[str, str], way: Way, *, timeout_s: float) -> None:
         self.host, self.port = place
-        self._names, self._way, self._timeout_s = names, way, timeout_s
+        self.names, self._way, self._timeout_s = names, way, timeout_s
         self.hand_in: Callable[[Batch], None] = lambda _batch: None
         self._lines: dict[str, socket.socket] = {}
         self._changed = threading.Condition()
@@ -117,7 +117,7 @@ class Switchboard:
         try:
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            serial = self._names.get(name := self._name(line, where), "")
+            serial = self.names.get(name := self._name(line, where), "")
             if serial:
                 self._hold(serial, line)
                 return

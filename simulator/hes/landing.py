@@ -185,7 +185,7 @@ class Landing:
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
         words = _words(table)
-        lines = [_lines(str(self.ids[serial]), rows, self._codes(table, rows)) for serial, rows in meters.items()]
+        lines = [_lines(str(self._id(serial)), rows, self._codes(table, rows)) for serial, rows in meters.items()]
         if sum(map(len, meters.values())) >= _MANY:
             with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
                 return self._copy(words["relation"], words["columns"], lines)
@@ -221,10 +221,12 @@ class Landing:
         )
 
     def _log(self, entry: LogEntry) -> None:
-        meter = self.ids.get(entry.serial)
+        meter = self._id(entry.serial) if entry.serial else None
         self._run("log", meter=meter, code=entry.code, type=entry.event_type, description=entry.description)
 
     def _id(self, serial: str) -> UUID:
+        if serial not in self.ids:  # another connection may have registered it meanwhile
+            self.ids = dict(self._connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
         return self.ids[serial]
 
     def _run(self, name: str, **parameters: Any) -> None:

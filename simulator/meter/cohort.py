@@ -63,6 +63,7 @@ class Surroundings:
     occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
     push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
     look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
+    address: Callable[[int], int] = lambda number: 0  # IPv4, of a meter by its number; 0: it has none
 
 
 class Group(NamedTuple):
@@ -119,6 +120,16 @@ class Cohort:
     def columns(self) -> Columns:
         assert self._columns is not None, "begin() or resume() comes first"
         return self._columns
+
+    @contextmanager
+    def as_it_was(self, columns: Columns) -> Iterator[None]:
+        """For whoever looks at the meters at once, without awaiting anything: before what came later in one change."""
+        now = self.columns
+        self._columns = columns
+        try:
+            yield
+        finally:
+            self._columns = now
 
     @cached_property
     def peak(self) -> Peak:

@@ -24,7 +24,7 @@ MILLI = 1000
 ZONES = 8
 RECENT_BLOCKS = 3
 EVENT_LOGS = 7
-DETECTORS = 13  # meter/detectors.py
+DETECTORS = 19  # meter/detectors.py
 NATURAL = 1000  # thousandths: nothing befell the supply
 STATUS_WORDS = 4  # of 32 bits, the first bit of the string is the highest of the first
 

@@ -17,7 +17,7 @@ import numpy as np
 from simulator.cosem.model import Model
 from simulator.cosem.spec import Threshold
 from simulator.meter.columns import NATURAL, Columns, Ints
-from simulator.world.electric import Energies
+from simulator.world.electric import Energies, neutral_of
 from simulator.world.noise import Bools
 from simulator.world.population import Channel
 
@@ -123,6 +123,36 @@ def _earth_loading(view: View, share: float, least_ma: float) -> Bools:
     return np.asarray((current - view.brought.neutral_ma > share * current) & (current > least_ma))
 
 
+def _ct_open(phase: int) -> Condition:
+    """Nothing in this phase, though it has voltage and another one carries the load."""
+
+    def holds(view: View, share: float, least_ma: float) -> Bools:
+        current, strongest = view.amperes[phase], view.strongest()
+        is_there = view.volts[phase] >= view.missing_cv
+        return np.asarray(is_there & (current < share * strongest) & (strongest > least_ma))
+
+    return holds
+
+
+def _bypass(view: View, share: float, least_ma: float) -> Bools:
+    """The neutral brings back another current than the sum of what goes out by the phases."""
+    neutral, expected = view.brought.neutral_ma, neutral_of(view.amperes)
+    larger = np.maximum(neutral, expected)
+    return np.asarray((np.abs(neutral - expected) > share * larger) & (larger > least_ma))
+
+
+def _mismatch(view: View, share: float, least_ma: float) -> Bools:
+    """More comes back by the neutral than goes out by the phase: part of it goes past the meter."""
+    neutral = view.brought.neutral_ma
+    return np.asarray((neutral - view.amperes[0] > share * neutral) & (neutral > least_ma))
+
+
+def _single_wire(view: View, share: float, least_ma: float) -> Bools:
+    """Nothing comes back by the neutral, as if it were not there."""
+    current = view.amperes[0]
+    return np.asarray((view.brought.neutral_ma < share * current) & (current > least_ma))
+
+
 def _low_power_factor(view: View, share: float, least_ma: float) -> Bools:
     energy = view.brought.energy_mwh
     active = energy[Channel.WH_IMPORT] + energy[Channel.WH_EXPORT]
@@ -151,6 +181,12 @@ _KNOWN = (  # in the order of their places
     _Known("over-current", 67, _over_current),
     _Known("earth-loading", 69, _earth_loading, "earth_milli"),
     _Known("low-power-factor", 205, _low_power_factor),
+    _Known("ct-open", 57, _ct_open(0), "current_milli"),
+    _Known("ct-open", 59, _ct_open(1), "current_milli"),
+    _Known("ct-open", 61, _ct_open(2), "current_milli"),
+    _Known("current-bypass", 65, _bypass, "current_milli"),
+    _Known("current-mismatch", 81, _mismatch, "current_milli"),
+    _Known("single-wire", 207, _single_wire, "earth_milli"),
 )
 
 

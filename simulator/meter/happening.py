@@ -95,6 +95,26 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
     hear(cohort, told)
 
 
+async def happen_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int], instant_ms: int) -> None:
+    """One event after the other, each with its own status row and alarm, in one transaction.
+
+    Raises StoreUnavailable with nothing changed.
+    """
+    columns, told = cohort.columns, list[Told]()
+    if len(rows):
+        lived_ms = np.maximum(columns.lived_ms[rows], instant_ms)
+        columns = columns.with_rows(rows, lived_ms=lived_ms)
+    for code in [code for code in codes if code in cohort.model.events and len(rows)]:
+        told.append(tell(cohort, columns, [Happening(rows, code)], instant_ms))
+        columns = told[-1].columns
+    if not told:
+        return
+    batches = [batch for one in told for batch in one.batches]
+    await cohort.change(columns, RowsChange(cohort.name, rows.tolist(), columns.pack_rows(rows), batches=batches))
+    for one in told:
+        hear(cohort, one)
+
+
 class Told(NamedTuple):
     """What events at one instant come to, before the store has them."""
 
@@ -107,9 +127,10 @@ class Told(NamedTuple):
 
 
 def hear(cohort: Cohort, told: Told) -> None:
-    """The store has them: those who push hear of it."""
+    """The store has them: those who push hear of it, and see the status words that they left."""
     if len(told.alerted):
-        cohort.around.alert(cohort, told.alerted, told.instant_ms)
+        with cohort.as_it_was(told.columns):
+            cohort.around.alert(cohort, told.alerted, told.instant_ms)
     if len(told.tampered):
         cohort.around.occur(cohort, told.tampered, "tamper", told.instant_ms)
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
+_IP_ADDRESS = 42, 3  # IPv4 setup (Blue Book 4.9.2)
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
 _LIVING_CLASSES = frozenset({4, 11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
 _MISMATCH = DataAccessResult.TYPE_UNMATCHED
@@ -82,6 +83,8 @@ def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> 
     if isinstance(source, Setting):
         if (own := _own_setup(model, attribute.key, client)) is not None:
             return _setting(own, source.default)
+        if (int.from_bytes(attribute.key[:2], "big"), attribute.key[8]) == _IP_ADDRESS:
+            return _address(attribute.key)
         return _setting(attribute.key, source.default) if writable else source.default
     if isinstance(source, InvocationCounter):
         return _counter(source)
@@ -116,6 +119,19 @@ def _counter(source: InvocationCounter) -> Function:
 def _setting(key: bytes, default: bytes) -> Function:
     def read(device: Device, selection: Selection | None) -> GetAnswer:
         return device.cohort.overrides.get((device.row, key), default) if selection is None else _MISMATCH
+
+    return read
+
+
+def _address(key: bytes) -> Function:
+    """Where its listener is, unless a client has written something else."""
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        cohort, row = device.cohort, device.row
+        if selection is not None:
+            return _MISMATCH
+        own = encode(Data(Tag.DOUBLE_LONG_UNSIGNED, cohort.around.address(cohort.first + row)))
+        return cohort.overrides.get((row, key), own)
 
     return read
 

@@ -7,6 +7,7 @@ counters are the new meter's own. Raises StoreUnavailable with nothing changed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,8 +22,8 @@ from simulator.meter.columns import Columns, Ints
 from simulator.meter.identity import MAX_GENERATION, Identity
 from simulator.meter.push.setup import attributes_of
 from simulator.meter.supplied import change_of
-from simulator.store.copy import Int4, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
-from simulator.store.rows import AttributeValue, Edit, RowsChange
+from simulator.store.copy import Int2, Int4, Jsonb, Numeric, Octets, Rows, Text, Timestamp, Uuid, encode_rows
+from simulator.store.rows import Edit, RowsChange
 from simulator.values import MS_PER_SECOND, attribute_key, format_obis, moment_of, parse_obis
 from simulator.wire.axdr import decode_whole
 from simulator.world.population import Channel
@@ -71,18 +72,18 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
     shown = cohort.shown_at(rows, at_ms)
     last_wh = np.stack([shown[f"energy_{name}"] for name in ENERGIES])
     columns = cohort.columns.put(rows, new)
-    attributes = list(_attributes(cohort, moved_in, at_ms))
+    year = _year(cohort, at_ms)
     kept = RowsChange(
         cohort.name,
         rows.tolist(),
         columns.pack_rows(rows),
-        attributes=[value for _, value in attributes],
-        batches=[*_readings(cohort, rows, last_wh, told_s)],
+        batches=[*_readings(cohort, rows, last_wh, told_s), *([_years(moved_in, year)] if year else [])],
         edits=_edits(old, moved_in, local_s),
     )
-    await cohort.change(columns, kept)
-    for row, (key, value) in zip(rows.tolist(), attributes, strict=False):
-        cohort.overrides[row, key] = value.encoded
+    async with cohort.kept_pushes.making:
+        await cohort.change(columns, kept)
+    if year:
+        cohort.overrides.update({(row, _YEAR): year for row in rows.tolist()})
 
 
 def _delivered(cohort: Cohort, rows: Ints, at_ms: int, initial_wh: Ints) -> Columns:
@@ -133,12 +134,23 @@ def _readings(cohort: Cohort, rows: Ints, registers_wh: Ints, local_s: Ints) -> 
             )
 
 
-def _attributes(cohort: Cohort, meters: Sequence[Identity], at_ms: int) -> Iterator[tuple[bytes, AttributeValue]]:
-    """What a meter of today's make shows otherwise than its model: the year in which it was made."""
+def _year(cohort: Cohort, at_ms: int) -> bytes:
+    """What a meter of today's make shows otherwise than its model; empty if it tells no year."""
     attribute = attributes_of(cohort.model).get(_YEAR)
     if attribute is None or not isinstance(attribute.source, Setting):
-        return
-    encoded = attribute.type.encode(moment_of(at_ms, cohort.calendar.utc_offset_minutes).year)
-    name, value = format_obis(_YEAR[2:8]), plain(decode_whole(encoded))
-    for meter in meters:
-        yield _YEAR, AttributeValue(meter.id, 1, name, 2, encoded, value)
+        return b""
+    return attribute.type.encode(moment_of(at_ms, cohort.calendar.utc_offset_minutes).year)
+
+
+def _years(meters: Sequence[Identity], encoded: bytes) -> Rows:
+    return encode_rows(
+        "attribute_values",
+        {
+            "meter_id": Uuid(np.array([list(one.id.bytes) for one in meters], np.uint8)),
+            "logical_name": Text(format_obis(_YEAR[2:8])),
+            "class_id": Int4(int.from_bytes(_YEAR[:2], "big")),
+            "attribute_index": Int2(_YEAR[8]),
+            "encoded": Octets(encoded),
+            "value": Jsonb(json.dumps(plain(decode_whole(encoded)))),
+        },
+    )

@@ -41,6 +41,7 @@ from simulator.store.rows import (
     RowsChange,
     SecurityKey,
 )
+from simulator.store.supply_ends import SupplyEnds
 from simulator.store.writer import Writer
 
 SCHEMA_VERSION = 2
@@ -74,6 +75,7 @@ class Store:
         self.history = History(connections)
         self.pushes = PushTables(self._writer, self._copy, self._read)
         self.incidents = Incidents(connections)
+        self.supply_ends = SupplyEnds(connections)
         self._types: dict[str, Mapping[str, str]] = {}
         self._may_check_by_statement = False
 

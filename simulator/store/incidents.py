@@ -41,10 +41,15 @@ class Incidents:
         return await self._read("alarms", status=status, meter_numbers=meter_numbers, limit=limit)
 
     async def pushes(
-        self, *, status: str | None = None, meter_numbers: Sequence[str] | None = None, limit: int = 50
+        self,
+        *,
+        status: str | None = None,
+        meter_numbers: Sequence[str] | None = None,
+        setup: str | None = None,
+        limit: int = 50,
     ) -> list[dict[str, Any]]:
-        """Attempts to push, the newest first."""
-        return await self._read("pushes", status=status, meter_numbers=meter_numbers, limit=limit)
+        """Attempts to push, the newest first; `setup` by its logical name."""
+        return await self._read("pushes", status=status, meter_numbers=meter_numbers, setup=setup, limit=limit)
 
     async def acknowledge(self, meter_numbers: Sequence[str] | None) -> int:
         """All alarms of these meters, or of all, that are not acknowledged yet; how many that was."""

@@ -330,6 +330,15 @@ VALUES (%(scenario)s, %(step)s, %(kind)s, timestamp 'epoch' + %(local_ms)s * int
         %(meters)s, %(outcome)s, %(detail)s)
 ON CONFLICT (scenario, step) DO NOTHING
 
+-- name: supply_ends
+SELECT id, at_ms, told FROM sim.supply_ends ORDER BY at_ms, id
+
+-- name: put_supply_end
+INSERT INTO sim.supply_ends (at_ms, told) VALUES (%(at_ms)s, %(told)s) RETURNING id
+
+-- name: remove_supply_end
+DELETE FROM sim.supply_ends WHERE id = %(id)s
+
 -- name: newest_id
 SELECT coalesce(max(id), 0) FROM {table}
 
@@ -460,5 +469,6 @@ SELECT to_char(h.timestamp, 'YYYY-MM-DD HH24:MI:SS') AS time, m.meter_number AS 
 FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id
 JOIN sim.meters m ON m.id = s.meter_id JOIN sim.obis_codes o ON o.id = s.obis_code_id
 WHERE (%(status)s::text IS NULL OR h.status = %(status)s)
+  AND (%(setup)s::text IS NULL OR o.logical_name = %(setup)s)
   AND (%(meter_numbers)s::text[] IS NULL OR m.meter_number = ANY (%(meter_numbers)s))
 ORDER BY h.id DESC LIMIT %(limit)s

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,8 @@ def meterfleet_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """The PostgreSQL of this session's fleets."""
     from simulator.testing.servers import server_of
 
+    # While the server starts: what the first fleet needs takes as long to import.
+    Thread(target=import_module, args=("simulator.testing.factory",), daemon=True).start()
     with server_of(pytestconfig.getoption(_OPTION) or pytestconfig.getini(_INI)) as server:
         yield server
 

@@ -14,7 +14,7 @@ import numpy as np
 from simulator.world import grid
 from simulator.world.consumption import MWH_PER_W_SLOT, Setting, Supply, energy_mwh, setting_of
 from simulator.world.daytime import SLOT_MS
-from simulator.world.noise import Bools, Floats, Ints
+from simulator.world.noise import Floats, Ints
 from simulator.world.population import Channel, Population
 from simulator.world.ripple import ripple
 from simulator.world.seen import seen
@@ -151,7 +151,7 @@ def live(world: World, population: Population, settled_ms: int, instant_ms: int,
         voltage *= supply.voltage
     flow = _Flow(energy[:, :, -1], voltage * now.voltage, now.power / MWH_PER_W_SLOT)
     frequency_chz = round(grid.frequency_mhz(world.seed, instant_ms) / 10)
-    return Live(_reading(population, flow, frequency_chz=frequency_chz, powered=supply.powered), since)
+    return Live(_reading(population, flow, frequency_chz=frequency_chz, supply=supply), since)
 
 
 def _parts(count: int, step: int) -> Iterator[slice]:
@@ -180,7 +180,8 @@ def _fill_part(result: Energies, setting: Setting, *, part: slice, supply: Suppl
         voltage *= supply.powered[:, None]
     result.voltage_cv[:, part] = voltage
     result.current_ma[:, part] = current
-    result.neutral_ma[part] = _neutral(current, population.leakage[part, None])
+    seen_share = None if supply.current is None else supply.current[:, :, None]
+    result.neutral_ma[part] = _neutral(_returning(current, seen_share), population.leakage[part, None])
 
 
 def _phase_mvah(population: Population, part: slice, *, energy: Ints) -> Floats:
@@ -197,13 +198,27 @@ def _current(power: Floats, voltage: Floats) -> Floats:
     return np.rint(np.divide(power, voltage, out=current, where=voltage > 0))
 
 
+def _returning(current_ma: Floats, seen_share: Floats | None) -> Floats:
+    """The phases' currents as the neutral brings them back: with what goes past the meter where a phase is bypassed."""
+    if seen_share is None:
+        return current_ma
+    is_bypassed = (seen_share > 0) & (seen_share < 1)
+    returning: Floats = np.where(is_bypassed, current_ma / np.where(is_bypassed, seen_share, 1.0), current_ma)
+    return returning
+
+
+def neutral_of(current_ma: Floats | Ints) -> Floats:
+    """[phase, …] Of one phase its own current, of three the sum of vectors 120 degrees apart."""
+    if len(current_ma) != 3:
+        return np.asarray(current_ma[0], np.float64)
+    a, b, c = current_ma
+    total: Floats = np.sqrt(np.maximum(a * (a - b) + b * (b - c) + c * (c - a), 0.0))
+    return total
+
+
 def _neutral(current_ma: Floats, leakage: Floats) -> Floats:
-    """Of one phase its own current, of three the sum of vectors 120 degrees apart; less what returns by the earth."""
-    returning = current_ma[0]
-    if len(current_ma) == 3:
-        a, b, c = current_ma
-        returning = np.sqrt(np.maximum(a * (a - b) + b * (b - c) + c * (c - a), 0.0))
-    neutral: Floats = np.rint(returning * (1.0 - leakage))
+    """Less what returns by the earth."""
+    neutral: Floats = np.rint(neutral_of(current_ma) * (1.0 - leakage))
     return neutral
 
 
@@ -215,7 +230,7 @@ class _Flow(NamedTuple):
     w_per_mwh: Floats  # [n] power now over the slot's energy
 
 
-def _reading(population: Population, flow: _Flow, *, frequency_chz: int, powered: Bools | None) -> Reading:
+def _reading(population: Population, flow: _Flow, *, frequency_chz: int, supply: Supply) -> Reading:
     """Watts, vars and volts are rounded first and the rest follows from them, so that all agree as displayed."""
     wh_import, wh_export, _, _, q1, q2, q3, q4 = flow.slot_mwh
     active = np.rint(population.split * ((wh_import - wh_export) * flow.w_per_mwh))
@@ -226,11 +241,11 @@ def _reading(population: Population, flow: _Flow, *, frequency_chz: int, powered
     current = _current(apparent * _MA_PER_VA, voltage)
     total_active, total_reactive = _phase_sum(active), _phase_sum(reactive)
     total_apparent = np.sqrt(total_active * total_active + total_reactive * total_reactive)
-    supplied = np.ones(len(population)) if powered is None else powered.astype(np.float64)
+    supplied = np.ones(len(population)) if supply.powered is None else supply.powered.astype(np.float64)
     columns = (
         voltage * supplied,
         current,
-        _neutral(current, population.leakage),
+        _neutral(_returning(current, supply.current), population.leakage),
         active,
         reactive,
         _power_factor(active, apparent),

@@ -173,3 +173,13 @@ def test_what_a_model_cannot_mean_is_told(tmp_path: Path, text: str, line: int, 
     with pytest.raises(UserError) as error:
         compile_model(write(tmp_path, f"extends: {D1}\n{text}"))
     assert [(m.line, words in m.message) for m in error.value.mistakes] == [(line, True)]
+
+
+def test_a_clock_says_the_time_zone_of_its_model(tmp_path: Path) -> None:
+    """Blue Book 4.5.1: time_zone is UTC less local time, in minutes; no daylight saving is enabled."""
+    for minutes, encoded in ((330, "10feb6"), (60, "10ffc4"), (-180, "1000b4")):
+        path = tmp_path / f"zone{minutes}.yaml"
+        path.write_text(f"extends: is15959-1ph\ntitle: zone {minutes}\nutc_offset_minutes: {minutes}\n")
+        (clock,) = [entry for entry in compile_model(str(path)).objects if entry.interface_class.class_id == 8]
+        told = {one.key[8]: one.source.default.hex() for one in clock.attributes if isinstance(one.source, Setting)}
+        assert (told[3], told[8]) == (encoded, "0300")

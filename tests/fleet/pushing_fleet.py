@@ -128,11 +128,13 @@ async def pushing(
     history_ms: int = 0,
     speed: float = 0.0,
     seed: int = 7,
+    link: str = "",
 ) -> AsyncIterator[Pushing]:
-    """`count` meters of each model."""
+    """`count` meters of each model; `link`: a profile of their only way."""
     groups = tuple(MeterGroup(count, model, "household", 30) for model in models)
     spec = FleetSpec(groups, seed, history_ms, instant_of(dt.datetime.fromisoformat(start)))
-    listens = [parse_listen(f"wrapper,address={OWN_PORT},port={free_port()}", spec.count)]
+    words = f"wrapper,address={OWN_PORT},port={free_port()}"
+    listens = [parse_listen(f"{words},link={link}" if link else words, spec.count)]
     options = RunOptions(listens, speed, push=parse_push(push, schedule))
     fleet = Fleet(spec, options, await Store.open(database))
     await fleet.open()

@@ -61,6 +61,22 @@ def test_inject_list_and_acknowledge(four: Spawned, say: Say) -> None:
     assert {row["status"] for row in rows(say, "alarms list")} == {"ACKNOWLEDGED"}
 
 
+def test_codes_of_one_call_happen_one_after_another(four: Spawned, say: Say) -> None:
+    """The second takes back what the first has raised: both are alarms (IS 15959 part 2, bits 85 and 86)."""
+    words = (
+        "SELECT esw_byte_5 & 4 <> 0, esw_byte_5 & 2 <> 0 FROM sim.eswf_status s JOIN sim.meters m ON m.id = s.meter_id"
+        " WHERE meter_number = %s ORDER BY s.id"
+    )
+    assert say("events inject 2 101 102") == "1 meter noticed 2 events\n"
+    assert four.sql(words, four.meters[1].serial) == [(True, False), (False, True)]
+    assert [row["bit"] for row in rows(say, "alarms list --meter 2 --status PENDING")] == [86, 85]
+
+
+def test_pushes_are_asked_for_by_the_names_that_scenarios_have(say: Say) -> None:
+    assert rows(say, "push list --setup daily") == []
+    assert "did you mean daily?" in say("push list --setup dayly")
+
+
 def test_the_catalogue_is_shown(say: Say) -> None:
     assert {entry["code"] for entry in rows(say, "events codes")} > {1, 101, 251, 302}
     assert "Login refused" in say("events codes")

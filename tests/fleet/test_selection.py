@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.errors import UserError
-from simulator.fleet.selection import Meters, in_words, parse_meters
+from simulator.fleet.selection import Meters, in_numbers, in_words, parse_meters
 
 
 def named(word: str) -> int | None:
@@ -56,3 +56,21 @@ def test_every_mistake_is_told() -> None:
 )
 def test_back_into_words(meters: Meters, words: str) -> None:
     assert in_words(meters, 40) == words
+
+
+def serial_now(place: int) -> str:
+    """The seventh was replaced."""
+    return f"{917 if place == 6 else 916}{place + 1:07d}"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("all", "all"), ("1-3, 40", "1-3,40"), ("9160000008,2", "8,2"), ("9170000007", "7"), ("999", "999")],
+)
+def test_serial_numbers_are_those_of_the_meters_that_are_there_now(text: str, numbers: str) -> None:
+    assert in_numbers(text, 40, serial_now) == numbers
+
+
+def test_a_meter_that_was_replaced_is_not_mistaken_for_its_successor() -> None:
+    with pytest.raises(UserError, match="'9160000007': no meter has this number now; meter 7 is 9170000007"):
+        in_numbers("1,9160000007", 40, serial_now)

@@ -16,7 +16,7 @@ from push_bench import ALERT_BODY, BOOK, CONFIRMED, notification, wrapped
 from simulator.commands.pushed import labels
 from simulator.cosem.status_word import status_bits
 from simulator.headend.filing import file_blocks, file_instantaneous, undated
-from simulator.headend.hearing import Hearer, Hearing
+from simulator.headend.hearing import Acquainted, Hearer, Hearing
 from simulator.headend.judging import (
     AFTER_RETRY,
     CLOCK_INVALID,
@@ -125,9 +125,9 @@ async def test_a_pushed_alarm_is_an_event_of_at_least_a_warning() -> None:
         batches.append(batch)
         loop.call_soon_threadsafe(came.set)
 
-    hearer = Hearer({SERIAL: SERIAL, "MFL" + SERIAL: SERIAL}, ZONE)
+    known = Acquainted({SERIAL: SERIAL, "MFL" + SERIAL: SERIAL}, BOOK, labels(lambda _serial: "is15959-1ph", {}))
     clear = ALERT_BODY[:-16] + bytes(16)
-    with Hearing(("127.0.0.1", 0), BOOK, labels(lambda _serial: "is15959-1ph", {}), hearer, hand_in) as ear:
+    with Hearing(("127.0.0.1", 0), known, Hearer(ZONE), hand_in) as ear:
         for body in (ALERT_BODY, clear):
             came.clear()
             _, writer = await asyncio.open_connection("127.0.0.1", ear.port)
@@ -146,8 +146,8 @@ async def test_what_was_confirmed_is_handed_in_before_the_end() -> None:
     """A meter does not push again what was confirmed to it: who stops listening has to file what waits."""
     handed: list[Batch] = []
     confirmed = 40
-    hearer = Hearer({SERIAL: SERIAL, "MFL" + SERIAL: SERIAL}, ZONE)
-    ear = Hearing(("127.0.0.1", 0), BOOK, labels(lambda _serial: "is15959-1ph", {}), hearer, handed.append)
+    known = Acquainted({SERIAL: SERIAL, "MFL" + SERIAL: SERIAL}, BOOK, labels(lambda _serial: "is15959-1ph", {}))
+    ear = Hearing(("127.0.0.1", 0), known, Hearer(ZONE), handed.append)
     with ear:
         reader, writer = await asyncio.open_connection("127.0.0.1", ear.port)
         for number in range(confirmed):

@@ -48,6 +48,8 @@ CASES = [
     Case(D1, 51, {"current": [-1.0], "load": 200.0}, {"current": [1.0]}),
     Case(D1, 67, {"load": 1e3}, {"load": 1.0}),
     Case(D1, 69, {"earth": 0.5, "load": 200.0}, {"earth": 0.0}),
+    Case(D1, 81, {"current": [0.4], "load": 200.0}, {"current": [1.0]}),
+    Case(D1, 207, {"earth": 1.0, "load": 200.0}, {"earth": 0.0}),
     Case(D1, 205, {"reactive": 40.0, "load": 200.0}, {"reactive": 1.0}),
     Case(D2, 1, {"voltage": [0.0, 1.0, 1.0]}, {"voltage": [1.0] * 3}),
     Case(D2, 3, {"voltage": [1.0, 0.1, 1.0]}, {"voltage": [1.0] * 3}),
@@ -58,6 +60,10 @@ CASES = [
     Case(D2, 51, {"current": [-1.0, 1.0, 1.0], "load": 200.0}, {"current": [1.0] * 3}),
     Case(D2, 53, {"current": [1.0, -1.0, 1.0], "load": 200.0}, {"current": [1.0] * 3}),
     Case(D2, 55, {"current": [1.0, 1.0, -1.0], "load": 200.0}, {"current": [1.0] * 3}),
+    Case(D2, 57, {"current": [0.0, 1.0, 1.0], "load": 200.0}, {"current": [1.0] * 3}),
+    Case(D2, 59, {"current": [1.0, 0.0, 1.0], "load": 200.0}, {"current": [1.0] * 3}),
+    Case(D2, 61, {"current": [1.0, 1.0, 0.0], "load": 200.0}, {"current": [1.0] * 3}),
+    Case(D2, 65, {"current": [0.4] * 3, "load": 200.0}, {"current": [1.0] * 3}),
     Case(D2, 63, {"current": [0.0, 1.0, 1.0], "load": 200.0}, {"current": [1.0] * 3}),
     Case(D2, 67, {"load": 1e3}, {"load": 1.0}),
     Case(D2, 205, {"reactive": 40.0, "load": 200.0}, {"reactive": 1.0}),
@@ -103,6 +109,30 @@ async def test_a_disturbance_is_noticed_after_its_time_and_its_end_after_that(in
     found = logged(meters, case.code)
     assert found == [(case.code, later(BEGIN, begins_s)), (case.code + 1, later(undone, ends_s))]
     assert meters.of_meter("event_code", "event_logs", row=1) == []
+
+
+@pytest.mark.parametrize(
+    ("current", "codes"),
+    [([0.0, 1.0, 1.0], {57, 63}), ([0.3, 1.0, 1.0], {65}), ([0.4, 0.4, 0.4], {65}), ([-1.0, 1.0, 1.0], {51})],
+)
+async def test_an_open_transformer_is_no_bypass(install: Install, current: list[float], codes: set[int]) -> None:
+    meters = await install(D2)
+    await meters.until(BEGIN)
+    await meters.write(RELAY, 4, data("enum", 0))  # no limiter opens the switch
+    await disturb(meters.cohort, FIRST, meters.now_ms, current=current, load=200.0)
+    await meters.until(later(BEGIN, 1800))
+    assert {code for code, _ in logged(meters) if code not in (67, 68, 160)} == codes
+
+
+async def test_the_neutral_brings_back_what_goes_past_the_meter(install: Install) -> None:
+    meters = await install(D1)
+    await meters.until(BEGIN)
+    phase, neutral, energy = "1.0.11.7.0.255", "1.0.91.7.0.255", "1.0.1.8.0.255"
+    whole_a, start_wh = await meters.read(phase), await meters.read(energy)
+    await disturb(meters.cohort, FIRST, meters.now_ms, current=[0.4])
+    assert await meters.read(phase) == pytest.approx(0.4 * whole_a, abs=0.02)
+    assert await meters.read(neutral) == pytest.approx(whole_a, rel=0.03, abs=0.03)
+    assert await meters.read(energy) == start_wh
 
 
 async def test_the_event_shows_the_values_of_the_disturbance(install: Install) -> None:

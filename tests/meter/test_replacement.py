@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from decimal import Decimal
 from typing import Any
 
@@ -116,10 +117,17 @@ async def test_in_an_outage_the_new_meter_is_dark_until_the_supply_returns(insta
     await power_fails(meters.cohort, THIRD, meters.now_ms)
     await exchanged(meters, "2025-05-20T10:40:10")
     assert Device(meters.cohort, 2).is_dark
+    heard = list[tuple[list[int], str]]()
+    around = meters.cohort.around
+    meters.cohort.around = dataclasses.replace(
+        around, occur=lambda _, rows, what, __: heard.append((rows.tolist(), what))
+    )
     await meters.until("2025-05-20T11:10:00")
+    assert heard == []
     await power_returns(meters.cohort, THIRD, meters.now_ms)
     await meters.until("2025-05-20T12:00:00")
     new = meters.cohort.identities[2]
+    assert heard == [([2], "registration")]
     assert not Device(meters.cohort, 2).is_dark
     assert rows_of(meters, new.id, "capture_time::time::text", "block_load_profile") == [("11:30:00",), ("12:00:00",)]
     counted = Decimal(meters.cohort.value("energy_wh_import", 2)) / 1000

@@ -257,3 +257,31 @@ expect:
 """)
     assert [row.detail["words"] for row in result.rows if row.outcome == "MISSED"] == []
     assert result.is_good
+
+
+async def test_what_is_done_at_the_wires_is_noticed_in_its_time(play: Play, database: str) -> None:
+    """Persistence and restoration are the model's; a magnet has nothing that could be measured."""
+    result = await play(f"""name: x
+{START}fleet: [{{count: 2, model: is15959-3ph, load: shop}}, {{count: 3, model: is15959-1ph, load: shop}}]
+timeline:
+  - {{id: open, at: 30m, on: {{meters: 1}}, do: tamper, how: ct-open, phase: y, for: 30m}}
+  - {{id: past, at: 30m, on: {{meters: 2}}, do: tamper, how: bypass, phase: b, for: 30m}}
+  - {{at: 30m, on: {{meters: 3}}, do: theft, how: bypass, part: 0.6, for: 30m}}
+  - {{id: alone, at: 30m, on: {{meters: 4}}, do: theft, how: single-wire, for: 30m}}
+  - {{id: magnet, at: 30m, on: {{meters: 5}}, do: tamper, how: magnet, for: 30m}}
+  - {{id: none, at: 31m, on: {{meters: 5}}, do: tamper, how: ct-open}}
+expect:
+  - {{name: at once, event: 201, on: {{meters: 5}}, after: magnet, within: 1m}}
+  - {{name: not yet, event: [59, 65, 81, 207], on: {{meters: 1-4}}, share: 0, after: open, within: 4m}}
+  - {{name: open, event: 59, on: {{meters: 1}}, after: open, within: 6m}}
+  - {{name: past three, event: 65, on: {{meters: 2}}, after: past, within: 6m}}
+  - {{name: past one, event: 81, on: {{meters: 3}}, after: past, within: 6m}}
+  - {{name: single wire, event: 207, on: {{meters: 4}}, after: alone, within: 6m}}
+  - {{name: over, event: [60, 66, 82, 208, 202], on: {{meters: 1-5}}, after: open, within: 35m, share: 1}}
+""")
+    assert [row for row in rows(result) if row[3] in ("MISSED", "FAILED")] == []
+    assert result.is_good
+    assert [row.outcome for row in result.rows if row.step == "none"] == ["REFUSED"]
+    with psycopg.connect(database) as connection:
+        told = "SELECT event_code, event_timestamp::time::text FROM sim.event_logs WHERE event_code IN (59, 60)"
+        assert sorted(connection.execute(told).fetchall()) == [(59, "10:35:00"), (60, "11:02:00")]

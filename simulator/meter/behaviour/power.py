@@ -68,4 +68,6 @@ async def start_due(cohort: Cohort, instant_ms: int) -> Ints:
     except StoreError:
         cohort.mark_dark(rows)
         raise
+    if len(new := rows[(columns.generation[rows] > 0) & (failed_ms == columns.installed_ms[rows])]):
+        cohort.around.occur(cohort, new, "registration", instant_ms)  # put there in the dark: this is its first start
     return rows

@@ -17,7 +17,7 @@ from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
 from simulator.meter.columns import NATURAL, Ints
-from simulator.meter.happening import NOTHING, Alongside, Happening, happen
+from simulator.meter.happening import NOTHING, Alongside, Happening, happen, happen_in_turn
 from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult
@@ -54,6 +54,14 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
         powered = cohort.columns.powered
         lit = [one._replace(rows=one.rows[powered[one.rows] == 1]) for one in happenings]
         await happen(cohort, lit, at_ms, also)
+
+
+async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> None:
+    """The same for several events of these meters, one after the other: each raises its bit and is heard of, though the
+    next may take it back."""
+    async with cohort.lock:
+        at_ms = await bring_locked(cohort, cohort.around.now_ms())
+        await happen_in_turn(cohort, rows[cohort.columns.powered[rows] == 1], codes, at_ms)
 
 
 async def bring_locked(cohort: Cohort, instant_ms: int) -> int:

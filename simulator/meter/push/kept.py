@@ -41,7 +41,7 @@ class KeptPushes:
         self._cohort = cohort
         self._known: dict[bytes, _Known] = {}
         self._schedules: dict[bytes, Ints] = {}  # by logical name
-        self._making = asyncio.Lock()
+        self.making = asyncio.Lock()  # held while rows are made: they are those of the meters of that time
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ class KeptPushes:
 
     async def ensure(self, logical_name: bytes, rows: Ints) -> None:
         """Setup, objects and schedules of these meters have their rows. Raises StoreUnavailable."""
-        async with self._making:
+        async with self.making:
             rows = np.unique(rows)
             missing = rows[self.setup_ids(logical_name, rows) == 0]
             for setup, own in setups_of(self._cohort, logical_name, missing) if len(missing) else ():

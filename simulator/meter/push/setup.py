@@ -57,6 +57,10 @@ class Destination(NamedTuple):
     port: int
 
     @property
+    def place(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def is_hdlc(self) -> bool:
         return self.service in (Service.HDLC, Service.HDLC_UDP)
 
@@ -65,8 +69,7 @@ class Destination(NamedTuple):
         return self.service in (Service.UDP, Service.HDLC_UDP)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.service.name} {host}:{self.port}"
+        return f"{self.service.name} {self.place}"
 
 
 class Restriction(NamedTuple):
@@ -249,7 +252,7 @@ def _object(definition: Sequence[Any]) -> PushObject:
     return PushObject(class_id, logical_name, attribute_index, data_index, restriction, more[1] if more[1:] else ())
 
 
-def destination_of(service: int, octets: bytes) -> Destination | None:
+def destination_of(service: int, octets: bytes, default_port: int = DEFAULT_PORT) -> Destination | None:
     """`10.0.0.1:4059`, `[fd00::1]:4059`, `fd00::1` or a name; without a port that of DLMS."""
     try:
         kind, text = Service(service), octets.decode("ascii").strip("\0 ")
@@ -257,7 +260,7 @@ def destination_of(service: int, octets: bytes) -> Destination | None:
         return None
     host, colon, port = text.rpartition(":")
     if _is_address(text) or not colon:
-        host, port = text, str(DEFAULT_PORT)
+        host, port = text, str(default_port)
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         return None

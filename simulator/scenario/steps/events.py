@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Events by their codes, and the tamper family by its names: what is logged, raised and alarmed, nothing else."""
+"""Events by their codes, which are logged, raised and alarmed, nothing else; and the tamper family by its names.
+
+What somebody does at the wires is done there, and the meter notices it as its model does. Magnets, covers and the like
+have nothing that could be measured: the event happens.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
-from simulator.meter.happening import Happening
+from simulator.meter.detectors import detectors_of
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome
+from simulator.scenario.steps.supply import How, Part, Phase, disturb, meddled, unmeddled
 
 _UNKNOWN = "the model knows no such event"
 _TAMPERS: Mapping[str, int] = {  # the code of the occurrence (IS 15959 parts 1 and 2)
@@ -33,6 +38,28 @@ _TAMPERS: Mapping[str, int] = {  # the code of the occurrence (IS 15959 parts 1 
 }
 
 
+class _Wires(NamedTuple):
+    """A tamper that is done at the wires, and the detectors that see it."""
+
+    how: How = "bypass"
+    codes: tuple[int, ...] = ()
+
+    def are_watched(self, cohort: Cohort) -> bool:
+        return any(one.occurrence in self.codes for one in detectors_of(cohort.model))
+
+
+_NO_WIRES = _Wires()
+_WIRES: Mapping[str, _Wires] = {
+    "reverse": _Wires("reverse", (51, 53, 55)),
+    "ct-open": _Wires("ct-open", (57, 59, 61)),
+    "bypass": _Wires("bypass", (65, 81)),
+    "mismatch": _Wires("bypass", (81,)),
+    "earth": _Wires("earth", (69,)),
+    "single-wire": _Wires("single-wire", (207,)),
+}
+Meddling = Callable[[Cohort, How, Phase | None], Mapping[str, Any] | None]
+
+
 class Event(Lasting):
     """Meters notice events; after `for` those that restore them."""
 
@@ -47,17 +74,28 @@ class Event(Lasting):
 
 
 class Tamper(Lasting):
-    """Somebody works on the meter; the event that tells of it, and after `for` the one that restores it."""
+    """Somebody works on the meter, and it notices; at the wires after the time that its model says, else at once."""
 
     do: Literal["tamper"]
+    phase: Phase | None = Field(default=None, description="for bypass, reverse and ct-open; without it all, ct-open: r")
     how: Literal["reverse", "ct-open", "unbalance", "bypass", "over-current", "earth", "mismatch", "magnet", "neutral",
                  "single-wire", "module", "cover", "esd"]  # fmt: skip
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
-        return await notice(stage, numbers, [_TAMPERS[self.how]])
+        return await self._work(stage, numbers, meddled, restored=False)
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await notice(stage, numbers, [_TAMPERS[self.how]], restored=True)
+        return await self._work(stage, numbers, unmeddled, restored=True)
+
+    async def _work(self, stage: Stage, numbers: Numbers, act: Meddling, *, restored: bool) -> Outcome:
+        """At the wires of meters that look out for it; for the others the event happens, if they know it."""
+        wires = _WIRES.get(self.how, _NO_WIRES)
+        by_themselves, told = list[Part](), list[Part]()
+        for part in stage.parts(numbers):
+            (by_themselves if wires.are_watched(part[0]) else told).append(part)
+        noticed = await _notice(told, [_TAMPERS[self.how]], restored=restored)
+        done = await disturb(stage, by_themselves, lambda cohort: act(cohort, wires.how, self.phase))
+        return Outcome(done.done + noticed.done, {**done.refused, **noticed.refused})
 
 
 def _codes(code: int | list[int]) -> list[int]:
@@ -65,12 +103,16 @@ def _codes(code: int | list[int]) -> list[int]:
 
 
 async def notice(stage: Stage, numbers: Numbers, codes: Sequence[int], *, restored: bool = False) -> Outcome:
-    """All codes on all meters, a transaction per cohort."""
+    """The codes one after another, on all meters."""
+    return await _notice(stage.parts(numbers), codes, restored=restored)
+
+
+async def _notice(parts: Sequence[Part], codes: Sequence[int], *, restored: bool) -> Outcome:
     done = unknown = 0
-    for cohort, rows in stage.parts(numbers):
+    for cohort, rows in parts:
         known = [code for code in _meant(cohort, codes, restored=restored) if code in cohort.model.events]
         if known or restored:
-            await story.notice(cohort, [Happening(rows, code) for code in known])
+            await story.notice_in_turn(cohort, rows, known)
             done += len(rows)
         else:
             unknown += len(rows)

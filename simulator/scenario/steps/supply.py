@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -11,14 +11,16 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from simulator.cosem.quantities import PHASES
 from simulator.meter import supply
 from simulator.meter.cohort import Cohort
+from simulator.meter.columns import Ints
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Graded, Lasting, Outcome, Step
 from simulator.scenario.words import known_load
 
 Phase = Literal["r", "y", "b"]
+Part = tuple[Cohort, Ints]  # and rows
 Disturbance = Mapping[str, Any]  # the factors of supply.disturb
-_ONE_PHASE = "the model has one phase"
+_OTHER_PHASES = "the model has other phases"
 _NATURAL = 1.0
 
 
@@ -104,24 +106,42 @@ class Load(Graded):
         return await _disturb(stage, numbers, lambda cohort: {"load": factor, "shape": shape})
 
 
+How = Literal["bypass", "reverse", "earth", "ct-open", "single-wire"]
+
+
 class Theft(Lasting):
     """Current that the meter does not see as it should: what it counts is less than what is used."""
 
     do: Literal["theft"]
-    how: Literal["bypass", "reverse", "earth"]
+    how: How
     part: float = Field(default=0.6, gt=0, le=1, description="of the current, for bypass and earth")
+    phase: Phase | None = Field(default=None, description="for bypass, reverse and ct-open; without it all, ct-open: r")
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
-        if self.how == "earth":
-            return await _disturb(stage, numbers, lambda cohort: {"earth": self.part})
-        factor = -_NATURAL if self.how == "reverse" else _NATURAL - self.part
-        return await _disturb(stage, numbers, lambda cohort: {"current": [factor] * cohort.model.spec.phases})
+        return await _disturb(stage, numbers, lambda cohort: meddled(cohort, self.how, self.phase, part=self.part))
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        natural = {"earth": 0.0}
-        if self.how == "earth":
-            return await _disturb(stage, numbers, lambda cohort: natural)
-        return await _disturb(stage, numbers, lambda cohort: {"current": [_NATURAL] * cohort.model.spec.phases})
+        return await _disturb(stage, numbers, lambda cohort: unmeddled(cohort, self.how, self.phase))
+
+
+def meddled(cohort: Cohort, how: How, phase: Phase | None, *, part: float = 0.6) -> Disturbance | None:
+    """What somebody does at the wires of a meter; None: its model has no such wire."""
+    if how in ("earth", "single-wire"):
+        share = part if how == "earth" else 1.0
+        return {"earth": share} if how == "earth" or cohort.model.spec.phases == 1 else None
+    return _current(cohort, how, phase, {"bypass": _NATURAL - part, "reverse": -_NATURAL, "ct-open": 0.0}[how])
+
+
+def unmeddled(cohort: Cohort, how: How, phase: Phase | None) -> Disturbance | None:
+    return {"earth": 0.0} if how in ("earth", "single-wire") else _current(cohort, how, phase, _NATURAL)
+
+
+def _current(cohort: Cohort, how: How, phase: Phase | None, factor: float) -> Disturbance | None:
+    names = PHASES[: cohort.model.spec.phases]
+    chosen = "r" if how == "ct-open" and phase is None else phase
+    if (chosen is not None and chosen not in names) or (how == "ct-open" and len(names) == 1):
+        return None
+    return {"current": [factor if chosen in (None, name) else None for name in names]}
 
 
 def _graded(factor: float, level: float) -> float:
@@ -138,16 +158,20 @@ def _voltage(cohort: Cohort, phase: Phase | None, factor: float) -> Disturbance 
 
 
 async def _disturb(stage: Stage, numbers: Numbers, of: Callable[[Cohort], Disturbance | None]) -> Outcome:
+    return await disturb(stage, stage.parts(numbers), of)
+
+
+async def disturb(stage: Stage, parts: Sequence[Part], of: Callable[[Cohort], Disturbance | None]) -> Outcome:
     """None: a model that cannot be disturbed so."""
     done = refused = 0
-    for cohort, rows in stage.parts(numbers):
+    for cohort, rows in parts:
         factors = of(cohort)
         if factors is None:
             refused += len(rows)
         else:
             await supply.disturb(cohort, rows, stage.now_ms, **factors)
             done += len(rows)
-    return Outcome(done, {_ONE_PHASE: refused} if refused else {})
+    return Outcome(done, {_OTHER_PHASES: refused} if refused else {})
 
 
 async def _restore(stage: Stage, numbers: Numbers) -> Outcome:

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Meters that have taken others' places: when one cannot be read any more, the inventory is asked who is there now.
+
+It talks to no meter; where the inventory comes from is the business of who makes it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import psycopg
+
+from simulator.errors import MeterfleetError
+from simulator.headend.roster import KnownMeter
+from simulator.hes.landing import Batch, LogEntry
+
+Renew = Callable[[], Sequence[KnownMeter]]
+_PAUSE_S = 5.0
+_SHARE = 10.0  # times as long as it took
+
+
+class Renewal:
+    """`renew` gives the inventory as it is now, its meters known to the database; without it nothing is ever new."""
+
+    def __init__(self, renew: Renew | None) -> None:
+        self._renew = renew
+        self._doubt = threading.Event()
+        self._again_s = 0.0
+
+    def doubt(self) -> None:
+        """Something speaks for an inventory that is not up to date. From any thread."""
+        self._doubt.set()
+
+    def found(self) -> Mapping[str, KnownMeter] | None:
+        """By serial number the meters there are, if it is time to ask; not too often, for an inventory may be long."""
+        if self._renew is None or not self._doubt.is_set() or time.monotonic() < self._again_s:
+            return None
+        self._doubt.clear()
+        began_s = time.monotonic()
+        try:
+            meters = {meter.serial: meter for meter in self._renew()}
+        except (MeterfleetError, psycopg.Error):
+            self._doubt.set()
+            meters = {}
+        ended_s = time.monotonic()
+        self._again_s = ended_s + max(_PAUSE_S, _SHARE * (ended_s - began_s))
+        return meters or None
+
+
+def told(before: Mapping[str, KnownMeter], now: Mapping[str, KnownMeter]) -> Batch:
+    """Who is gone and who is there for it, for the head-end's log; what was said before stays where it is."""
+    gone = {_place(meter): serial for serial, meter in before.items() if serial not in now}
+    batch = Batch(status=dict.fromkeys(gone.values(), "RETIRED"))
+    for serial, meter in now.items():
+        if serial not in before:
+            old = gone.get(_place(meter))
+            words = f"it has taken the place of meter {old}" if old else "it is new in the inventory"
+            batch.log.append(LogEntry("METER_REPLACED" if old else "METER_ADDED", words, serial))
+    return batch
+
+
+def _place(meter: KnownMeter) -> object:
+    return meter.host, meter.port, meter.server, meter.way

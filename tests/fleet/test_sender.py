@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The sender and the clock when something of ours goes wrong, or is told to stop at a bad moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from simulator.fleet.clockwork import Clockwork
+from simulator.fleet.sender import STOPPED, Order, Sender
+from simulator.meter.push.setup import Destination, Service
+
+DEADLINE_S = 10.0
+
+
+async def test_a_mistake_costs_one_push_and_is_told_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[bytes] = []
+    told: list[str | None] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
+
+    def fails(why: str | None) -> None:
+        told.append(why)
+        raise KeyError("a mistake of ours")
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    sender = Sender(per_destination=1)
+    destination = Destination(Service.TCP, *server.sockets[0].getsockname())
+    ended = asyncio.Event()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            sender.send(Order(b"lost", destination, None, None, fails))
+        sender.send(Order(b"kept", destination, None, None, lambda why: (told.append(why), ended.set())[0]))
+        await asyncio.wait_for(ended.wait(), DEADLINE_S)
+    await sender.close()
+    server.close()
+    assert told == [None] * 4
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False, False]
+
+
+async def test_what_waits_when_the_sender_is_closed_is_told_so() -> None:
+    told: list[str | None] = []
+    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, backlog=1)
+    sender = Sender(per_destination=1)
+    destination = Destination(Service.TCP, *silent.sockets[0].getsockname())
+    for _ in range(3):
+        sender.send(Order(b"unheard", destination, None, None, told.append))
+    await sender.close()
+    silent.close()
+    assert told == [STOPPED] * 3
+
+
+async def test_a_clock_that_is_stopped_in_the_moment_of_a_change_happens_no_more() -> None:
+    """Else a fleet at full speed would go on while its store is being closed."""
+    clock = Clockwork()
+    clock.begin(0)
+    clock.start(1.0)
+    clock.schedule(3_600_000, 0, lambda: None)  # type: ignore[arg-type]
+    running = asyncio.ensure_future(clock.run())
+    await asyncio.sleep(0.05)
+    clock.schedule(7_200_000, 0, lambda: None)  # type: ignore[arg-type]
+    await asyncio.sleep(0)  # the change is through, the clock has not looked yet
+    running.cancel()
+    await asyncio.wait({running}, timeout=DEADLINE_S)
+    assert running.cancelled()
