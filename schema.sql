@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The simulator's own store: schema `sim`, the truth of a fleet. PostgreSQL 15 or newer, no extension needed.
--- Applied once, in one transaction, on a database that has no schema `sim` (Store.ensure_schema does it).
+-- Applied once, in one transaction, on a database that has no schema `sim` (Store.ensure_schema does it). One that has it
+-- takes the migrations (simulator/store/migrations), which make the same: whoever changes this file adds one.
 --
 -- Time columns of type `timestamp` and `date` hold what the meter's own clock showed at capture: local, and wrong when
 -- that clock is wrong. A block is stamped with its end, a day with the midnight after it, a bill with the reset day.
@@ -9,12 +10,13 @@
 
 CREATE SCHEMA sim;
 
--- The version of this file; a program refuses a store that is newer than itself.
+-- The migrations that are in it, by number; those of a new store are all of them. A program refuses a store that is newer
+-- than itself.
 CREATE TABLE sim.schema_version (
     version     integer PRIMARY KEY,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO sim.schema_version (version) VALUES (2);
+INSERT INTO sim.schema_version (version) SELECT generate_series(1, 11);
 
 -- The meter that this session speaks for: SET sim.meter_id = '<uuid>'. It is the default of every meter_id, so that a
 -- statement that knows of one meter only (INSERT INTO block_load_profile (capture_time, …)) runs unchanged.

@@ -20,6 +20,7 @@ from bench.machine import facts
 from bench.pushing import pushes
 from bench.serving import gets, profiles
 from bench.standing import standing
+from bench.verifying import verifying
 from bench.ways import ways
 
 _WIDTH = 165  # of the table where there is no terminal
@@ -32,6 +33,7 @@ def _figures(effort: Effort) -> Iterator[Figure]:
         yield from ways(effort, place)
         yield from pushes(effort, place)
         yield from collecting(effort, place)
+        yield from verifying(effort, place)
     yield from standing(effort)
     yield from filling(effort)
 

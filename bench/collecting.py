@@ -8,6 +8,7 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
@@ -18,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from bench.effort import Effort
 from bench.figures import Figure, at_least, spread
 from bench.fleets import fleet
+from bench.processes import cpu_s
 from simulator.commands.inventory import read_inventory
 from simulator.commands.place import Place
 from simulator.headend.collecting import Collector, Manners, Schedule
@@ -28,6 +30,7 @@ from simulator.hes.landing import Batch, Landing, Registered
 from simulator.hes.tables import BLOCK, Row
 from simulator.store.embedded import EmbeddedPostgres
 
+Connection = psycopg.Connection[tuple[object, ...]]
 _WORKERS = 8
 _BATCH_METERS = 40
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, BLOCK.columns))
@@ -35,10 +38,16 @@ _OUT = sql.SQL("COPY hes.block_load_profile ({}) TO STDOUT").format(_NAMES)
 _IN = sql.SQL("COPY hes.block_load_profile ({}) FROM STDIN").format(_NAMES)
 
 
+@dataclass(slots=True)
+class Taken:
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+
 def collecting(effort: Effort, place: EmbeddedPostgres) -> Iterator[Figure]:
     meters, days = effort.collected
     yield _reading(place, meters)
-    yield _landing(place, meters, days, effort.fills)
+    yield _landing(place, meters, days, effort.landings)
 
 
 def _reading(place: EmbeddedPostgres, meters: int) -> Figure:
@@ -57,7 +66,6 @@ def _reading(place: EmbeddedPostgres, meters: int) -> Figure:
 
 def _landing(place: EmbeddedPostgres, meters: int, days: int, turns: int) -> Figure:
     """Rows that are new, from Python's objects; the bare COPY has its octets ready and no view of what is there."""
-    pairs = []
     with _database(place, "bench_landing") as dsn, HesDatabase.open(dsn) as database:
         connection = database.connection
         serials = [f"{number:010}" for number in range(meters)]
@@ -65,26 +73,42 @@ def _landing(place: EmbeddedPostgres, meters: int, days: int, turns: int) -> Fig
         landing.know([(BLOCK.code, 7, "block load", "")])
         landing.register([Registered(serial, "D1", None, None) for serial in serials], "UTC")
         rows = _blocks(days)
-        for _ in range(turns):
-            connection.execute("TRUNCATE hes.block_load_profile")
-            began_s = time.perf_counter()
-            for at in range(0, meters, _BATCH_METERS):
-                batch = Batch()
-                for serial in serials[at : at + _BATCH_METERS]:
-                    batch.add(BLOCK, serial, rows)
-                landing.land(batch)
-            pairs.append((time.perf_counter() - began_s, _bare_copy(connection)))
+        pairs = [(_landed(landing, connection, serials, rows), _bare_copy(connection)) for _ in range(turns)]
     count = meters * len(rows)
-    ours_s, bare_s = sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
-    ratio = spread([bare / ours for ours, bare in pairs])
+    ours, bare = sorted(pairs, key=lambda pair: pair[0].wall_s / pair[1].wall_s)[len(pairs) // 2]
+    ratio = spread([limit.wall_s / mine.wall_s for mine, limit in pairs])
     return Figure(
         what=f"head-end: {count:,} blocks landed",
         unit="rows/s",
-        ours=count / ours_s,
-        limit=count / bare_s,
+        ours=count / ours.wall_s,
+        limit=count / bare.wall_s,
         ratio=ratio,
+        cpu_us=ours.cpu_s / count * 1e6,
+        limit_cpu_us=bare.cpu_s / count * 1e6,
+        cpu_ratio=spread([mine.cpu_s / limit.cpu_s for mine, limit in pairs]),
+        note="CPU with PostgreSQL's",
         targets=(at_least("ratio", ratio.median, least=0.5),),
     )
+
+
+def _landed(landing: Landing, connection: Connection, serials: list[str], rows: list[Row]) -> Taken:
+    connection.execute("TRUNCATE hes.block_load_profile")
+    with _taken(connection) as taken:
+        for at in range(0, len(serials), _BATCH_METERS):
+            batch = Batch()
+            for serial in serials[at : at + _BATCH_METERS]:
+                batch.add(BLOCK, serial, rows)
+            landing.land(batch)
+    return taken
+
+
+@contextmanager
+def _taken(connection: Connection) -> Iterator[Taken]:
+    """By this process and by the connection's backend together."""
+    server, taken = connection.info.backend_pid, Taken()
+    before_s, began_s = time.process_time() + cpu_s(server), time.perf_counter()
+    yield taken
+    taken.wall_s, taken.cpu_s = time.perf_counter() - began_s, time.process_time() + cpu_s(server) - before_s
 
 
 def _blocks(days: int) -> list[Row]:
@@ -95,16 +119,15 @@ def _blocks(days: int) -> list[Row]:
     return [(at, at.replace(tzinfo=None), *values, "NORMAL_READ", "SUCCESS") for at in moments]
 
 
-def _bare_copy(connection: psycopg.Connection[tuple[object, ...]]) -> float:
+def _bare_copy(connection: Connection) -> Taken:
     """Into the same table, emptied before."""
     with connection.cursor() as cursor:
         with cursor.copy(_OUT) as out:
             octets = b"".join(map(bytes, out))
         cursor.execute("TRUNCATE hes.block_load_profile")
-        began_s = time.perf_counter()
-        with cursor.copy(_IN) as back:
+        with _taken(connection) as taken, cursor.copy(_IN) as back:
             back.write(octets)
-        return time.perf_counter() - began_s
+    return taken
 
 
 @contextmanager

@@ -20,6 +20,8 @@ class Effort:
     fills: int
     pushes: int  # meters that push within one second
     collected: tuple[int, int]  # meters that the head-end reads, days of blocks that it lands of each
+    landings: int
+    compared: tuple[int, int]  # meters and days of blocks that are verified
 
 
 QUICK = Effort(
@@ -35,6 +37,8 @@ QUICK = Effort(
     fills=1,
     pushes=2_000,
     collected=(40, 20),
+    landings=3,
+    compared=(100, 10),
 )
 FULL = Effort(
     pairs=25,
@@ -49,4 +53,6 @@ FULL = Effort(
     fills=3,
     pushes=10_000,
     collected=(200, 30),
+    landings=7,
+    compared=(1_000, 30),
 )

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -64,11 +65,15 @@ def _about(path: Path) -> str:
         return _about_table(path)
     data = read_leniently(read_text(path), path)[0].data
     keys = set(data) if isinstance(data, dict) else set()
-    fitting = {about: len(keys & own) for own, about in _DOCUMENTS.items()}
-    if not any(fitting.values()):
+    fitting = {about: (len(keys & own), _misspelt(keys, own)) for own, about in _DOCUMENTS.items()}
+    if not any(known for known, _ in fitting.values()):
         known = "; ".join(f"a {kind} has {keys}" for kind, keys in _HALLMARKS.items())
         raise UserError([Mistake(str(path), 1, 1, f"none of its keys says what it is: {known}")])
     return max(fitting, key=lambda about: fitting[about])(path)
+
+
+def _misspelt(keys: Set[str], own: Set[str]) -> int:
+    return sum(bool(get_close_matches(str(key), own, 1)) for key in keys - own)
 
 
 def _about_table(path: Path) -> str:
@@ -119,6 +124,6 @@ _DOCUMENTS: Mapping[frozenset[str], Callable[[Path], str]] = {
     frozenset(keys_of(QuirkPack)): _quirks,
     frozenset(keys_of(Maps)): _map,
 }
-"""YAML files are what most of their keys are of; where several kinds have as many, the first of these."""
+"""YAML files are what most of their keys are of; where several kinds have as many, the kind of most misspelt ones."""
 _HALLMARKS = {"scenario": "fleet and timeline", "model": "extends", "load": "yearly_kwh and periods",
               "link profile": "delay or loss", "quirk pack": "faults"}  # fmt: skip

@@ -14,20 +14,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from simulator.commands.migrate import EPILOG, HeadEndOption, ZoneOption, migrate
+from simulator.commands.options import HesOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.errors import UserError
-from simulator.hes.database import DEFAULT_ZONE, HesDatabase
+from simulator.hes.database import DEFAULT_ZONE, HES, HesDatabase
 from simulator.store.binaries import find_binaries
 from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres, default_home
+from simulator.store.migrating import SIM
 
-HesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--hes-database", envvar="METERFLEET_HES", help="DSN of the head-end's database (default: the fleet's own)."
-    ),
-]
 app = typer.Typer(no_args_is_help=True, help="The store: status, schema, shell, and the embedded server.")
+app.command(epilog=EPILOG)(migrate)
 
 
 @app.command(epilog="Example: meterfleet db status --json")
@@ -45,7 +43,7 @@ def status(
         print(json.dumps(facts))
         return
     console = Console()
-    for key in ("dsn", "server", "tier", "fleet", "clock_ms"):
+    for key in ("dsn", "server", "tier", "schema", "fleet", "clock_ms"):
         console.print(f"{key:>8}  {facts[key]}", highlight=False, soft_wrap=True)
     table = Table("table", "rows")
     for name, rows in facts["rows"].items():
@@ -64,6 +62,7 @@ async def _facts(place: Place) -> dict[str, Any]:
             "dsn": place.dsn,
             "server": await store.server_version(),
             "tier": await store.tier(),
+            "schema": SIM.version,  # or ensure_schema has told which
             "fleet": row.name if row else None,
             "clock_ms": row.clock_ms if row else None,
             "rows": await store.counts(),
@@ -77,7 +76,8 @@ def _head_end(dsn: str) -> list[str]:
     with HesDatabase.open(dsn) as database:
         if not database.is_installed():
             return ["the head-end's tables are not there; `meterfleet db init --hes` makes them"]
-        lines = [f"{one.relation}: {one.kind} ({one.provided_by})" for one in database.policies()]
+        version = f"schema hes: version {database.migrations().version()} of {HES.version}"
+        lines = [version, *(f"{one.relation}: {one.kind} ({one.provided_by})" for one in database.policies())]
         return [*lines, *([hint] if (hint := database.hint()) else [])]
 
 
@@ -87,11 +87,9 @@ def init(
     home: HomeOption = None,
     fleet: FleetOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Drop the schema and all its data first.")] = False,
-    head_end: Annotated[bool, typer.Option("--hes", help="The head-end's tables (schemas public and hes).")] = False,
+    head_end: HeadEndOption = False,
     hes: HesOption = None,
-    timezone: Annotated[
-        str, typer.Option(help="With --hes: the meters' time zone; their days are its.")
-    ] = DEFAULT_ZONE,
+    timezone: ZoneOption = DEFAULT_ZONE,
 ) -> None:
     """Create schema sim where it is missing, or with --hes the head-end's tables; --fresh empties what it creates."""
     if head_end:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from simulator.commands.db import HesOption
 from simulator.commands.inventory import read_inventory
-from simulator.commands.options import span_ms
+from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
@@ -69,6 +69,7 @@ def headend(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Meters that are read at once.")] = 8,
     retries: Annotated[int, typer.Option(min=0, max=10, help="More attempts at a meter that fails.")] = 2,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0,
+    pdu: Annotated[int, typer.Option(min=64, max=65535, help="Largest APDU that is taken, octets.")] = 65535,
     drift: Annotated[str, typer.Option(help="Log clocks that are further off than this.")] = "60s",
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Receive pushes there, TCP and UDP.")] = None,
     accept: Annotated[
@@ -86,7 +87,7 @@ def headend(
 
     place = None if inventory and hes else existing_place(database, home, fleet)
     periods = {part: _seconds("--every", every or PERIODS[part]) for part in _parts(profiles)}
-    manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone))
+    manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone), pdu)
     run = _Run(
         dsn=hes or (place.dsn if place else ""),
         inventory=partial(_entries, inventory, place),
@@ -224,6 +225,7 @@ def _open_landing(dsn: str) -> Iterator[Landing]:
 
 
 def _pasts(memory: Memory) -> dict[str, Past]:
+    from simulator.headend.judging import DAY
     from simulator.headend.polling import Known, Past
 
     blocks = memory.last("hes.block_load_profile", "capture_time")
@@ -238,6 +240,8 @@ def _pasts(memory: Memory) -> dict[str, Past]:
         pasts[serial].block_s = periods[serial] * 60 if serial in periods else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value
+    for (serial, kind), values in memory.intervals().items():
+        pasts.setdefault(serial, Past()).usual[kind] = deque(values, maxlen=DAY)
     return pasts
 
 

@@ -17,8 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from simulator.commands.db import HesOption
-from simulator.commands.options import JsonOption
+from simulator.commands.options import HesOption, JsonOption
 from simulator.commands.place import FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
 from simulator.hes import review
@@ -53,14 +52,16 @@ def put(
     manual: Annotated[bool, typer.Option("--manual", help="Read by a person (the default).")] = False,
     estimated: Annotated[bool, typer.Option("--estimated", help="Reckoned, not read.")] = False,
     validated: Annotated[bool, typer.Option("--validated", help="Checked by a person, and good.")] = False,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Said by a simulator instead of a meter.")] = False,
     hes: HesOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
     """Enter one reading by hand; one that is there already is replaced, and the audit says by whom."""
-    if manual + estimated + validated > 1:
-        raise UserError("give one of --manual, --estimated and --validated")
-    verdict = review.ESTIMATE if estimated else review.VALIDATED if validated else review.MANUAL
+    if manual + estimated + validated + simulated > 1:
+        raise UserError("give one of --manual, --estimated, --validated and --simulated")
+    kinds = ((estimated, review.ESTIMATE), (validated, review.VALIDATED), (simulated, review.SIMULATED))
+    verdict = next((verdict for is_meant, verdict in kinds if is_meant), review.MANUAL)
     entry = review.Entry(meter, _instant(at, "--at"), reading_type, value, unit)
     with _opened(hes, home, fleet) as database:
         print("stored" if review.put(database.connection, entry, verdict) else "it is there already")

@@ -38,6 +38,14 @@ def one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
     return word
 
 
+HesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hes-database", envvar="METERFLEET_HES", help="DSN of the head-end's database (default: the fleet's own)."
+    ),
+]
+
+
 def show_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, none: str) -> None:
     """One JSON document, or a table of `columns` (heading -> name in a row), or the word for no rows."""
     if as_json:

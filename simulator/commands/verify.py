@@ -22,9 +22,10 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
+from simulator.hes.asking import Group, Limits
 from simulator.hes.heat_map import changes, page
 from simulator.hes.maps import read_maps
-from simulator.hes.verifying import KINDS, Group, Limits, Outcome, compare, reading
+from simulator.hes.verifying import KINDS, Outcome, compare, reading
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
 
@@ -72,7 +73,7 @@ def verify(
         if unknown := [name for name in wanted if name not in maps]:
             raise UserError(f"--tables {unknown[0]!r}: the map has {', '.join(maps)}")
         maps = {name: maps[name] for name in wanted}
-    groups = asyncio.run(_groups(place))
+    groups = asyncio.run(read_groups(place))
     with reading(place.dsn) as sim, reading(hes or place.dsn) as theirs:
         outcomes = compare(sim, theirs, maps, groups, limits)
     meters = sum(len(group.serials) for group in groups)
@@ -83,7 +84,7 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _groups(place: Place) -> list[Group]:
+async def read_groups(place: Place) -> list[Group]:
     """The fleet's meters by model: what these capture, and whether as float32."""
     store = await Store.open(place.dsn, revive=place.revive)
     try:

@@ -49,6 +49,7 @@ class Manners:
     retries: int = 2
     drift_s: float = 60.0
     zone: dt.tzinfo = dt.UTC
+    max_pdu: int = 65535  # the largest APDU that is taken, octets
 
 
 @dataclass(slots=True)
@@ -230,12 +231,13 @@ class Collector:
     def _polled(self, meter: KnownMeter, poll: Poll, past: Past) -> _Polled:
         """With its retries, each of which goes on where the last one came to; what is left out in the end is said."""
         failures = list[LogEntry]()
+        timeout_s, max_pdu = self._manners.timeout_s, self._manners.max_pdu
         for attempt in range(1 + (self._manners.retries if past.failures < _HOPELESS else 0)):
             if self._stop.wait(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S)) - 1] if attempt else 0.0):
                 break
             try:
-                with meter.reader(timeout_s=self._manners.timeout_s, heard=poll.hear, calls=self._calls) as reader:
-                    poll.run(reader, Circumstances(retries=attempt, registers=past.registers))
+                with meter.reader(timeout_s=timeout_s, max_pdu=max_pdu, heard=poll.hear, calls=self._calls) as reader:
+                    poll.run(reader, Circumstances(retries=attempt, registers=past.registers, usual=past.usual))
             except MeterfleetError as error:
                 failures.append(LogEntry(kind_of(error), str(error), meter.serial))
                 if isinstance(error, AnotherMeter):
@@ -258,5 +260,6 @@ class Collector:
         how = Circumstances(communication=status, retries=retries)
         if problem.event_type != ANOTHER_METER:
             poll.batch.add(READINGS, serial, [missed(dt.datetime.now(dt.UTC).replace(microsecond=0), how)])
+        poll.batch.take(poll.partial)
         poll.batch.status[serial] = "ERROR"
         return _Polled(poll, serial, problem.description, is_bug=problem.event_type == _OUR_MISTAKE)

@@ -13,7 +13,9 @@ ANOTHER_METER = "ANOTHER_METER"
 
 
 class HeadEndError(MeterfleetError):
-    """Reading a meter failed."""
+    """Reading a meter failed. `came`: octets of a long answer that had come before."""
+
+    came: bytes = b""
 
 
 class NotReachable(HeadEndError):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from simulator.headend.judging import GAP_BEFORE, LATE, Circumstances, judged
+from simulator.headend.judging import DUPLICATE, GAP_BEFORE, LATE, SPIKE, Circumstances, is_spike, judged
 from simulator.headend.profiles import Column, ProfileTable
 from simulator.headend.readings import CURRENTS, POWERS, REGISTERS, VOLTAGES, reading
 from simulator.hes.landing import Batch
@@ -96,7 +97,8 @@ def _file_reading(batch: Batch, serial: str, column: Column, cell: Any, entry: E
         return
     kind = REGISTERS.get(column.obis, "")
     register = kind if "ENERGY" in kind else ""
-    verdict = judged(how, float(value), column.unit, clock_status=entry.status, register=register)
+    more = (DUPLICATE,) if how.is_repeated else ()
+    verdict = judged(how, float(value), column.unit, clock_status=entry.status, register=register, more=more)
     if kind:
         row = reading(entry.moment, kind, value, column, how, verdict)
         batch.add(READINGS, serial, [row])
@@ -121,21 +123,35 @@ def file_blocks(
     """`is_late`: blocks that were missing, behind others that had come before."""
     previous: dt.datetime | None = None
     step = dt.timedelta(seconds=period_s)
+    copies = Counter(entry.moment for entry in entries(table, zone))
     for entry in entries(table, zone):
+        times = copies.pop(entry.moment, 0)
+        if not times:
+            continue  # the first of a block's copies is kept
         row = _profile_row(
             BLOCK, _OBJECTS[BLOCK], table.columns, entry, how, (entry.moment,), block_interval_minutes=period_s // 60
         )
         batch.add(BLOCK, serial, [row])
         gap = previous is not None and entry.moment - previous > step
-        more = (*([GAP_BEFORE] if gap else []), *([LATE] if is_late else []))
+        circumstances = {GAP_BEFORE: gap, LATE: is_late, DUPLICATE: how.is_repeated or times > 1}
+        more = tuple(flag for flag, holds in circumstances.items() if holds)
         previous = entry.moment
-        for column, cell in zip(table.columns, entry.cells, strict=True):
-            value = exact(cell)
-            if column.obis in _INTERVALS and value is not None:
-                verdict = judged(how, float(value), clock_status=entry.status, more=more)
-                kind = _INTERVALS[column.obis]
-                line = reading(entry.moment, kind, value, column, how, verdict, period_s=period_s)
-                batch.add(ENERGY, serial, [(*line, "INTERVAL")])
+        _file_intervals(batch, serial, table.columns, entry, how, more=more, period_s=period_s)
+
+
+def _file_intervals(
+    batch: Batch, serial: str, columns: Sequence[Column], entry: Entry, how: Circumstances, *,
+    more: tuple[int, ...], period_s: int,
+) -> None:  # fmt: skip
+    """A block's energies as readings."""
+    for column, cell in zip(columns, entry.cells, strict=True):
+        value = exact(cell)
+        if column.obis in _INTERVALS and value is not None:
+            kind = _INTERVALS[column.obis]
+            spike = (SPIKE,) if is_spike(how, kind, float(value)) else ()
+            verdict = judged(how, float(value), clock_status=entry.status, more=more + spike)
+            line = reading(entry.moment, kind, value, column, how, verdict, period_s=period_s)
+            batch.add(ENERGY, serial, [(*line, "INTERVAL")])
 
 
 def file_days(batch: Batch, serial: str, table: ProfileTable, how: Circumstances, zone: dt.tzinfo) -> None:

@@ -50,9 +50,11 @@ class Gets:
     def answer(self, request: Any, what: str) -> Reading:
         """Send a request that gurux has built, for one value."""
         reply = self._session.exchange(request)
-        if reply.error:
-            raise ReadRefused(result_of(reply.error), what)
         octets = bytes(reply.data.array())
+        if reply.error:
+            refused = ReadRefused(result_of(reply.error), what)
+            refused.came = octets
+            raise refused
         if not _is_whole(octets, reply):
             raise BrokenAnswer(f"{what}: the {len(octets)} octets of the value are not one value")
         return Reading(octets, reply.value)
@@ -111,6 +113,25 @@ def list_items(octets: bytes, expected: int) -> list[Reading | DataAccessResult]
     if at != len(octets):
         raise BrokenAnswer(f"{len(octets) - at} octets too many after the list of values")
     return items
+
+
+def whole_elements(octets: bytes) -> list[Any]:
+    """Those of an array that is cut off that came whole."""
+    if octets[:1] != bytes((Tag.ARRAY,)):
+        return []
+    count = 0
+    try:
+        _, first = axdr.decode_length(octets, 1)
+        end = first
+        while end < len(octets):
+            _, end = axdr.decode(octets, end)
+            count += 1
+    except axdr.Malformed:
+        pass
+    if not count:
+        return []
+    kept = bytes((Tag.ARRAY,)) + axdr.encode_length(count) + octets[first:end]
+    return list(GXDLMSClient.getValue(GXByteBuffer(kept), False))
 
 
 def _reading(octets: bytes, at: int) -> tuple[Reading, int]:

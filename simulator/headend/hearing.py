@@ -42,7 +42,8 @@ class Hearer:
     def __init__(self, zone: dt.tzinfo, *, block_s: Callable[[str], int | None] = lambda _serial: None) -> None:
         self._zone, self._block_s = zone, block_s
         self._serials: Mapping[str, str] = {}
-        self._registers: dict[str, dict[str, float]] = {}
+        self._known: dict[str, Circumstances] = {}
+        self._newest: dict[tuple[str, str], dt.datetime] = {}  # push by meter and setup
         self._words: dict[str, tuple[StatusBit, ...]] = {}
 
     def know(self, serials: Mapping[str, str]) -> None:
@@ -65,15 +66,17 @@ class Hearer:
         received = note.received
         values = [item.value.value for item in note.items]
         batch.pushes.append(Push(serial, note.setup, moment, received.moment, received.apdu, values))
-        self._file_values(batch, serial, note)
+        self._file_values(batch, serial, note, is_repeated=self._newest.get((serial, note.setup)) == moment)
+        self._newest[serial, note.setup] = moment
         self._file_word(batch, serial, note, moment)
         return batch
 
-    def _file_values(self, batch: Batch, serial: str, note: Notification) -> None:
+    def _file_values(self, batch: Batch, serial: str, note: Notification, *, is_repeated: bool) -> None:
         table = _as_table(note)
         if table is None:
             return
-        how = Circumstances(source="AUTO_READ", registers=self._registers.setdefault(serial, {}))
+        how = self._known.setdefault(serial, Circumstances(source="AUTO_READ"))
+        how = replace(how, is_repeated=is_repeated)
         if note.setup == _INSTANTANEOUS:
             file_instantaneous(batch, serial, table, how, self._zone)
         elif note.setup == _BLOCK:

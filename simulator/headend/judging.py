@@ -6,23 +6,28 @@ It changes no value: what the meter said is kept, however strange it is.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 GOOD, ESTIMATED, MANUAL, INVALID = 192, 128, 96, 64
 LOW_QUALITY, IS_ESTIMATED, GAP_BEFORE, CLOCK_INVALID, OUT_OF_RANGE = 1, 2, 3, 4, 5
-NEGATIVE_DELTA, AFTER_RETRY, DUPLICATE, LATE = 6, 7, 8, 9
+NEGATIVE_DELTA, AFTER_RETRY, DUPLICATE, LATE, SPIKE = 6, 7, 8, 9, 10
 _CLOCK_UNUSABLE = 0x01  # clock status (Blue Book 4.1.6.1): bit 0 invalid value
+_SPIKE = 5  # times the largest interval of the day before
+DAY = 48  # intervals, of the half hour that most meters have
 _RANGES = {"V": (0.0, 500.0), "A": (-1000.0, 1000.0), "Hz": (40.0, 70.0)}
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """How a reading came; `registers`: the newest cumulative value by reading type."""
+    """How a reading came. By reading type, `registers`: the newest cumulative value; `usual`: the newest intervals."""
 
     source: str = "NORMAL_READ"
     communication: str = "SUCCESS"
     retries: int = 0
+    is_repeated: bool = False  # the same has come before
     registers: dict[str, float] = field(default_factory=dict)
+    usual: dict[str, deque[float]] = field(default_factory=dict)
 
 
 def judged(
@@ -48,3 +53,11 @@ def judged(
     is_bad = not {CLOCK_INVALID, OUT_OF_RANGE, NEGATIVE_DELTA}.isdisjoint(flags)
     flags += [LOW_QUALITY] * is_bad + [AFTER_RETRY] * (how.retries > 0)
     return INVALID if is_bad else GOOD, tuple(sorted(flags))
+
+
+def is_spike(how: Circumstances, kind: str, value: float) -> bool:
+    """Whether an interval is far above all of the day before; with less than a day to compare with, none is."""
+    usual = how.usual.setdefault(kind, deque(maxlen=DAY))
+    most = max(usual) if len(usual) == DAY else 0.0
+    usual.append(value)
+    return 0.0 < most * _SPIKE < value

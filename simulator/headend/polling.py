@@ -7,14 +7,16 @@ It retries nothing and opens no database; whatever was read before a failure is 
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from simulator.headend.configured import read_configuration
-from simulator.headend.failures import AnotherMeter, BrokenAnswer, ReadRefused
-from simulator.headend.filing import file_bills, file_blocks, file_days, file_instantaneous, undated
+from simulator.headend.failures import AnotherMeter, BrokenAnswer, HeadEndError, ReadRefused
+from simulator.headend.filing import entries, file_bills, file_blocks, file_days, file_instantaneous, undated
 from simulator.headend.judging import Circumstances
 from simulator.headend.notifications import Notification
 from simulator.headend.objects import CLOCK, DATA, PROFILE, ObjectEntry
@@ -23,7 +25,7 @@ from simulator.headend.options import NAMES
 from simulator.headend.profiles import ProfileTable
 from simulator.headend.reader import METER_CLOCK, MeterReader
 from simulator.hes.landing import Batch, LogEntry
-from simulator.hes.tables import BLOCK, DAILY, EVENTS, Row, Table
+from simulator.hes.tables import DAILY, EVENTS, Table
 from simulator.wire.codes import DataAccessResult
 
 PARTS = ("instantaneous", "block", "daily", "billing", "events", "config")
@@ -49,7 +51,7 @@ class Known:
     `row`: the newest block, if it was read since the head-end was started."""
 
     block: dt.datetime | None = None
-    row: Row | None = None
+    row: Sequence[Any] | None = None
     day: dt.date | None = None
     event: dt.datetime | None = None
     gaps: tuple[Gap, ...] = ()
@@ -71,6 +73,7 @@ class Past:
 
     known: Known = field(default_factory=Known)
     registers: dict[str, float] = field(default_factory=dict)
+    usual: dict[str, deque[float]] = field(default_factory=dict)  # the newest intervals by reading type
     drift_s: float = 0.0  # of the meter's clock, as it was said last
     shown: dt.datetime | None = None  # by the meter's clock at the last poll, and how far off that was
     off_s: float = 0.0
@@ -90,11 +93,20 @@ class Past:
         return True
 
 
+class File(Protocol):
+    """What makes rows of a profile: a function of `filing`."""
+
+    def __call__(
+        self, batch: Batch, serial: str, table: ProfileTable, how: Circumstances, zone: dt.tzinfo, /
+    ) -> None: ...
+
+
 class Poll:
-    """Parts of one meter, over as many associations as it takes, into `batch`; `known`: when that has landed."""
+    """Parts of one meter, over as many associations as it takes, into `batch`; `known`: when that has landed.
+    `partial`: of the answer that broke off last, if nobody asks again."""
 
     def __init__(self, serial: str, past: Past, parts: Sequence[str], zone: dt.tzinfo, *, drift_s: float) -> None:
-        self.batch, self.known = Batch(), past.known
+        self.batch, self.partial, self.known = Batch(), Batch(), past.known
         self._serial, self._past, self._left = serial, past, list(parts)
         self._zone, self._drift_s = zone, drift_s
         self._clock = zone  # the meter's own, if it says its deviation
@@ -108,6 +120,7 @@ class Poll:
         while self._left:
             getattr(self, f"_{self._left[0]}")(reader)
             del self._left[0]
+            self.partial = Batch()
 
     def _check_identity(self, reader: MeterReader) -> None:
         """What another meter says must not be filed as this one's. Some tell nobody who they are."""
@@ -147,36 +160,45 @@ class Poll:
         """From the newest that is known, which is read again: if the meter has it no more, or another one of that time,
         its clock was set back, and what is older may have changed, too."""
         period_s = self._past.block_s = _number(reader.read(_BLOCKS, _PERIOD).value)
+        blocks, late = partial(file_blocks, period_s=period_s), partial(file_blocks, period_s=period_s, is_late=True)
         while self.known.gaps:
             (first, last), *others = self.known.gaps
-            self._file_blocks(reader, period_s, self._shown(first), self._shown(last), is_late=True)
+            self._file(late, self._answer(reader, NAMES["block"], late, self._shown(first), self._shown(last)))
             self.known = replace(self.known, gaps=tuple(others))
-        rows = self._file_blocks(reader, period_s, self._start(self.known.block))
-        if self.known.row and rows[:1] != [self.known.row]:
-            self.known = self.known.until(self.known.row[0])
-            rows = self._file_blocks(reader, period_s, self._start(self.known.block))
-        if rows:
-            newest = max(rows, key=itemgetter(0))
-            self.known = replace(self.known, block=newest[0], row=newest)
-
-    def _file_blocks(
-        self, reader: MeterReader, period_s: int, start: dt.datetime | None, end: dt.datetime | None = None,
-        *, is_late: bool = False,
-    ) -> list[Row]:  # fmt: skip
-        table = self._checked(reader.profile(NAMES["block"], start=start, end=end))
-        filed = len(self.batch.rows[BLOCK][self._serial])
-        file_blocks(self.batch, self._serial, table, self._how, self._zone, period_s=period_s, is_late=is_late)
-        return self.batch.rows[BLOCK][self._serial][filed:]
-
-    def _start(self, moment: dt.datetime | None) -> dt.datetime | None:
-        return None if moment is None else self._shown(moment)
+        answer = self._answer(reader, NAMES["block"], blocks, self._start(self.known.block))
+        if self.known.row is not None and answer.rows[:1] == [self.known.row]:
+            answer = replace(answer, rows=answer.rows[1:], clock_status=answer.clock_status[1:])
+        elif self.known.row is not None and self.known.block is not None:
+            self.known = self.known.until(self.known.block)
+            answer = self._answer(reader, NAMES["block"], blocks, self._start(self.known.block))
+        self._file(blocks, answer)
+        if newest := max(entries(answer, self._zone), key=itemgetter(0), default=None):
+            self.known = replace(self.known, block=newest.moment, row=newest.cells)
 
     def _daily(self, reader: MeterReader) -> None:
         day = self.known.day
         start = None if day is None else dt.datetime.combine(day, dt.time(0, 0, 1))
-        table = self._checked(reader.profile(NAMES["daily"], start=start))
-        file_days(self.batch, self._serial, table, self._how, self._zone)
+        self._file(file_days, self._answer(reader, NAMES["daily"], file_days, start))
         self.known = replace(self.known, day=_newest(self.batch, DAILY, self._serial, day))
+
+    def _answer(
+        self, reader: MeterReader, obis: str, file: File, start: dt.datetime | None, end: dt.datetime | None = None
+    ) -> ProfileTable:
+        """Of a long answer that broke off, the rows that came before are put aside, marked."""
+        try:
+            return self._checked(reader.profile(obis, start=start, end=end))
+        except HeadEndError:
+            if reader.unfinished is not None:
+                self.partial = Batch()
+                how = replace(self._how, communication="PARTIAL")
+                file(self.partial, self._serial, reader.unfinished, how, self._zone)
+            raise
+
+    def _file(self, file: File, answer: ProfileTable) -> None:
+        file(self.batch, self._serial, answer, self._how, self._zone)
+
+    def _start(self, moment: dt.datetime | None) -> dt.datetime | None:
+        return None if moment is None else self._shown(moment)
 
     def _billing(self, reader: MeterReader) -> None:
         """All of it: the number of an entry is known from the end. A reset in between is seen by the count."""
@@ -188,12 +210,12 @@ class Poll:
 
     def _events(self, reader: MeterReader) -> None:
         """From the newest that is known, which is read again: another may bear the same second. All logs or none: what
-        is known is known of all of them."""
+        is known of one would hide what another has before it.
+        """
         start = self._start(self.known.event)
-        rows: list[Row] = []
-        for log in LOGS:
-            rows += logged(self._checked(reader.profile(log, start=start)), self._zone)
-        self.batch.add(EVENTS, self._serial, rows)
+        answers = [self._checked(reader.profile(log, start=start)) for log in LOGS]
+        for answer in answers:
+            self.batch.add(EVENTS, self._serial, logged(answer, self._zone))
         self.known = replace(self.known, event=_newest(self.batch, EVENTS, self._serial, self.known.event))
 
     def _config(self, reader: MeterReader) -> None:

@@ -16,8 +16,8 @@ from typing import Any, Self
 from simulator.errors import UserError
 from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys, counter_object
-from simulator.headend.failures import ActionRefused, BrokenAnswer, UnknownObject, WriteRefused
-from simulator.headend.gets import Gets, result_of
+from simulator.headend.failures import ActionRefused, BrokenAnswer, HeadEndError, UnknownObject, WriteRefused
+from simulator.headend.gets import Gets, result_of, whole_elements
 from simulator.headend.link import Link, open_link
 from simulator.headend.objects import (
     ASSOCIATION,
@@ -104,6 +104,7 @@ class MeterReader:
         self._scales = Scales(self._gets)
         self._view: list[ObjectEntry] | None = None
         self._columns: dict[str, list[Column]] = {}
+        self.unfinished: ProfileTable | None = None  # of the profile read last
 
     def __enter__(self) -> Self:
         self.connect()
@@ -213,25 +214,32 @@ class MeterReader:
         """A profile's rows: all; those from `start` to `end`, both included; or `count` entries from `first` on (1 is
         the oldest). All columns or some (`1.0.1.29.0.255`, or with its attribute `1.0.1.6.0.255:5`).
 
-        A datetime without an offset is the meter's own time.
+        A datetime without an offset is the meter's own time. If a long answer breaks off, the rows that came before are
+        in `unfinished`.
         """
+        self.unfinished = None
         ranged, entries = start is not None or end is not None, first is not None or count is not None
         if ranged and entries:
             raise UserError("a profile is read by time or by entries, not by both")
         captured = self.columns(obis)
-        everything = list(range(len(captured)))
-        picked = chosen(captured, columns) if columns else everything
-        if ranged:
-            fetched = picked
-            request = self._range_request(obis, start or _EVER[0], end or _EVER[1], [] if not columns else picked)
-            reading = self._gets.answer(request, f"profile {obis}")
-        else:
-            # entry_descriptor selects neighbouring columns only; those in between are dropped here.
-            fetched = list(range(picked[0], picked[-1] + 1)) if columns else everything
-            selected = entry_selection(first or 1, count, fetched if columns else ()) if entries or columns else None
-            reading = self._gets.one(Target(PROFILE, obis), 2, selected)
+        picked = chosen(captured, columns) if columns else list(range(len(captured)))
+        # entry_descriptor selects neighbouring columns only; those in between are dropped here.
+        fetched = picked if ranged or not columns else list(range(picked[0], picked[-1] + 1))
         shown = [captured[at] for at in fetched]
-        table = table_of(obis, shown, reading.elements(), self._scales.of_profile(obis, shown))
+        scales = self._scales.of_profile(obis, shown)
+        try:
+            if ranged:
+                request = self._range_request(obis, start or _EVER[0], end or _EVER[1], [] if not columns else picked)
+                reading = self._gets.answer(request, f"profile {obis}")
+            else:
+                chosen_columns = fetched if columns else ()
+                selected = entry_selection(first or 1, count, chosen_columns) if entries or columns else None
+                reading = self._gets.one(Target(PROFILE, obis), 2, selected)
+        except HeadEndError as error:
+            if rows := whole_elements(error.came):
+                self.unfinished = table_of(obis, shown, rows, scales)
+            raise
+        table = table_of(obis, shown, reading.elements(), scales)
         return table if fetched == picked else only(table, [fetched.index(at) for at in picked])
 
     def _range_request(self, obis: str, start: dt.datetime, end: dt.datetime, picked: Sequence[int]) -> Any:

@@ -44,7 +44,7 @@ class KnownMeter:
 
     @contextmanager
     def reader(
-        self, *, timeout_s: float, heard: Heard | None = None, calls: Switchboard | None = None
+        self, *, timeout_s: float, max_pdu: int, heard: Heard | None = None, calls: Switchboard | None = None
     ) -> Iterator[MeterReader]:
         """Associated; over the meter's own call, if it is one of those that call."""
         with ExitStack() as stack:
@@ -55,8 +55,8 @@ class KnownMeter:
             yield stack.enter_context(
                 MeterReader(
                     self.host, self.port, client=self.client, password=self.secret, server=self.server,
-                    mechanism=self.mechanism, way=self.way, timeout_s=timeout_s, keys=self.keys, opened=opened,
-                    heard=heard,
+                    mechanism=self.mechanism, way=self.way, timeout_s=timeout_s, max_pdu=max_pdu, keys=self.keys,
+                    opened=opened, heard=heard,
                 )
             )  # fmt: skip
 

@@ -150,13 +150,17 @@ class Session:
         """Send one request, frame by frame, and gather the whole answer; a refusal is in its `error`."""
         reply = GXReplyData()
         self._settled = False
-        for message in messages:
-            reply = GXReplyData()
-            self._send(message)
-            while self._receive(reply).isMoreData():
-                self._send(self.protocol.receiverReady(reply))
-            if reply.error:
-                break
+        try:
+            for message in messages:
+                reply = GXReplyData()
+                self._send(message)
+                while self._receive(reply).isMoreData():
+                    self._send(self.protocol.receiverReady(reply))
+                if reply.error:
+                    break
+        except HeadEndError as error:
+            error.came = bytes(reply.data.array())
+            raise
         if (reply.invokeId ^ self.protocol.settings.invokeId) & 0x0F:
             raise BrokenAnswer(f"the answer's invoke-id {reply.invokeId & 0x0F} is not the request's")
         self._settled = True

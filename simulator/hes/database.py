@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +20,13 @@ from psycopg import sql
 
 from simulator.errors import UserError
 from simulator.store.connections import store_errors, without_password
+from simulator.store.migrating import Migrations, misfit, read_plan
 from simulator.store.queries import statements
 
-VERSION = 1
+HES = read_plan("simulator.hes", "hes")
 DEFAULT_ZONE = "Asia/Kolkata"
+_FULL = ("plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql")
 _FILES = files(__package__)
-_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -75,41 +75,35 @@ class HesDatabase:
         """Make what is missing, as far as the tier goes; False if all was there. `zone`: of the meters' days."""
         with self.connection.transaction():
             self._run("lock")
-            ((ours, taken),) = self._read("present")
-            if ours:
-                self._check_version()
+            if version := self.migrations().version():
+                if version != HES.version:
+                    raise misfit(HES, version)
                 return False
-            if taken:
-                raise UserError("the database has tables of these names that are not meterfleet's; use another one")
-            if self._read("is_timezone", timezone=zone) != [(True,)]:
-                raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
-            self._apply("plain.sql")
-            self._run("remember", version=VERSION, timezone=zone)
-            self._apply_tier(zone)
+            self.use_timezone(zone)
+            for name in _FULL:
+                self.connection.execute(_FILES.joinpath("sql", name).read_bytes())
         return True
+
+    def migrations(self) -> Migrations:
+        """UserError if the tables are of before there were migrations, or not ours."""
+        ((ours, taken),) = self._read("present")
+        if taken and not ours:
+            raise UserError("the database has tables of these names that are not meterfleet's; use another one")
+        found = Migrations(self.connection, HES)
+        if ours and not found.version():
+            raise UserError("the head-end's tables are of an early meterfleet; `db init --hes --fresh` makes them anew")
+        return found
+
+    def use_timezone(self, zone: str) -> None:
+        """Of the meters' days, for tables that this connection makes."""
+        if self._read("is_timezone", timezone=zone) != [(True,)]:
+            raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
+        self._run("set_timezone", timezone=zone)
 
     def remove(self) -> None:
         """All of it, with its data."""
         with self.connection.transaction():
             self._run("drop")
-
-    def _apply_tier(self, zone: str) -> None:
-        tier = self.tier()
-        if tier != "none":
-            self._apply("apache.sql")
-        if tier == "timescale":
-            self._apply("community.sql")
-        aggregate = "aggregate_community.sql" if tier == "timescale" else "aggregate_view.sql"
-        for statement in _COMMENT.sub("", _text(aggregate)).split("\n;\n"):
-            self.connection.execute(sql.SQL(statement).format(zone=sql.Literal(zone)))
-
-    def _check_version(self) -> None:
-        ((version, _),) = self._read("settings")
-        if version != VERSION:
-            raise UserError(
-                f"the head-end's schema has version {version} and this program knows version {VERSION}; "
-                "use the meterfleet that made it, or another database"
-            )
 
     # -- described ----------------------------------------------------------------------------------------------
 
@@ -118,7 +112,7 @@ class HesDatabase:
 
     def timezone(self) -> str:
         """Of the meters' days."""
-        return str(self._read("settings")[0][1])
+        return str(self._read("timezone")[0][0])
 
     def tier(self) -> str:
         """`none`, `apache` or `timescale`."""
@@ -166,18 +160,11 @@ class HesDatabase:
 
     # -- statements ---------------------------------------------------------------------------------------------
 
-    def _apply(self, name: str) -> None:
-        self.connection.execute(_text(name).encode())
-
     def _run(self, name: str, **parameters: Any) -> None:
         self.connection.execute(_QUERIES[name].encode(), parameters or None)
 
     def _read(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(_QUERIES[name].encode(), parameters or None).fetchall()
-
-
-def _text(name: str) -> str:
-    return _FILES.joinpath("sql", name).read_text("utf-8")
 
 
 def _template(name: str) -> sql.SQL:

@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -27,6 +27,7 @@ from simulator.store.queries import statements
 Connection = psycopg.Connection[tuple[Any, ...]]
 _QUERIES = statements("simulator.hes")
 _MANY = 500  # rows
+_PART = 250  # rows
 _NULL = "\\N"
 _COPY_TEXT = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -185,13 +186,21 @@ class Landing:
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
         words = _words(table)
-        lines = [_lines(str(self._id(serial)), rows, self._codes(table, rows)) for serial, rows in meters.items()]
+        for serial in meters:
+            self._id(serial)  # asked now if need be: while a COPY runs, nothing can be
         if sum(map(len, meters.values())) >= _MANY:
             with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
-                return self._copy(words["relation"], words["columns"], lines)
+                return self._copy(words["relation"], words["columns"], self._parts(table, meters))
         self._connection.execute(_template("landing_table").format(**words))
-        self._copy(words["landing"], words["columns"], lines)
+        self._copy(words["landing"], words["columns"], self._parts(table, meters))
         return self._connection.execute(_template("landing_merge").format(**words)).rowcount
+
+    def _parts(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+        """Some thousand octets at a time, so that the server takes in one while the next is laid out."""
+        for serial, rows in meters.items():
+            for at in range(0, len(rows), _PART):
+                part = rows[at : at + _PART]
+                yield _lines(str(self._id(serial)), part, self._codes(table, part))
 
     def _copy(self, relation: sql.Composable, columns: sql.Composable, lines: Iterable[str]) -> int:
         cursor = self._connection.cursor()
@@ -258,6 +267,12 @@ class Memory:
                 found[serial].append((first, last))
         return found
 
+    def intervals(self) -> dict[tuple[str, str], list[float]]:
+        """Interval energies of the newest two days by meter and reading type, oldest first."""
+        with store_errors():
+            rows = self._connection.execute(_QUERIES["last_intervals"].encode()).fetchall()
+        return {(serial, kind): values for serial, kind, values in rows}
+
     def registers(self) -> dict[tuple[str, str], float]:
         """The newest cumulative energy by meter and reading type."""
         with store_errors():
@@ -276,6 +291,7 @@ def _words(table: Table) -> dict[str, sql.Composable]:
         "changes": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(column) for column in identifiers),
         "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
         "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
+        "or_flagged": sql.SQL(_QUERIES["or_flagged"] if "validation_flags" in table.columns else ""),
     }
 
 
@@ -314,7 +330,8 @@ def _nothing(_value: None) -> str:
 
 
 _CELLS: dict[type, Callable[[Any], str]] = {  # by type alone, for this runs for each cell
-    **dict.fromkeys((int, float, Decimal, dt.date, dt.datetime), str),
+    **dict.fromkeys((int, float, Decimal, dt.date), str),
+    dt.datetime: dt.datetime.isoformat,
     type(None): _nothing,
     str: _text,
     dict: _json,

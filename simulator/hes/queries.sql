@@ -12,18 +12,17 @@ SELECT to_regclass('hes.settings') IS NOT NULL,
        EXISTS (SELECT FROM pg_class WHERE relnamespace IN (to_regnamespace('hes'), 'public'::regnamespace)
                AND relname IN ('meters', 'meter_readings', 'meter_events'))
 
--- name: settings
-SELECT version, timezone FROM hes.settings
+-- name: timezone
+SELECT timezone FROM hes.settings
 
--- name: remember
-INSERT INTO hes.settings (version, timezone) VALUES (%(version)s, %(timezone)s)
+-- name: set_timezone
+SELECT set_config('hes.timezone', %(timezone)s, false)
 
 -- name: is_timezone
 SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(timezone)s)
 
 -- name: tier
-SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
-            THEN coalesce(nullif(current_setting('timescaledb.license', true), ''), 'none') ELSE 'none' END
+SELECT hes.tier()
 
 -- name: could_have
 SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL
@@ -77,7 +76,11 @@ COPY {relation} ({columns}) FROM STDIN
 -- name: landing_merge
 INSERT INTO {relation} AS old ({columns})
 SELECT DISTINCT ON ({key}) {columns} FROM {landing}
-ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})
+ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new}) {or_flagged}
+
+-- Or came a second time, which is a fact of its own: flag 8.
+-- name: or_flagged
+ OR (8 = ANY (EXCLUDED.validation_flags) AND NOT 8 = ANY (old.validation_flags))
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
@@ -102,6 +105,13 @@ SELECT DISTINCT ON (meter_id, reading_type) m.meter_number, e.reading_type, e.va
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
 WHERE measurement_type = 'CUMULATIVE' AND quality >= 192
 ORDER BY meter_id, reading_type, e.timestamp DESC
+
+-- name: last_intervals
+SELECT m.meter_number, e.reading_type, array_agg(e.value ORDER BY e.timestamp)
+FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+WHERE measurement_type = 'INTERVAL' AND e.value IS NOT NULL
+  AND e.timestamp > (SELECT max(timestamp) - interval '2 days' FROM hes.energy_measurements)
+GROUP BY 1, 2
 
 -- name: log
 INSERT INTO hes.event_logs (meter_id, event_code, event_type, description)
@@ -190,22 +200,26 @@ SELECT set_config('datestyle', 'ISO', true), set_config('extra_float_digits', '1
 
 -- name: rows
 SELECT ({meter})::text COLLATE "C" AS meter, ({time})::timestamp(0) AS clock, ({number})::text AS number,
-       {values} AS shown, ({came})::timestamptz AS came FROM {source}
+       {values} AS shown, ({came})::timestamptz AS came {cells} FROM {source}
 
 -- name: truth_once
 SELECT DISTINCT ON (meter, clock, number) * FROM (
     SELECT ({meter})::text COLLATE "C" AS meter, ({time})::timestamp(0) AS clock, ({number})::text AS number,
-           {values} AS shown, ({came})::timestamptz AS came FROM {source}) AS told
+           {values} AS shown, ({came})::timestamptz AS came {cells} FROM {source}) AS told
 ORDER BY meter, clock, number, came
 
+-- The sum of rows' hashes needs no order among them. Two servers that hash differently only make all days suspect.
+-- By COPY, because the plan of a cursor is never a parallel one. OFFSET 0 hides from the planner what days are made of:
+-- else it expects as many of them as there are instants, and sorts all rows instead of gathering them by hash.
 -- name: digests
-SELECT meter, to_char(clock, 'YYYY-MM-DD') COLLATE "C" AS day, count(*),
-       md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")), min(came), max(came)
-FROM (SELECT meter, clock, came, concat_ws('|', clock::text, number, array_to_string(shown, '|', '-')) AS line
-      FROM ({rows}) AS shown_rows
-      WHERE meter = ANY (%(serials)s) AND (%(first)s::timestamp IS NULL OR clock >= %(first)s::timestamp)
-        AND (%(last)s::timestamp IS NULL OR clock <= %(last)s::timestamp)) AS lines
-GROUP BY 1, 2 ORDER BY 1, 2
+COPY (
+    SELECT meter, day, count(*), sum(hash_record_extended(ROW(clock, number {names}), 0)),
+           min(came), max(came)
+    FROM (SELECT *, clock::date AS day FROM ({rows}) AS shown_rows OFFSET 0) AS dated_rows
+    WHERE meter = ANY ({serials}) AND ({first}::timestamp IS NULL OR clock >= {first}::timestamp)
+      AND ({last}::timestamp IS NULL OR clock <= {last}::timestamp)
+    GROUP BY 1, 2 ORDER BY 1, 2
+) TO STDOUT
 
 -- name: details
 SELECT meter, day, clock::text, number, shown, came

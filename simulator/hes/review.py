@@ -42,6 +42,7 @@ class Verdict(NamedTuple):
 MANUAL = Verdict(96, "MANUAL_READ", "UNVALIDATED", (1,))
 ESTIMATE = Verdict(128, "ESTIMATED", "ESTIMATED", (1, 2))
 VALIDATED = Verdict(216, "MANUAL_READ", "MANUALLY_VALIDATED", ())
+SIMULATED = Verdict(192, "HES_SIMULATOR", "VALID", ())
 
 
 class Entry(NamedTuple):

@@ -1,51 +1,39 @@
 # SPDX-License-Identifier: MIT
 """What meters said against what a head-end stored, by table, meter and day.
 
-Both databases make one hash per meter and day; only where these differ do rows come here. Nothing is written.
+Both databases make one hash per meter and day, at the same time; only where these differ do rows come here, some days
+at once. Nothing is written.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
+from psycopg import Copy, sql
 
 from simulator.errors import UserError
-from simulator.hes.maps import TRUTHS, TableMap, Truth, is_time
+from simulator.hes.asking import Group, Limits, digests, their_rows, truth_rows
+from simulator.hes.maps import TRUTHS, TableMap
 from simulator.store.connections import store_errors, without_password
 from simulator.store.queries import statements
 
 KINDS = ("missing", "extra", "different", "duplicate", "late")
 _QUERIES = statements("simulator.hes")
-_FETCH = 5_000
-_DAYS_AT_ONCE = 200
+_DAYS_AT_ONCE = 500
+_LISTED = 10_000  # rows of a table; of days after that only their number is told
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Meters that tell alike. `is_single`: their numbers are float32, so no finer than that can be asked for."""
-
-    serials: tuple[str, ...]
-    is_single: bool = False
-    told: Mapping[str, frozenset[str]] = field(default_factory=dict)  # columns by table
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    first: dt.datetime | None = None  # as the meters' clocks show it
-    last: dt.datetime | None = None
-    late: dt.timedelta | None = None  # after the simulator's own row
-
-
 class Finding(NamedTuple):
-    """One row that is not as it should be; `columns`: what was said and what is stored, of those that differ."""
+    """One row that is not as it should be; `columns`: what was said and what is stored, of those that differ. Of very
+    many, all `rows` of one kind, meter and day; `time` is that day.
+    """
 
     table: str
     kind: str
@@ -77,7 +65,7 @@ class _Digest(NamedTuple):
     meter: str
     day: str
     rows: int
-    md5: str
+    hashed: str
     first: dt.datetime | None  # when the first and the last row of the day came
     last: dt.datetime | None
 
@@ -119,52 +107,58 @@ class _Comparison:
     def run(self, groups: Sequence[Group]) -> Outcome:
         for group in groups:
             columns = self._columns(group)
-            ours, theirs = (
-                _truth_rows(self._truth, columns, group, self._table),
-                _their_rows(self._table, columns, group),
-            )
-            suspects = []
-            for meter_day in self._suspects(ours, theirs, group):
-                suspects.append(meter_day)
-                if len(suspects) == _DAYS_AT_ONCE:
-                    self._look_closer(suspects, ours, theirs, columns)
-                    suspects = []
-            if suspects:
-                self._look_closer(suspects, ours, theirs, columns)
+            ours = truth_rows(self._truth, columns, group, self._table)
+            theirs = their_rows(self._table, columns, group)
+            suspects = list(self._suspects(ours, theirs, group, len(columns)))
+            for at in range(0, len(suspects), _DAYS_AT_ONCE):
+                self._judge(suspects[at : at + _DAYS_AT_ONCE], ours, theirs, columns)
         return self.outcome
 
     def _columns(self, group: Group) -> list[str]:
         told = group.told.get(self._name, frozenset()) if self._table.only_told else self._truth.columns
         return sorted(told.intersection(self._table.columns))
 
-    def _suspects(self, ours: sql.Composed, theirs: sql.Composed, group: Group) -> Iterator[tuple[str, str]]:
+    def _suspects(
+        self, ours: sql.Composed, theirs: sql.Composed, group: Group, width: int
+    ) -> Iterator[tuple[_Digest | None, _Digest | None]]:
         """Meter-days whose hashes differ, or that may have a row which came late."""
-        left, right = self._digests(self._sim, "ours", ours, group), self._digests(self._hes, "theirs", theirs, group)
-        for mine, other in _merged(left, right):
-            self.outcome.days += 1
-            self.outcome.rows += mine.rows if mine else 0
-            if mine is None or other is None or (mine.rows, mine.md5) != (other.rows, other.md5):
-                some = mine or other
-                assert some is not None
-                yield some.meter, some.day
-            elif self._limits.late and mine.first and other.last and other.last > mine.first + self._limits.late:
-                yield mine.meter, mine.day
+        with (
+            self._sim.cursor().copy(digests(ours, group, self._limits, width)) as left,
+            self._hes.cursor().copy(digests(theirs, group, self._limits, width)) as right,
+        ):
+            for mine, other in _merged(_read(left), _read(right)):
+                self.outcome.days += 1
+                self.outcome.rows += mine.rows if mine else 0
+                if self._is_suspect(mine, other):
+                    yield mine, other
 
-    def _digests(self, connection: Connection, name: str, rows: sql.Composed, group: Group) -> Iterator[_Digest]:
-        limits = {"first": self._limits.first, "last": self._limits.last, "serials": list(group.serials)}
-        with connection.cursor(name) as cursor:
-            cursor.itersize = _FETCH
-            cursor.execute(_template("digests").format(rows=rows), limits)
-            for row in cursor:
-                yield _Digest(*row)
+    def _is_suspect(self, mine: _Digest | None, other: _Digest | None) -> bool:
+        if mine is None or other is None or (mine.rows, mine.hashed) != (other.rows, other.hashed):
+            return True
+        return self._limits.late is not None and _is_late(mine.first, other.last, self._limits.late)
+
+    def _judge(
+        self, suspects: Sequence[tuple[_Digest | None, _Digest | None]], ours: sql.Composed, theirs: sql.Composed,
+        columns: Sequence[str],
+    ) -> None:  # fmt: skip
+        """What is wrong in some meter-days: row by row, or when there is much of it already by day."""
+        findings = self.outcome.findings
+        if len(findings) < _LISTED:
+            findings += self._look_closer([_either(pair)[:2] for pair in suspects], ours, theirs, columns)
+            return
+        both = [mine[:2] for mine, other in suspects if mine and other]
+        findings += _by_day(self._look_closer(both, ours, theirs, columns)) if both else []
+        for mine, other in suspects:
+            if mine is None or other is None:
+                one = _either((mine, other))
+                findings.append(Finding(self._name, "missing" if mine else "extra", one.meter, one.day, rows=one.rows))
 
     def _look_closer(
         self, days: Sequence[tuple[str, str]], ours: sql.Composed, theirs: sql.Composed, columns: Sequence[str]
-    ) -> None:
+    ) -> Iterator[Finding]:
         said, stored = self._rows(self._sim, ours, days), self._rows(self._hes, theirs, days)
-        for meter_day in days:
-            found = self._of_day(meter_day[0], said.get(meter_day, {}), stored.get(meter_day, {}), columns)
-            self.outcome.findings.extend(found)
+        for day in days:
+            yield from self._of_day(day[0], said.get(day, {}), stored.get(day, {}), columns)
 
     def _rows(self, connection: Connection, rows: sql.Composed, days: Sequence[tuple[str, str]]) -> _Rows:
         parameters = {
@@ -175,9 +169,9 @@ class _Comparison:
             "days": [day for _, day in days],
         }
         found: _Rows = defaultdict(lambda: defaultdict(list))
-        for meter, day, time, number, values, came in connection.execute(
-            _template("details").format(rows=rows), parameters
-        ):
+        text = sql.SQL(rows.as_string(connection).replace("%", "%%"))
+        details = sql.SQL(_QUERIES["details"]).format(rows=text)
+        for meter, day, time, number, values, came in connection.execute(details, parameters):
             found[meter, day][time, number].append(_Stored(values, came))
         return found
 
@@ -205,6 +199,24 @@ def _is_late(said: dt.datetime | None, came: dt.datetime | None, limit: dt.timed
     return said is not None and came is not None and came > said + limit
 
 
+def _read(copy: Copy) -> Iterator[_Digest]:
+    copy.set_types(("text", "text", "int8", "text", "timestamptz", "timestamptz"))
+    return map(_Digest._make, copy.rows())
+
+
+def _either(pair: tuple[_Digest | None, _Digest | None]) -> _Digest:
+    one = pair[0] or pair[1]
+    assert one is not None
+    return one
+
+
+def _by_day(findings: Iterable[Finding]) -> list[Finding]:
+    rows = Counter[tuple[str, str, str, str]]()
+    for one in findings:
+        rows[one.table, one.kind, one.meter, one.day] += one.rows
+    return [Finding(*about, rows=count) for about, count in rows.items()]
+
+
 def _merged(left: Iterator[_Digest], right: Iterator[_Digest]) -> Iterator[tuple[_Digest | None, _Digest | None]]:
     """Both in order of meter and day; what only one side has comes with None."""
     mine, other = next(left, None), next(right, None)
@@ -218,47 +230,3 @@ def _merged(left: Iterator[_Digest], right: Iterator[_Digest]) -> Iterator[tuple
         else:
             yield mine, other
             mine, other = next(left, None), next(right, None)
-
-
-def _truth_rows(truth: Truth, columns: Iterable[str], group: Group, table: TableMap) -> sql.Composed:
-    """What a table without a number cannot tell apart comes once; as do equal events of one second."""
-    number = truth.number if table.number else "0"
-    values = [_shown(f"t.{column}", column, group) for column in columns]
-    source = f"{truth.relation} t {truth.joined}"
-    kept = "truth_once" if not truth.columns else "rows"
-    return _rows(kept, "m.meter_number", truth.time, number, values, "t.created_at", source)
-
-
-def _their_rows(table: TableMap, columns: Iterable[str], group: Group) -> sql.Composed:
-    values = [_shown(table.columns[column], column, group) for column in columns]
-    number = f"({table.number})" if table.number else "0"
-    return _rows("rows", f"({table.meter})", table.clock, number, values, table.arrived, table.source)
-
-
-def _rows(
-    name: str, meter: str, time: str, number: str, values: Sequence[str], came: str | None, source: str
-) -> sql.Composed:
-    words = {
-        "meter": meter,
-        "time": time,
-        "number": number,
-        "values": f"ARRAY[{', '.join(values)}]::text[]",
-        "came": came or "NULL",
-        "source": source,
-    }
-    return _template(name).format(**{key: sql.SQL(text.replace("%", "%%")) for key, text in words.items()})
-
-
-def _shown(expression: str, column: str, group: Group) -> str:
-    """One text for equal values: decimals without zeros at their end, or as near as float32 can tell."""
-    if column == "status_word":
-        return f"({expression})::text"
-    if is_time(column):
-        return f"to_char(({expression})::timestamp, 'YYYY-MM-DD HH24:MI:SS')"
-    if group.is_single:
-        return f"(({expression})::real)::text"
-    return f"trim_scale(({expression})::numeric)::text"
-
-
-def _template(name: str) -> sql.SQL:
-    return sql.SQL(_QUERIES[name])

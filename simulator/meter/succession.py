@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.meter.columns import Ints
 from simulator.meter.identity import Identity
+from simulator.values import NEVER_MS
 
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
@@ -31,6 +32,7 @@ def move_in(cohort: Cohort, rows: Ints, identities: Sequence[Identity]) -> None:
         _drop(by_row, [row for row in gone if row in by_row])
     for by_place in (cohort.overrides, cohort.profiles):
         _drop(by_place, [place for place in by_place if place[0] in gone])
+    cohort.marks_move_ms[rows] = NEVER_MS
     cohort.kept_pushes.forget(rows)
     cohort.vault.forget(dict(zip(rows.tolist(), (one.id for one in identities), strict=True)))
     for row in gone:

@@ -55,7 +55,8 @@ class Parts:
         return told, made
 
     def _doubt(self, place: int, mistakes: list[Mistake]) -> None:
-        names = {one.message.partition(":")[0].rpartition(".")[2] for one in mistakes}
+        at = [one.message.partition(":")[0].split(".") for one in mistakes]  # fleet, place, key …
+        names = {location[min(2, len(location) - 1)] for location in at}
         self.unsure.update({"meters", "serial"} if names & {"count", "serial", str(place)} else ())
         self.unsure.update({"model", "codes"} if "model" in names else ())
         self.unsure.update({"feeder"} if "feeder" in names or (names & {"count"}) else ())

@@ -25,6 +25,7 @@ from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
 from simulator.store.history import History
 from simulator.store.incidents import Incidents
+from simulator.store.migrating import SIM, misfit
 from simulator.store.notices import Notices
 from simulator.store.pushing import PushTables, draw_ids
 from simulator.store.queries import query, template
@@ -44,7 +45,6 @@ from simulator.store.rows import (
 from simulator.store.supply_ends import SupplyEnds
 from simulator.store.writer import Writer
 
-SCHEMA_VERSION = 2
 OLDEST_SERVER = 150000
 
 # The tables that carry the trigger check_references (schema.sql says what it is for).
@@ -107,15 +107,11 @@ class Store:
                     await connection.execute((data_root() / "schema.sql").read_bytes())
                 case (True, False):
                     raise UserError("the database has a schema `sim` that is not meterfleet's; use another database")
+            await connection.execute(query("adopt_schema"))
             cursor = await connection.execute(query("schema_version"))
             ((version,),) = await cursor.fetchall()
-        if version != SCHEMA_VERSION:
-            newer = version is not None and version > SCHEMA_VERSION
-            hint = "update meterfleet" if newer else "empty it with `meterfleet db init --fresh`"
-            raise UserError(
-                f"the database's schema has version {version} and this program knows version {SCHEMA_VERSION}; "
-                f"{hint} or use another database"
-            )
+        if version != SIM.version:
+            raise misfit(SIM, version)
 
     async def drop_schema(self) -> None:
         """Everything in the schema `sim` is lost."""

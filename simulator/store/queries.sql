@@ -30,6 +30,36 @@ SELECT to_regnamespace('sim') IS NOT NULL, to_regclass('sim.schema_version') IS 
 -- name: schema_version
 SELECT max(version) FROM sim.schema_version
 
+-- name: adopt_schema
+-- A store of before there were migrations, when the whole of it was version 1 or 2, is all of the first nine or ten.
+DO $$
+BEGIN
+    IF to_regclass('sim.schema_version') IS NULL OR to_regprocedure('sim.check_push_references()') IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT count(*) FROM sim.schema_version) = 1 THEN
+        INSERT INTO sim.schema_version (version)
+        SELECT generate_series(1, CASE max(version) WHEN 1 THEN 9 WHEN 2 THEN 10 END) FROM sim.schema_version
+        ON CONFLICT DO NOTHING;
+    END IF;
+END $$
+
+-- name: migration_lock
+-- Held by the session: two programs must not migrate at once.
+SELECT pg_try_advisory_lock(1297368660, 4)
+
+-- name: migration_unlock
+SELECT pg_advisory_unlock(1297368660, 4)
+
+-- name: has_version
+SELECT to_regclass(%s) IS NOT NULL
+
+-- name: version_of
+SELECT coalesce(max(version), 0) FROM {schema}.schema_version
+
+-- name: kept_by_sqitch
+SELECT EXISTS (SELECT FROM sqitch.changes WHERE project = %s)
+
 -- name: tier
 SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
             THEN coalesce(nullif(current_setting('timescaledb.license', true), ''), 'none') ELSE 'none' END

@@ -20,6 +20,7 @@ from simulator.headend.hearing import Acquainted, Hearer, Hearing
 from simulator.headend.judging import (
     AFTER_RETRY,
     CLOCK_INVALID,
+    DUPLICATE,
     GAP_BEFORE,
     INVALID,
     LATE,
@@ -27,6 +28,7 @@ from simulator.headend.judging import (
     NEGATIVE_DELTA,
     OUT_OF_RANGE,
     Circumstances,
+    is_spike,
     judged,
 )
 from simulator.headend.occurrences import event, moved
@@ -95,6 +97,25 @@ def test_blocks_after_a_gap_and_blocks_that_came_late_are_flagged() -> None:
     file_blocks(batch, SERIAL, table, Circumstances(), ZONE, period_s=1800, is_late=True)
     assert [row["validation_flags"] for row in rows(batch, ENERGY)] == [(LATE,), (GAP_BEFORE, LATE)]
     assert [row["kwh_import"] for row in rows(batch, BLOCK)] == [Decimal("0.211"), Decimal("0.035")]
+
+
+def test_a_block_that_comes_twice_is_filed_once_and_flagged() -> None:
+    rows_of_meter = [[AT, 211.0], [AT, 211.0], [AT + dt.timedelta(minutes=30), 35.0]]
+    table = ProfileTable("1.0.99.1.0.255", [CLOCK, BLOCK_IMPORT], rows_of_meter)
+    batch = Batch()
+    file_blocks(batch, SERIAL, table, Circumstances(), ZONE, period_s=1800)
+    assert [row["validation_flags"] for row in rows(batch, ENERGY)] == [(DUPLICATE,), ()]
+    assert len(rows(batch, BLOCK)) == 2
+
+
+def test_a_spike_needs_a_day_to_stand_out_of() -> None:
+    """Five times the largest of 48; what follows is held against the spike, too."""
+    how = Circumstances()
+    assert not any(is_spike(how, "E", value) for value in (100.0, 9_000.0, *[200.0] * 46))
+    assert not is_spike(how, "E", 44_000.0)
+    how.usual.clear()
+    assert [is_spike(how, "E", value) for value in (*[100.0] * 48, 501.0, 2_000.0)][47:] == [False, True, False]
+    assert not any(is_spike(how, "none", value) for value in (*[0.0] * 48, 5.0))
 
 
 def test_rows_without_a_time_are_counted_and_left_out() -> None:

@@ -119,7 +119,13 @@ def test_what_the_head_end_has_is_what_the_meters_said(fleet: Spawned, collected
 
 
 def test_readings_are_the_original_times_its_power_of_ten(collected: str) -> None:
-    for relation in ("public.meter_readings", "hes.energy_measurements", "hes.voltage_measurements"):
+    for relation in (
+        "public.meter_readings",
+        "hes.power_readings",
+        "hes.energy_measurements",
+        "hes.voltage_measurements",
+        "hes.current_measurements",
+    ):
         (row,) = sql(
             collected,
             f"SELECT count(*), count(*) FILTER (WHERE abs(value - original_value * 10.0 ^ scaling_factor)"
@@ -145,6 +151,28 @@ def test_an_interval_is_the_difference_of_two_registers(fleet: Spawned, collecte
     )
     assert row[0] == _METERS
     assert row[1] <= 2  # float32 leaves a register of some thousand kWh with a watt-hour of doubt
+
+
+def test_days_from_blocks_are_what_the_registers_moved_by(collected: str) -> None:
+    """S001-17: the aggregate beside the reported days, where all blocks are there."""
+    (row,) = sql(
+        collected,
+        """SELECT count(*), max(abs(a.kwh_import - (d.cumulative_kwh_import - before.cumulative_kwh_import)))
+           FROM hes.daily_load_profile d
+           JOIN hes.daily_load_profile before
+             ON before.meter_id = d.meter_id AND before.capture_date = d.capture_date - 1
+           JOIN hes.daily_load_profile_agg a ON a.meter_id = d.meter_id AND a.blocks = 48
+                AND (a.day AT TIME ZONE 'Asia/Kolkata')::date = before.capture_date""",
+    )
+    assert row[0] == _METERS
+    assert row[1] <= 0.002  # float32
+
+
+def test_the_head_end_logs_what_it_does_itself(collected: str) -> None:
+    """S001-05: entries of the system, without a meter."""
+    said = sql(collected, "SELECT event_type, meter_id IS NULL FROM hes.event_logs ORDER BY event_timestamp, id")
+    assert said[0] == ("START", True)
+    assert said[-1] == ("STOP", True)
 
 
 def test_reading_again_adds_nothing_and_audits_nothing(fleet: Spawned, copied: str) -> None:
@@ -229,7 +257,7 @@ def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) ->
     assert (code, [one["kind"] for one in found["findings"]]) == (1, ["late"])
 
 
-def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> None:
+def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str, tmp_path: Path) -> None:
     """docs/your-own-head-end.md: wide table in watt-hours, start of the interval, UTC without a zone."""
     docs = Path(__file__).parents[2] / "docs"
     maps = docs / "other-head-end.yaml"
@@ -242,6 +270,9 @@ def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str) -> N
         " JOIN public.meters m ON m.id = t.meter_id",
     )
     assert _verify(fleet, copied, "--map", maps)[0] == 0
+    modulo = tmp_path / "modulo.yaml"  # whatever SQL a map has
+    modulo.write_text(maps.read_text().replace("/ 1000.0", "/ (2000.0 % 3000)  * 2"))
+    assert _verify(fleet, copied, "--map", modulo)[0] == 0
     _change(
         copied,
         "DELETE FROM public.half_hours WHERE (device, started_at)"
@@ -333,6 +364,8 @@ def test_other_makes_are_read_by_a_ciphered_client(
         code, found = _verify(fleet, empty)
     assert (code, found["findings"]) == (0, [])
     assert found["tables"]["block_load_profile"]["rows"] == 2 * (_BLOCKS - 48)
+    kinds = {kind for (kind,) in sql(empty, "SELECT DISTINCT split_part(reading_type, '_', 1) FROM hes.power_readings")}
+    assert kinds == {"ACTIVE", "APPARENT"} | ({"REACTIVE"} if len(phases) == 3 else set())  # S000-03
     assert sql(empty, "SELECT string_agg(DISTINCT phase, '' ORDER BY phase) FROM hes.voltage_measurements") == [
         (phases,)
     ]
@@ -363,6 +396,9 @@ def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> Non
         " WHERE timestamp = '2025-06-01+05:30'",
     )
     assert row == (1001, "MANUAL_READ", 216, "MANUALLY_VALIDATED")
+    assert _hes(copied, *words[:3], "VOLTAGE_R", 240, *at, "--simulated") == "stored\n"
+    kinds = dict(sql(copied, "SELECT source, count(*) FROM public.meter_readings GROUP BY 1"))
+    assert kinds.keys() == {"NORMAL_READ", "MANUAL_READ", "HES_SIMULATOR"}
     changes = json.loads(_hes(copied, "hes", "audit", "--meter", meter, "--since", "1h", "--changed", "--json"))
     assert [(one["operation"], one["old_value"], one["new_value"]) for one in changes] == [("U", 1000, 1001)]
     everything = json.loads(_hes(copied, "hes", "audit", "--meter", meter, "--json"))

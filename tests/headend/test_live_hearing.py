@@ -20,6 +20,12 @@ from simulator.values import MS_PER_HOUR
 
 _METERS = 3
 _AT = ("--start", "2025-06-02T10:05:00+05:30", "--speed", 0, "--seed", 63)
+_SETUPS = """
+SELECT m.meter_number, o.logical_name, number_of_retries, repetition_delay, randomisation_start_interval,
+       string_agg(concat_ws(' ', p.class_id, p.logical_name, attribute_index, data_index), ', ' ORDER BY position)
+FROM {0}.push_setups s JOIN {1}.meters m ON m.id = s.meter_id JOIN {0}.obis_codes o ON o.id = s.obis_code_id
+JOIN {0}.push_objects p ON p.push_setup_id = s.id
+GROUP BY 1, 2, 3, 4, 5"""
 
 
 @pytest.fixture
@@ -48,7 +54,7 @@ def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
 
 
 def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database: str) -> None:
-    """S001-04, S001-06, S001-08, S001-19; a push of a stranger is an entry of the head-end's own log."""
+    """S001-04, S001-06 to -10, S001-19; a push of a stranger is an entry of the head-end's own log."""
     port = free_port()
     pushes = ("--push", f"127.0.0.1:{port},security=0", "--push-schedule", "FIFTEEN_MIN")
     with spawned(postgres.home, _METERS, *_AT, *pushes) as fleet:
@@ -56,6 +62,8 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as stranger:
                 stranger.sendall(wrapped(notification(ALERT_BODY)))
             fleet.step(MS_PER_HOUR)
+            for _ in range(2):  # at one instant of the meters' clocks: the second is a duplicate
+                run("push", "now", "2", "--database", fleet.dsn, home=fleet.log.parent)
             fleet.inject("1", 251)
             sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
             instants = f"{sent} AND trigger = 'SCHEDULE'"
@@ -79,8 +87,24 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
         kept = fleet.sql(configured.format("sim", "sim"))
         assert len(kept) >= _METERS
         assert set(kept) <= set(sql(database, configured.format("hes", "public")))
+        kept = fleet.sql(_SETUPS.format("sim", "sim"))
+        assert len(kept) >= _METERS
+        assert set(kept) <= set(sql(database, _SETUPS.format("hes", "public")))
+        words = ("--hes-database", database, "--database", fleet.dsn, "--once", "--profiles", "events")
+        assert run("headend", *words, home=fleet.log.parent).returncode == 0
     readings = dict(sql(database, "SELECT source, count(*) FROM hes.energy_measurements GROUP BY 1"))
     assert readings["AUTO_READ"] >= 4 * _METERS
+    flagged = (
+        "SELECT DISTINCT meter_number, e.timestamp AT TIME ZONE 'Asia/Kolkata' FROM hes.{} e"
+        " JOIN public.meters m ON m.id = e.meter_id WHERE 8 = ANY (validation_flags)"
+    )
+    for relation in ("energy_measurements", "voltage_measurements"):
+        assert [(meter, str(at)) for meter, at in sql(database, flagged.format(relation))] == [
+            (fleet.meters[1].serial, "2025-06-02 11:05:00")
+        ]
+    both = sql(database, "SELECT array_agg(DISTINCT source ORDER BY source) FROM public.meter_events"
+                         " WHERE event_code = 251")  # fmt: skip
+    assert both == [(["EVENT_LOG", "PUSH_ALARM"],)]
     alarms = sql(database, "SELECT DISTINCT severity FROM public.meter_events WHERE source = 'PUSH_ALARM'")
     assert alarms
     assert {severity for (severity,) in alarms} <= {"WARNING", "CRITICAL"}

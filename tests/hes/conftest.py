@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from simulator.hes.database import HesDatabase
 
 SERVERS = {"apache": "METERFLEET_APACHE_DSN", "timescale": "METERFLEET_TIMESCALE_DSN"}
-NAME = "meterfleet_hes_test"
+NAME = f"meterfleet_hes_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 METER = "00000000-0000-4000-8000-000000000017"
 
 
@@ -24,20 +24,28 @@ def _server(tier: str) -> str:
 
 
 @pytest.fixture(params=["none", "apache", "timescale"])
-def hes(request: pytest.FixtureRequest) -> Iterator[HesDatabase]:
-    """Installed, with one meter."""
+def fresh_server(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Gives a database without the head-end's tables."""
     if request.param == "none":
-        dsn: str = request.getfixturevalue("database")
-        yield from _installed(dsn)
-        return
+        return lambda: str(request.getfixturevalue("database"))
     server = _server(request.param)
+    return lambda: _recreated(server)
+
+
+@pytest.fixture
+def hes(fresh_server: Callable[[], str]) -> Iterator[HesDatabase]:
+    """Installed, with one meter."""
+    yield from _installed(fresh_server())
+
+
+def _recreated(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)".encode())
         connection.execute(f"CREATE DATABASE {NAME}".encode())
     dsn = make_conninfo(server, dbname=NAME)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-    yield from _installed(dsn)
+    return dsn
 
 
 def _installed(dsn: str) -> Iterator[HesDatabase]:

@@ -96,6 +96,48 @@ def test_a_reading_belongs_to_a_meter_and_comes_once(hes: HesDatabase, relation:
     ) == [(1,)]  # fmt: skip
 
 
+def test_what_refers_to_meters_and_to_pushes(hes: HesDatabase) -> None:
+    """S001-01, S001-03, S001-11."""
+    keys = (
+        "SELECT conrelid::regclass::text, string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_constraint k"
+        " JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)"
+        " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE k.contype = 'f' AND nspname IN ('hes', 'public') AND confrelid = ANY (%s::regclass[]) GROUP BY 1"
+    )
+    to_meters = dict(values(hes, keys, ["public.meters"]))
+    shown = {name.removeprefix("public.").removeprefix("hes.") for name in (*MEASUREMENTS, *PROFILES, "meter_events")}
+    assert shown <= {name.removeprefix("public.") for name in to_meters}
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        hes.connection.execute(
+            "INSERT INTO public.meter_events (meter_id, timestamp, event_code, event_type)"
+            " VALUES (%s, now(), 1, 'CLOCK')", [NOWHERE],
+        )  # fmt: skip
+    pushes = ["hes.push_schedules", "hes.push_setups", "hes.push_history", "hes.push_objects"]
+    assert {
+        ("push_history", "push_setup_id,schedule_id"),
+        ("push_history_objects", "push_history_id,push_object_id"),
+        ("push_objects", "push_setup_id"),
+        ("push_schedules", "push_setup_id"),
+        ("schedule_entries", "schedule_id"),
+    } == set(values(hes, keys, pushes))
+
+
+def test_a_code_is_its_logical_name(hes: HesDatabase) -> None:
+    """S001-12."""
+    hes.connection.execute("INSERT INTO hes.obis_codes (logical_name, class_id) VALUES ('1.0.1.8.0.255', 3)")
+    assert values(hes, "SELECT code FROM hes.obis_codes") == [("1.0.1.8.0.255",)]
+
+
+def test_the_schemas_of_timescale_are_there_where_it_is(hes: HesDatabase) -> None:
+    """S001-15; on a plain server there is nothing of the kind."""
+    found = values(
+        hes,
+        "SELECT nspname::text FROM pg_namespace WHERE nspname IN ('_timescaledb_catalog', '_timescaledb_config',"
+        " '_timescaledb_internal', 'timescaledb_information')",
+    )
+    assert len(found) == (0 if hes.tier() == "none" else 4)
+
+
 @pytest.mark.parametrize(
     ("relation", "column", "value"),
     [
@@ -301,7 +343,7 @@ def test_another_schema_of_these_names_is_left_alone(database: str) -> None:
 
 
 def test_a_newer_schema_is_refused(hes: HesDatabase) -> None:
-    hes.connection.execute("UPDATE hes.settings SET version = 99")
+    hes.connection.execute("INSERT INTO hes.schema_version VALUES (99)")
     with pytest.raises(UserError, match="version 99"):
         hes.install()
 

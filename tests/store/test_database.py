@@ -20,6 +20,7 @@ from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.store.copy import Column, Int4, Jsonb, Null, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
 from simulator.store.database import CHECKED_BY_STATEMENT, Store
 from simulator.store.embedded import EmbeddedPostgres
+from simulator.store.migrating import SIM
 from simulator.store.rows import AttributeValue, Checkpoint, FleetRow, ObisRow
 
 METERS = np.arange(4 * 16, dtype=np.uint8).reshape(4, 16)
@@ -200,7 +201,7 @@ async def test_schema_is_applied_once_by_racing_processes(postgres: EmbeddedPost
     postgres.ensure_database("schema_race")
     stores = [await Store.open(postgres.dsn("schema_race")) for _ in range(3)]
     await asyncio.gather(*(store.ensure_schema() for store in stores))
-    assert (await stores[0].counts())["schema_version"] == 1
+    assert (await stores[0].counts())["schema_version"] == SIM.version
     for store in stores:
         await store.close()
     with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:

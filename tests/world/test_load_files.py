@@ -86,7 +86,7 @@ def test_all_mistakes_of_all_files_at_once(tmp_path: Path) -> None:
         other=GOOD + "colour: red\n",
         broken="name: [",
     )
-    assert any(mistake.startswith("flat.yaml:4:") and "greater than 0" in mistake for mistake in mistakes)
+    assert any(mistake.startswith("flat.yaml:4:") and "expected more than 0, not -1" in mistake for mistake in mistakes)
     assert any(
         mistake.startswith("flat.yaml:6:") and "'02-30' is not a day of the year" in mistake for mistake in mistakes
     )
@@ -101,10 +101,10 @@ def test_all_mistakes_of_all_files_at_once(tmp_path: Path) -> None:
         (GOOD + "shape_of: flat\n", "exactly one of periods, dusk_to_dawn, shape_of and mix"),
         (GOOD.replace("yearly_kwh: {median: 876.6}\n", ""), "yearly_kwh is needed"),
         (GOOD.replace(HOURS, HOURS.replace("1", "0")), "zero on every weekday"),
-        (GOOD.replace("[1, ", "["), "at least 24 items"),
+        (GOOD.replace("[1, ", "["), "at least 24 of them"),
         (GOOD[: GOOD.index("periods")] + "shape_of: flt\n", "no load 'flt' with a day of its own"),
         ("name: flat\ndescription: d\nsource: s\nmix: {flt: 1}\n", "no load 'flt'"),
-        (GOOD[: GOOD.index("periods")] + 'dusk_to_dawn: [["05:00", "18:00"]]\n', "at least 12 items"),
+        (GOOD[: GOOD.index("periods")] + 'dusk_to_dawn: [["05:00", "18:00"]]\n', "at least 12 of them"),
         (GOOD[: GOOD.index("periods")] + f"dusk_to_dawn: [{', '.join(['[5pm, 05:00]'] * 12)}]\n", "not a time of day"),
         (
             GOOD[: GOOD.index("periods")] + f"dusk_to_dawn: [{', '.join(['[05:00, 18:00]'] * 12)}]\n",

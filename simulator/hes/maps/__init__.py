@@ -29,6 +29,7 @@ class Truth(BaseModel):
     number: str = "0"
     joined: str = "JOIN sim.meters m ON m.id = t.meter_id"
     columns: frozenset[str] = frozenset()
+    is_log: bool = False  # a head-end keeps equal entries of one second once
 
 
 TRUTHS = {
@@ -62,7 +63,7 @@ TRUTHS = {
             | {"frequency"}
         ),
     ),
-    "event_logs": Truth(relation="sim.event_logs", time="t.event_timestamp", number="t.event_code"),
+    "event_logs": Truth(relation="sim.event_logs", time="t.event_timestamp", number="t.event_code", is_log=True),
     "push_history": Truth(
         relation="sim.push_history",
         time="t.timestamp",

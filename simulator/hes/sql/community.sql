@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- On top of apache.sql, with TimescaleDB under its own licence: retention, compression and a continuous aggregate.
+-- On top of apache.sql, with TimescaleDB under its own licence: retention and compression.
 -- Retention comes before compression: both start at once, and the other order has been seen to deadlock.
 
 DO $$
 DECLARE policy record;
 BEGIN
+    IF hes.tier() <> 'timescale' THEN
+        RETURN;
+    END IF;
     FOR policy IN SELECT relation, span FROM hes.policies WHERE kind = 'retention' LOOP
         PERFORM add_retention_policy(policy.relation::regclass, policy.span, if_not_exists => true);
     END LOOP;
@@ -14,5 +17,5 @@ BEGIN
         PERFORM add_compression_policy(policy.relation::regclass, policy.span, if_not_exists => true,
                                        initial_start => now() + interval '1 hour');
     END LOOP;
+    UPDATE hes.policies SET provided_by = 'timescale' WHERE kind IN ('hypertable', 'retention', 'compression');
 END $$;
-UPDATE hes.policies SET provided_by = 'timescale' WHERE kind IN ('hypertable', 'retention', 'compression');

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The head-end's database on any PostgreSQL 15 or newer: schemas `public` and `hes`. Tiers with TimescaleDB start from
 -- here too: apache.sql and community.sql turn these tables into hypertables and replace the view by an aggregate.
+-- A new database takes these files; one that is there takes the migrations (../migrations), which make the same.
 --
 -- Time columns are `timestamptz`: the instant, as the head-end reckons it from the meter's clock and its deviation.
 -- `rtc_timestamp` is what the meter's clock showed. `created_at` is the time of the last change (the update triggers
@@ -9,13 +10,22 @@
 
 CREATE SCHEMA hes;
 
--- One row: the version of this file, and the meters' time zone, which decides where their days begin.
+-- The migrations that are in it, by number; those of a new database are all of them.
+CREATE TABLE hes.schema_version (
+    version     integer PRIMARY KEY,
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO hes.schema_version (version) SELECT generate_series(1, 11);
+
+-- One row: the meters' time zone, which decides where their days begin. Whoever makes the tables says it by
+-- SET hes.timezone.
 CREATE TABLE hes.settings (
     id          smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
-    version     integer NOT NULL,
     timezone    text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
+INSERT INTO hes.settings (timezone)
+VALUES (coalesce(nullif(current_setting('hes.timezone', true), ''), 'Asia/Kolkata'));
 
 CREATE TABLE public.meters (
     id                  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -461,3 +471,8 @@ FROM (VALUES ('public.meter_readings', 'timestamp', interval '3 months'),
 INSERT INTO hes.policies (relation, kind, time_column, span)
 VALUES ('hes.daily_load_profile_agg', 'aggregate', 'day', interval '1 hour');
 
+-- `none`, `apache` or `timescale`: what TimescaleDB allows here.
+CREATE FUNCTION hes.tier() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+                THEN coalesce(nullif(current_setting('timescaledb.license', true), ''), 'none') ELSE 'none' END
+$$;

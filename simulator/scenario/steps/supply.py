@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from simulator.scenario.words import known_load
 Phase = Literal["r", "y", "b"]
 Part = tuple[Cohort, Ints]  # and rows
 Disturbance = Mapping[str, Any]  # the factors of supply.disturb
-_OTHER_PHASES = "the model has other phases"
+_OTHER_PHASES = {1: "the model has one phase", 3: "the model has three phases"}
 _NATURAL = 1.0
 
 
@@ -163,15 +164,15 @@ async def _disturb(stage: Stage, numbers: Numbers, of: Callable[[Cohort], Distur
 
 async def disturb(stage: Stage, parts: Sequence[Part], of: Callable[[Cohort], Disturbance | None]) -> Outcome:
     """None: a model that cannot be disturbed so."""
-    done = refused = 0
+    done, refused = 0, Counter[str]()
     for cohort, rows in parts:
         factors = of(cohort)
         if factors is None:
-            refused += len(rows)
+            refused[_OTHER_PHASES[cohort.model.spec.phases]] += len(rows)
         else:
             await supply.disturb(cohort, rows, stage.now_ms, **factors)
             done += len(rows)
-    return Outcome(done, {_OTHER_PHASES: refused} if refused else {})
+    return Outcome(done, refused)
 
 
 async def _restore(stage: Stage, numbers: Numbers) -> Outcome:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What meters, links and loads do to readings, and what the head-end says of it: communication status and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from live import Spawned, run, spawned, sql
+from psycopg.conninfo import make_conninfo
+from typer.testing import CliRunner
+
+from simulator.cli import app
+from simulator.store.embedded import EmbeddedPostgres
+from simulator.values import MS_PER_HOUR
+
+_AT = ("--start", "2025-06-02T10:00:00+05:30", "--speed", 0, "--history", "6d", "--seed", 64)
+_BLOCKS = 48 * 6 + 20
+_STATUSES = """
+SELECT communication_status, count(*) FROM {} t JOIN public.meters m ON m.id = t.meter_id
+WHERE meter_number = %s GROUP BY 1"""
+_LOST = 10  # the association view has fewer blocks
+
+
+@pytest.fixture(scope="module")
+def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
+    with spawned(postgres.home, 3, *_AT) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def hes(postgres: EmbeddedPostgres) -> Iterator[str]:
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE hes_flags")
+        yield make_conninfo(postgres.dsn("postgres"), dbname="hes_flags")
+        connection.execute("DROP DATABASE hes_flags WITH (FORCE)")
+
+
+def collect(fleet: Spawned, hes: str, *words: object) -> None:
+    words = ("--database", fleet.dsn, "--hes-database", hes, "--once", "--profiles", "block", "--pdu", 1024, *words)
+    done = CliRunner().invoke(app, ["headend", *map(str, words)])
+    assert done.exit_code == 0, done.output
+
+
+def ordered(fleet: Spawned, *words: object) -> None:
+    done = run(*words, "--database", fleet.dsn, home=fleet.log.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def statuses(fleet: Spawned, hes: str, relation: str, meter: int = 1) -> dict[str, int]:
+    return dict(sql(hes, _STATUSES.format(relation), fleet.meters[meter - 1].serial))
+
+
+def differs(fleet: Spawned, hes: str) -> bool:
+    words = ("--database", fleet.dsn, "--hes", hes, "--tables", "block_load_profile")
+    return run("verify", *words, home=fleet.log.parent).returncode == 1
+
+
+def test_rows_of_an_answer_that_broke_off_are_kept_and_marked(fleet: Spawned, hes: str) -> None:
+    """Blocks of a long GET stop coming (Green Book 9.4.6.3): PARTIAL, and the next read goes on from there."""
+    ordered(fleet, "link", 1, f"{{lost_block: {_LOST}}}")
+    try:
+        collect(fleet, hes, "--timeout", 0.5, "--retries", 0)
+    finally:
+        ordered(fleet, "link", 1, "--clear")
+    came = statuses(fleet, hes, "hes.block_load_profile")
+    assert list(came) == ["PARTIAL"]
+    assert 10 < came["PARTIAL"] < _BLOCKS
+    assert statuses(fleet, hes, "hes.energy_measurements").keys() == {"PARTIAL"}
+    assert statuses(fleet, hes, "hes.block_load_profile", meter=2) == {"SUCCESS": _BLOCKS}
+    assert differs(fleet, hes)
+    collect(fleet, hes)
+    assert not differs(fleet, hes)
+    assert statuses(fleet, hes, "hes.block_load_profile") == came | {"SUCCESS": _BLOCKS - came["PARTIAL"]}
+
+
+def test_an_answer_that_comes_whole_the_second_time_is_no_partial_one(fleet: Spawned, hes: str) -> None:
+    ordered(fleet, "link", 1, f"{{lost_block: {_LOST}, times: 1}}")
+    collect(fleet, hes, "--timeout", 0.5, "--retries", 1)
+    assert statuses(fleet, hes, "hes.block_load_profile") == {"SUCCESS": _BLOCKS}
+    flags = "SELECT DISTINCT validation_flags FROM hes.energy_measurements WHERE retry_count = 1"
+    assert sql(hes, flags) == [([7],)]
+
+
+def test_an_interval_far_above_the_day_before_is_a_spike(fleet: Spawned, hes: str) -> None:
+    """Flag 10, on the one block of a load that comes and goes."""
+    collect(fleet, hes)
+    ordered(fleet, "supply", 2, "--load", 500, "--for", "30m")
+    fleet.step(2 * MS_PER_HOUR)
+    collect(fleet, hes)
+    spikes = sql(
+        hes,
+        "SELECT m.meter_number, timestamp AT TIME ZONE 'Asia/Kolkata', quality FROM hes.energy_measurements e"
+        " JOIN public.meters m ON m.id = e.meter_id WHERE 10 = ANY (validation_flags)"
+        " AND reading_type = 'ACTIVE_ENERGY_IMPORT'",
+    )
+    assert [(meter, str(at), quality) for meter, at, quality in spikes] == [
+        (fleet.meters[1].serial, "2025-06-02 10:30:00", 192)
+    ]
