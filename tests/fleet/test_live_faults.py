@@ -380,6 +380,8 @@ def test_wrong_scaler(fleet: Spawned) -> None:
         right = meter.read(ENERGY).value
     with faulty(fleet, 1, {"wrong_scaler": 1}), reader(fleet) as meter:
         assert meter.read(ENERGY).value == pytest.approx(right * 10)
+        units = meter.profile("1.0.94.91.4.255").rows[0]  # IS 15959: of the block load profile's columns
+        assert {scale[0] for scale in units if isinstance(scale, tuple)} == {1}
 
 
 # ------------------------------------------------------------------------------------------- whom they strike, how long
