@@ -1,21 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""How clients log in to the fleet that was started here last, for a reader that names a meter only by its place."""
+"""Meters of the fleets of this machine, for readers that name one by its number or its place: where it is, and how
+clients log in."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterator
+from typing import Any
 
 from simulator.commands.inventory import read_inventory
-from simulator.commands.place import existing_place
+from simulator.commands.place import Place, existing_place
 from simulator.errors import UserError
 from simulator.headend.keyring import login_for
 from simulator.headend.options import Call, Known
+from simulator.store.embedded import EmbeddedPostgres
+
+
+def fleet_meters(name: str | None) -> list[dict[str, Any]]:
+    """Of the fleet of that name, or of the last one that was started here; UserError if there is none."""
+    return asyncio.run(read_inventory(_place(name)))
 
 
 def known_credentials(call: Call) -> Known | None:
-    """What the call's client needs, if the fleet has a meter there and knows that client."""
+    """What the call's client needs, if a fleet has a meter there and knows that client: the last one that was started,
+    else one of those that run."""
+    for place in _places():
+        try:
+            known = login_for(asyncio.run(read_inventory(place)), call)
+        except UserError:
+            continue
+        if known is not None:
+            return known
+    return None
+
+
+def _places() -> Iterator[Place]:
     try:
-        entries = asyncio.run(read_inventory(existing_place(None, None, None)))
+        last = _place(None)
     except UserError:
-        return None
-    return login_for(entries, call)
+        return
+    yield last
+    if last.revive is not None:
+        for name in EmbeddedPostgres(last.home).served():
+            if name != last.name:
+                yield existing_place(None, last.home, name)
+
+
+def _place(name: str | None) -> Place:
+    return existing_place(None if name else os.environ.get("METERFLEET_DATABASE"), None, name)

@@ -23,16 +23,18 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
-from simulator.headend.options import Preset, parse_address, parse_client
+from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
 from simulator.values import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from simulator.headend.collecting import Collector
-    from simulator.headend.hearing import Acquainted
+    from simulator.headend.hearing import Acquainted, Hearing
     from simulator.headend.polling import Past
     from simulator.headend.roster import KnownMeter
+    from simulator.headend.switchboard import Switchboard
+    from simulator.headend.way import Way
 
 Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
@@ -44,6 +46,8 @@ EPILOG = f"""Examples:
 meterfleet headend --once                                 read all meters of the fleet started last, then end
 
 meterfleet headend --listen 127.0.0.1:{LISTEN_PORT}                  poll on schedule and receive pushes, until Ctrl-C
+
+meterfleet headend --accept 127.0.0.1:4064               read meters that call (`spawn 10 --listen dial,address=…`)
 
 meterfleet headend --profiles block,events --every 5m --for 2h
 
@@ -68,13 +72,18 @@ def headend(
     pdu: Annotated[int, typer.Option(min=64, max=65535, help="Largest APDU that is taken, octets.")] = 65535,
     drift: Annotated[str, typer.Option(help="Log clocks that are further off than this.")] = "60s",
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Receive pushes there, TCP and UDP.")] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT[,hdlc]", help="Read meters that call by themselves over their calls there."),
+    ] = None,
     timezone: Annotated[str, typer.Option(help="The meters' time zone.")] = DEFAULT_ZONE,
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
     """Be a head-end: read the meters on a schedule, receive pushes, and keep it all in the head-end's database."""
-    from simulator.headend.collecting import Manners, Schedule
+    from simulator.headend.agenda import Schedule
+    from simulator.headend.collecting import Manners
 
     place = None if inventory and hes else existing_place(database, home, fleet)
     periods = {part: _seconds("--every", every or PERIODS[part]) for part in _parts(profiles)}
@@ -85,26 +94,40 @@ def headend(
         preset=parse_client(client),
         manners=manners,
         zone=timezone,
+        accept=parse_accept(accept) if accept else None,
     )
-    run.prepare()
     where = parse_address(listen, default_port=LISTEN_PORT) if listen else None
-    run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None)
+    run.prepare()
+    if not run.collect(Schedule(periods, once), where, place, _seconds("--for", for_) if for_ else None):
+        raise typer.Exit(1)
 
 
 class _Run:
     """One run of the head-end, from the inventory to its last row."""
 
-    def __init__(self, *, dsn: str, inventory: Inventory, preset: Preset, manners: Any, zone: str) -> None:
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        inventory: Inventory,
+        preset: Preset,
+        manners: Any,
+        zone: str,
+        accept: tuple[tuple[str, int], Way] | None = None,
+    ) -> None:
         self.dsn, self.manners, self.zone = dsn, manners, zone
-        self._inventory, self._preset = inventory, preset
+        self._inventory, self._preset, self._accept = inventory, preset, accept
+        self._board: Switchboard | None = None
         self.entries = inventory()
         self.meters = self._known()
         self.pasts: dict[str, Past] = {}
+        if unread := len(self.entries) - len(self.meters):
+            _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
 
     def _known(self) -> list[KnownMeter]:
         from simulator.headend.roster import known_meters
 
-        return known_meters(self.entries, self._preset)
+        return known_meters(self.entries, self._preset, accepted=self._accept[1] if self._accept else None)
 
     def renewed(self) -> list[KnownMeter]:
         """The inventory as it is now. Who is new is in the tables before anybody reads it. From any thread."""
@@ -114,7 +137,12 @@ class _Run:
             if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in known.ids]:
                 known.register(new, self.zone)
         self.entries = entries
+        if self._board is not None:
+            self._board.names = self._device_names()
         return self._known()
+
+    def _device_names(self) -> dict[str, str]:
+        return {entry["logical_device_name"]: str(entry["serial"]) for entry in self.entries}
 
     def prepare(self) -> None:
         """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
@@ -126,21 +154,36 @@ class _Run:
             self.pasts = _pasts(Memory(database.connection))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
-    def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> None:
+    def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
+        """False: we have stumbled over mistakes of our own."""
         from simulator.headend.collecting import Collector
 
         opened = partial(_open_landing, self.dsn)
-        collector = Collector(self.meters, self.pasts, self.manners, opened, renew=self.renewed)
         with contextlib.ExitStack() as stack:
+            board = self._board = self._switchboard()
+            collector = Collector(self.meters, self.pasts, self.manners, opened, calls=board, renew=self.renewed)
             stack.enter_context(_stopped_by_signals(collector))
-            if where:
-                self._hear(stack, where, place, collector)
-            collector.run(schedule, for_s=for_s)
+            if board:
+                board.hand_in = collector.hand_in
+                stack.enter_context(board)
+                _say(f"calls of meters are taken on {board.host}:{board.port}")
+            ear = self._hear(stack, where, place, collector) if where else None
+            collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
+            collector.tally.bugs += ear.bugs if ear else 0
         self._conclude(collector)
+        return not collector.tally.bugs
+
+    def _switchboard(self) -> Switchboard | None:
+        from simulator.headend.switchboard import Switchboard
+
+        if self._accept is None:
+            return None
+        place, way = self._accept
+        return Switchboard(place, self._device_names(), way, timeout_s=self.manners.timeout_s)
 
     def _hear(
         self, stack: contextlib.ExitStack, where: tuple[str, int], place: Place | None, collector: Collector
-    ) -> None:
+    ) -> Hearing:
         from simulator.headend.hearing import Hearer, Hearing
 
         def renew() -> Acquainted:
@@ -148,9 +191,10 @@ class _Run:
             collector.renewal.doubt()
             return self._acquainted(place)
 
-        known, hearer = self._acquainted(place), Hearer(self.manners.zone)
+        known, hearer = self._acquainted(place), Hearer(self.manners.zone, block_s=collector.block_s)
         hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
         _say(f"pushes are received on {where[0]}:{hearing.port}")
+        return hearing
 
     def _acquainted(self, place: Place | None) -> Acquainted:
         from simulator.commands import pushers
@@ -166,6 +210,7 @@ class _Run:
     def _conclude(self, collector: Collector) -> None:
         tally = collector.tally
         words = f"{tally.polls} reads of meters, {tally.failed} given up, {tally.pushes} pushes, {tally.rows} rows new"
+        words += f", {tally.bugs} mistakes of meterfleet's own" if tally.bugs else ""
         with HesDatabase.open(self.dsn) as database:
             Landing(database.connection).land(Batch(log=[LogEntry("STOP", words)]))
         _say(words)
@@ -181,15 +226,18 @@ def _open_landing(dsn: str) -> Iterator[Landing]:
 
 def _pasts(memory: Memory) -> dict[str, Past]:
     from simulator.headend.judging import DAY
-    from simulator.headend.polling import Past
+    from simulator.headend.polling import Known, Past
 
     blocks = memory.last("hes.block_load_profile", "capture_time")
     days = memory.last("hes.daily_load_profile", "capture_date")
-    pasts = {serial: Past(blocks.get(serial), days.get(serial)) for serial in {*blocks, *days}}
-    for serial, moment in memory.last_events().items():
-        pasts.setdefault(serial, Past()).event = moment
-    for serial, gaps in memory.gaps().items():
-        pasts[serial].gaps = gaps
+    periods = memory.last("hes.block_load_profile", "block_interval_minutes")
+    events, gaps = memory.last_events(), memory.gaps()
+    pasts = {}
+    for serial in {*blocks, *days, *events}:
+        block = blocks.get(serial)
+        holes = tuple(gap for gap in gaps.get(serial, ()) if block and gap[0] < block)  # what is later is read anyway
+        pasts[serial] = Past(Known(block, day=days.get(serial), event=events.get(serial), gaps=holes))
+        pasts[serial].block_s = periods[serial] * 60 if serial in periods else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value
     for (serial, kind), values in memory.intervals().items():

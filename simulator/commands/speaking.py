@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import typer
 
-from simulator.commands.credentials import known_credentials
+from simulator.commands.credentials import fleet_meters, known_credentials
 from simulator.cosem.registry import obis_names
 from simulator.headend import changing, commands
 
 app = typer.Typer(rich_markup_mode="rich")
-commands.register(app, credentials=known_credentials, names=obis_names)
-changing.register(app, credentials=known_credentials, names=obis_names)
+commands.register(app, credentials=known_credentials, names=obis_names, fleet=fleet_meters)
+changing.register(app, credentials=known_credentials, names=obis_names, fleet=fleet_meters)

@@ -13,7 +13,7 @@ import typer
 from simulator.errors import UserError
 from simulator.headend.options import Credentials
 from simulator.headend.orders import parse_order
-from simulator.headend.reach import Names, Reach, with_reach
+from simulator.headend.reach import Fleet, Names, Reach, with_reach
 
 _WHERE = "The meter (not with --serial), "
 _VALUES = """
@@ -37,7 +37,7 @@ meterfleet write --serial /dev/ttyUSB0 clock:2 "stamp:2025-06-01 00:00:00" --cli
 ACT_EPILOG = f"""
 [bold]Examples[/bold]
 
-meterfleet act 127.1.0.7 relay:1 --client us [dim]open the load switch; method 2 closes it[/dim]
+meterfleet act 7 relay:1 --client us [dim]open the load switch; method 2 closes it[/dim]
 
 meterfleet act 127.1.0.7 0.0.10.0.1.255:1 long-unsigned:1 --client mr [dim]end the billing period[/dim]
 
@@ -45,7 +45,13 @@ Without a parameter the method gets integer:0, as COSEM has it.
 {_VALUES}"""
 
 
-def register(app: typer.Typer, *, credentials: Credentials | None = None, names: Names | None = None) -> None:
+def register(
+    app: typer.Typer,
+    *,
+    credentials: Credentials | None = None,
+    names: Names | None = None,
+    fleet: Fleet | None = None,
+) -> None:
     """Add `write` and `act` to an application; the arguments are those of `commands.register`."""
 
     def write(
@@ -53,12 +59,12 @@ def register(app: typer.Typer, *, credentials: Credentials | None = None, names:
         words: Annotated[
             list[str],
             typer.Argument(
-                metavar="HOST:PORT OBIS:ATTRIBUTE TYPE:VALUE", help=f"{_WHERE}what to write, and the value."
+                metavar="METER|HOST:PORT OBIS:ATTRIBUTE TYPE:VALUE", help=f"{_WHERE}what to write, and the value."
             ),
         ],
     ) -> None:
         """Write an attribute of a meter (SET)."""
-        call, rest = reach.call(words)
+        call, rest = reach.call(words, fleet)
         if len(rest) != 2:
             raise UserError("say what to write and the value, for example 0.0.96.13.1.255:2 visible-string:hello")
         order = parse_order(*rest, kind="attribute")
@@ -70,11 +76,13 @@ def register(app: typer.Typer, *, credentials: Credentials | None = None, names:
         reach: Reach,
         words: Annotated[
             list[str],
-            typer.Argument(metavar="HOST:PORT OBIS:METHOD [TYPE:VALUE]", help=f"{_WHERE}the method, its parameter."),
+            typer.Argument(
+                metavar="METER|HOST:PORT OBIS:METHOD [TYPE:VALUE]", help=f"{_WHERE}the method, its parameter."
+            ),
         ],
     ) -> None:
         """Call a method of a meter (ACTION)."""
-        call, rest = reach.call(words)
+        call, rest = reach.call(words, fleet)
         if len(rest) not in (1, 2):
             raise UserError("say which method, and its parameter if it has one, for example relay:1 integer:0")
         order = parse_order(rest[0], rest[1] if rest[1:] else None, kind="method")

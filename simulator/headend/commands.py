@@ -12,12 +12,16 @@ from typing import Annotated
 import typer
 
 from simulator.headend.options import Call, Credentials, parse_rows, parse_wish
-from simulator.headend.reach import Names, Reach, with_reach
+from simulator.headend.reach import Fleet, Names, Reach, with_reach
 
 READ_EPILOG = """
 [bold]Examples[/bold]
 
-meterfleet read 127.0.0.1:4059 [dim]identity, clock, registers[/dim]
+meterfleet read 7 [dim]meter 7 of the fleet started last: identity, clock, registers[/dim]
+
+meterfleet read 9160000007 block --client mr [dim]by serial number[/dim]
+
+meterfleet read 127.0.0.1:4059 [dim]by its place[/dim]
 
 meterfleet read 127.0.0.1:4059 clock 1.0.1.8.0.255:3 [dim]by name, by code[/dim]
 
@@ -37,17 +41,26 @@ meterfleet read --serial /dev/ttyUSB0 --mode-e clock [dim]on a serial line[/dim]
 """
 
 
-def register(app: typer.Typer, *, credentials: Credentials | None = None, names: Names | None = None) -> None:
+def register(
+    app: typer.Typer,
+    *,
+    credentials: Credentials | None = None,
+    names: Names | None = None,
+    fleet: Fleet | None = None,
+) -> None:
     """Add `read` to an application.
 
     `credentials` is asked for a password that the user did not give; `names` gives objects' names by OBIS code, and
-    is called when they are needed.
+    is called when they are needed; `fleet` gives the meters of a fleet, for users who name a meter and not its place.
     """
 
     def read(
         reach: Reach,
         address: Annotated[
-            str | None, typer.Argument(metavar="HOST:PORT", help="The meter; port 4059 if none is given.")
+            str | None,
+            typer.Argument(
+                metavar="METER|HOST:PORT", help="Number or serial number in the fleet, or a place; port 4059."
+            ),
         ] = None,
         what: Annotated[
             list[str] | None,
@@ -63,7 +76,7 @@ def register(app: typer.Typer, *, credentials: Credentials | None = None, names:
         everything: Annotated[bool, typer.Option("--all", help="Every readable attribute of every object.")] = False,
     ) -> None:
         """Read a meter: registers, clock, profiles, or all that it shows."""
-        call, words = reach.call([*([address] if address is not None else []), *(what or ())])
+        call, words = reach.call([*([address] if address is not None else []), *(what or ())], fleet)
         wishes = tuple(parse_wish(text) for text in words)
         call = replace(call, wishes=wishes, rows=parse_rows(from_, to, entries, columns), everything=everything)
         _run(call.checked(credentials), names, as_json=as_json)

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from simulator.headend.failures import ReadRefused, is_transient
 from simulator.headend.objects import ObjectEntry
 from simulator.headend.reader import MeterReader
 from simulator.headend.values import Value, as_text
 from simulator.values import format_obis
+from simulator.wire.codes import DataAccessResult
 
 SCRIPTS, SCHEDULE, PUSH_SETUP = 9, 22, 40
 _EVERY = 0xFF
@@ -60,7 +62,11 @@ def _pushed_by(reader: MeterReader, table: str, number: int) -> list[str]:
 
 
 def _answers(reader: MeterReader, entry: ObjectEntry, attributes: Sequence[int]) -> list[Any]:
+    """None for what the meter refuses; ReadRefused if it does so only now, for what is not there is deleted."""
     answers = reader.read_many([(entry, attribute) for attribute in attributes])
+    for attribute, answer in zip(attributes, answers, strict=True):
+        if isinstance(answer, DataAccessResult) and is_transient(answer):
+            raise ReadRefused(answer, f"{entry.obis}:{attribute}")
     return [answer.value if isinstance(answer, Value) else None for answer in answers]
 
 

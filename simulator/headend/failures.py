@@ -9,6 +9,8 @@ from __future__ import annotations
 from simulator.errors import MeterfleetError
 from simulator.wire.codes import ActionResult, DataAccessResult
 
+ANOTHER_METER = "ANOTHER_METER"
+
 
 class HeadEndError(MeterfleetError):
     """Reading a meter failed. `came`: octets of a long answer that had come before."""
@@ -67,6 +69,23 @@ class WriteRefused(Refused):
 
 class ActionRefused(Refused):
     """An ACTION was answered by an action-result other than success."""
+
+
+_TRANSIENT = frozenset(
+    {"TEMPORARY_FAILURE", "HARDWARE_FAULT", "LONG_GET_ABORTED", "NO_LONG_GET_IN_PROGRESS", "DATA_BLOCK_UNAVAILABLE"}
+)
+
+
+def is_transient(result: DataAccessResult | ActionResult) -> bool:
+    """Whether the meter may give another time what it refuses now; if not, it has it not, or not for this client."""
+    return result.name in _TRANSIENT
+
+
+def kind_of(error: MeterfleetError) -> str:
+    """As hes.event_logs names it."""
+    kinds = {AssociationRefused: "ASSOCIATION_REFUSED", NoAnswer: "TIMEOUT", NotReachable: "CONNECTION_FAILED",
+             BrokenAnswer: "UNDECODABLE", AnotherMeter: ANOTHER_METER}  # fmt: skip
+    return next((words for kind, words in kinds.items() if isinstance(error, kind)), "READ_FAILED")
 
 
 def in_words(result: DataAccessResult | ActionResult) -> str:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import psycopg
 
@@ -32,12 +32,14 @@ _INSTANTANEOUS, _ALERT, _BLOCK, _DAILY = (f"0.{group}.25.9.0.255" for group in (
 _BLOCK_S = 1800
 _GATHER_S = 0.1
 _PAUSE_S = 5.0
+log = logging.getLogger(__name__)
 
 
 class Hearer:
-    """Files pushes, and knows each meter's last status word. Pure."""
+    """Files pushes, and knows each meter's last status word. `block_s`: the block period of a meter, which no push
+    tells. Pure."""
 
-    def __init__(self, zone: dt.tzinfo, *, block_s: int = _BLOCK_S) -> None:
+    def __init__(self, zone: dt.tzinfo, *, block_s: Callable[[str], int | None] = lambda _serial: None) -> None:
         self._zone, self._block_s = zone, block_s
         self._serials: Mapping[str, str] = {}
         self._known: dict[str, Circumstances] = {}
@@ -78,7 +80,7 @@ class Hearer:
         if note.setup == _INSTANTANEOUS:
             file_instantaneous(batch, serial, table, how, self._zone)
         elif note.setup == _BLOCK:
-            file_blocks(batch, serial, table, how, self._zone, period_s=self._block_s)
+            file_blocks(batch, serial, table, how, self._zone, period_s=self._block_s(serial) or _BLOCK_S)
         elif note.setup == _DAILY:
             file_days(batch, serial, table, how, self._zone)
 
@@ -123,7 +125,8 @@ class Acquainted:
 
 
 class Hearing:
-    """`with Hearing(...)`: a listener in a thread of its own."""
+    """`with Hearing(...)`: a listener in a thread of its own. What was confirmed to a meter is handed in before it
+    ends; `bugs`: pushes that we could not file by our own fault."""
 
     def __init__(
         self,
@@ -142,9 +145,10 @@ class Hearing:
         self._ready = threading.Event()
         self._trouble: UserError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self._ended = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), daemon=True)
         self.port = place[1]
+        self.bugs = 0
 
     def __enter__(self) -> Hearing:
         self._thread.start()
@@ -154,36 +158,60 @@ class Hearing:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._loop and self._task:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(timeout=5)
+        self.close()
+
+    def close(self) -> None:
+        """Returns when the last push is handed in."""
+        if self._loop and self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # it has ended this very moment
+                self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
 
     async def _listen(self) -> None:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
         host, port = self._place
         decoder, unsealer = Decoder(self._known.labels), Unsealer(self._known.keys)
         try:
             async with Listener(host, port, decoder=decoder, unsealer=unsealer) as ear:
                 self.port = ear.port
                 self._ready.set()
-                with contextlib.suppress(asyncio.CancelledError):
-                    while True:
-                        await asyncio.to_thread(self._hand_in, await self._gathered(ear))
+                while (first := await self._next(ear)) is not None:
+                    await asyncio.to_thread(self._hand_in, await self._gathered(ear, first))
+            while ear.waiting:
+                await asyncio.to_thread(self._hand_in, await self._gathered(ear, await ear.next()))
         except UserError as error:
             self._trouble = error
         finally:
             self._ready.set()
 
-    async def _gathered(self, ear: Listener) -> Batch:
+    async def _next(self, ear: Listener) -> Notification | None:
+        """None: it is to end."""
+        coming, ended = asyncio.ensure_future(ear.next()), asyncio.ensure_future(self._ended.wait())
+        await asyncio.wait((coming, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if coming.done():
+            return coming.result()
+        coming.cancel()
+        return None
+
+    async def _gathered(self, ear: Listener, first: Notification) -> Batch:
         """One push, and those that have come with it."""
-        batch = self._hearer.file(await self._next(ear))
+        batch = self._filed(await self._acquaint(ear, first))
         until_s = asyncio.get_running_loop().time() + _GATHER_S
         while ear.waiting and asyncio.get_running_loop().time() < until_s:
-            batch.take(self._hearer.file(await self._next(ear)))
+            batch.take(self._filed(await self._acquaint(ear, await ear.next())))
         return batch
 
-    async def _next(self, ear: Listener) -> Notification:
-        note = await ear.next()
+    def _filed(self, note: Notification) -> Batch:
+        try:
+            return self._hearer.file(note)
+        except Exception as error:  # our own mistake: it costs that push only, and it is shown
+            self.bugs += 1
+            log.exception("a mistake of meterfleet's own while it filed a push of meter %s", note.meter)
+            return Batch(log=[LogEntry("INTERNAL_ERROR", repr(error))])
+
+    async def _acquaint(self, ear: Listener, note: Notification) -> Notification:
+        """The same, or read with what the inventory has by now, if its meter was a stranger."""
         if self._renew is None or not self._hearer.is_strange(note) or time.monotonic() < self._again_s:
             return note
         with contextlib.suppress(MeterfleetError, psycopg.Error):

@@ -69,14 +69,20 @@ def _of_row(row: Mapping[str, str]) -> Entry:
     return {**entry, "clients": list(clients.values())}
 
 
-def named(entries: Iterable[Entry], serial: str, way: Way) -> tuple[str, int, int, Way] | None:
-    """Host, port, server and the rest of the way to the meter of that serial number; None: there is none.
+def is_called(entry: Entry, word: str) -> bool:
+    """By its serial number, or by its number from 1."""
+    return word in (entry["serial"], str(index_of(entry["serial"]) + 1))
+
+
+def named(entries: Iterable[Entry], word: str, way: Way) -> tuple[str, int, int, Way] | None:
+    """Host, port, server and the rest of the way to the meter of that number or serial number; None: there is none.
 
     The place of the framing that `way` asks for, else its first.
     """
-    entry = next((entry for entry in entries if entry["serial"] == serial), None)
+    entry = next((entry for entry in entries if is_called(entry, word)), None)
     if entry is None:
         return None
+    serial = entry["serial"]
     places = [place for place in entry.get("places", [entry]) if place["framing"] != _CALLS]
     if not places:
         raise UserError(f"meter {serial} calls the head-end and cannot be called")

@@ -49,15 +49,11 @@ def broken(where: str, error: OSError) -> NoAnswer:
     return NoAnswer(f"the connection to {where} broke: {error}")
 
 
-class TcpLine:
-    def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
-        self.where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._timeout_s = timeout_s
-        try:
-            self._socket = socket.create_connection((host, port), timeout=timeout_s)
-        except OSError as error:
-            raise NotReachable(self._why_not(error)) from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+class _SocketLine:
+    """A connected socket."""
+
+    def __init__(self, connected: socket.socket, where: str, *, timeout_s: float) -> None:
+        self.where, self._socket, self._timeout_s = where, connected, timeout_s
 
     def send(self, octets: bytes) -> None:
         try:
@@ -79,14 +75,39 @@ class TcpLine:
     def close(self) -> None:
         self._socket.close()
 
-    def _why_not(self, error: OSError) -> str:
-        if isinstance(error, ConnectionRefusedError):
-            return f"nothing listens on {self.where}; is the fleet running, and on this address and port?"
-        if isinstance(error, TimeoutError):
-            return f"{self.where} did not accept a connection within {self._timeout_s:g} s"
-        if isinstance(error, socket.gaierror):
-            return f"{self.where}: the host name is not known"
-        return f"{self.where} cannot be reached: {error.strerror or error}"
+
+class TcpLine(_SocketLine):
+    """One that is made to a meter."""
+
+    def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            connected = socket.create_connection((host, port), timeout=timeout_s)
+        except OSError as error:
+            raise NotReachable(_why_not(where, timeout_s, error)) from error
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(connected, where, timeout_s=timeout_s)
+
+
+class HeldLine(_SocketLine):
+    """One that a meter has made: it outlives each of the associations on it, so that others close it."""
+
+    def __init__(self, connected: socket.socket, where: str, *, timeout_s: float) -> None:
+        connected.settimeout(timeout_s)
+        super().__init__(connected, where, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        pass
+
+
+def _why_not(where: str, timeout_s: float, error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"nothing listens on {where}; is the fleet running, and on this address and port?"
+    if isinstance(error, TimeoutError):
+        return f"{where} did not accept a connection within {timeout_s:g} s"
+    if isinstance(error, socket.gaierror):
+        return f"{where}: the host name is not known"
+    return f"{where} cannot be reached: {error.strerror or error}"
 
 
 class SerialLine:

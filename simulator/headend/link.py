@@ -32,14 +32,17 @@ def open_link(host: str, port: int, way: Way, *, timeout_s: float) -> Link:
     """Raises NotReachable; for a serial line `host` is its device."""
     if way.transport is Transport.SERIAL:
         return HdlcLink(SerialLine(host, way, timeout_s=timeout_s))
-    if way.hdlc:
-        return HdlcLink(TcpLine(host, port, timeout_s=timeout_s))
-    link: Link
     if way.transport is Transport.UDP:
         link = UdpLink(host, port, timeout_s=timeout_s)
-    else:
-        link = WrapperLink(TcpLine(host, port, timeout_s=timeout_s))
-    return link if way.gateway is None else GatewayLink(link, way.gateway)
+        return link if way.gateway is None else GatewayLink(link, way.gateway)
+    return link_on(TcpLine(host, port, timeout_s=timeout_s), way)
+
+
+def link_on(line: Line, way: Way) -> Link:
+    """On a line of octets that is open already."""
+    if way.hdlc:
+        return HdlcLink(line)
+    return WrapperLink(line) if way.gateway is None else GatewayLink(WrapperLink(line), way.gateway)
 
 
 class WrapperLink:

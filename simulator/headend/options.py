@@ -17,6 +17,8 @@ from simulator.headend.way import Way
 from simulator.values import parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
+CALLS_PORT = 4064
+_LONGEST_INFORMATION = 2030  # of an HDLC frame; what is agreed is what the meter takes
 _ADDRESS = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?")
 _ENTRIES = re.compile(r"(\d+)(?:-(\d+)?)?")
 
@@ -161,6 +163,16 @@ def parse_address(text: str, *, default_port: int = DEFAULT_PORT) -> tuple[str, 
     if not 1 <= port <= 65535:
         raise UserError(f"{text!r}: a port is 1 to 65535")
     return match[1] or match[2], port
+
+
+def parse_accept(text: str) -> tuple[tuple[str, int], Way]:
+    """``127.0.0.1:4064``, ``0.0.0.0:4064,hdlc``: where meters call, and what they speak there."""
+    place, comma, framing = text.partition(",")
+    if comma and framing.strip() not in ("hdlc", "wrapper"):
+        raise UserError(f"{text!r}: after the place write hdlc or wrapper")
+    return parse_address(place, default_port=CALLS_PORT), Way(
+        hdlc=framing.strip() == "hdlc", information=_LONGEST_INFORMATION
+    )
 
 
 def parse_client(text: str) -> Preset:

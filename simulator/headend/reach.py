@@ -7,7 +7,7 @@ It opens nothing and imports no gurux, so that commands start fast; it never sho
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,11 +18,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from simulator.errors import MeterfleetError, UserError
-from simulator.headend.keyring import Entry, login_for, named, read_meters
+from simulator.headend.keyring import Entry, is_called, login_for, named, read_meters
 from simulator.headend.options import DEFAULT_PORT, Call, parse_address, parse_client
 from simulator.headend.way import Transport, Way
 
 Names = Callable[[], Mapping[str, str]]
+Fleet = Callable[[str | None], Sequence[Entry]]
+"""The meters of a fleet on this machine, by its name; None: the last one that was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,11 @@ class Reach:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="`meterfleet inventory` as CSV or JSON (-: from a pipe); HOST may be a serial number.",
+            help="`meterfleet inventory` as CSV or JSON (-: from a pipe), of a fleet that is on another machine.",
         ),
+    ] = None
+    fleet: Annotated[
+        str | None, typer.Option(help="Name of the fleet on this machine (default: the last one started).")
     ] = None
     pdu: Annotated[int, typer.Option(min=64, max=65535, help="The largest APDU to receive, octets.")] = 65535
     server: Annotated[int, typer.Option(min=1, max=65535, help="Logical device behind the address.")] = 1
@@ -67,13 +72,13 @@ class Reach:
     baud: Annotated[int, typer.Option(help="Speed of the serial line, without a sign-on.")] = 9600
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0
 
-    def call(self, words: list[str]) -> tuple[Call, list[str]]:
+    def call(self, words: list[str], fleet: Fleet | None = None) -> tuple[Call, list[str]]:
         """Whom to call, and the words that are left; on a serial line the first word is no address."""
         way = Way(
             self._transport(), self.hdlc or self.serial is not None, self.physical, self.address_octets, self.info,
             self.gateway, self.mode_e, self.device_address, self.baud,
         ).checked()  # fmt: skip
-        meters = read_meters(self.keys) if self.keys else []
+        meters = self._meters(words, fleet)
         if words and (found := named(meters, words[0], way)):
             host, port, server, way = found
             rest = words[1:]
@@ -85,10 +90,27 @@ class Reach:
         )  # fmt: skip
         return self._with_keys(call, meters), rest
 
-    def _with_keys(self, call: Call, meters: list[Entry]) -> Call:
-        if self.keys is None or self.password is not None or not call.preset.mechanism:
+    def _meters(self, words: list[str], fleet: Fleet | None) -> Sequence[Entry]:
+        """Those of the file, or of the fleet if it is named, or one of its meters is: by number or serial number."""
+        if self.keys is not None:
+            if self.fleet is not None:
+                raise UserError("give --keys or --fleet, not both")
+            return read_meters(self.keys)
+        is_named = self.serial is None and bool(words) and words[0].isdecimal()
+        if fleet is None or not (is_named or self.fleet is not None):
+            return []
+        meters = fleet(self.fleet)
+        if is_named and not any(is_called(entry, words[0]) for entry in meters):
+            hint = f"write a number from 1 to {len(meters)}, a serial number, or HOST:PORT"
+            raise UserError(f"the fleet has no meter {words[0]}; {hint}")
+        return meters
+
+    def _with_keys(self, call: Call, meters: Sequence[Entry]) -> Call:
+        if not meters or self.password is not None or not call.preset.mechanism:
             return call
         known = login_for(meters, call)
+        if known is None and self.keys is None:
+            return call
         if known is None:
             hint = "write a serial number or a place that is listed there"
             raise UserError(f"--keys {self.keys}: no client {call.preset.client} of {call.host}; {hint}")
@@ -103,7 +125,7 @@ class Reach:
         if self.serial is not None:
             return (self.serial, 0), words
         if not words:
-            raise UserError("say which meter: HOST:PORT, or --serial DEVICE")
+            raise UserError("say which meter: its number or serial number, HOST:PORT, or --serial DEVICE")
         return parse_address(words[0], default_port=_default_port(way)), words[1:]
 
 

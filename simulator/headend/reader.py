@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys, counter_object
 from simulator.headend.failures import ActionRefused, BrokenAnswer, HeadEndError, UnknownObject, WriteRefused
 from simulator.headend.gets import Gets, result_of, whole_elements
-from simulator.headend.link import open_link
+from simulator.headend.link import Link, open_link
 from simulator.headend.objects import (
     ASSOCIATION,
     CLOCK,
@@ -69,6 +70,7 @@ class MeterReader:
         keys: Keys | None = None,
         names: Mapping[str, str] | None = None,
         logger: logging.Logger | None = None,
+        opened: Callable[[], Link] | None = None,
         heard: Heard | None = None,
     ) -> None:
         """`mechanism`: authentication mechanism id; without it 1 (LLS) if there is a password, else 0. With `keys` the
@@ -76,11 +78,13 @@ class MeterReader:
         client is shown.
 
         `conformance`: the services to propose, bits as in `wire.codes.Conformance`; `names` of objects by OBIS code;
-        `way`: without one the wrapper over TCP. For a serial line `host` is its device. `heard` is told of events that
-        the meter reports on the open association (EventNotification), which is proposed only if somebody wants to know.
+        `way`: without one the wrapper over TCP. For a serial line `host` is its device. `opened` gives a link to the
+        meter instead of making one, as often as it is asked. `heard` is told of events that the meter reports on the
+        open association (EventNotification), which is proposed only if somebody wants to know.
         """
         self._where = (host, port, timeout_s)
         self._way = way.checked()
+        self._opened = opened or partial(open_link, host, port, self._way, timeout_s=timeout_s)
         self._client, self._server, self._keys = client, server, keys
         self.names = names or {}
         self._session = Session(
@@ -113,19 +117,21 @@ class MeterReader:
 
     def connect(self) -> None:
         """Connect and associate. Raises NotReachable, NoAnswer, AssociationRefused, ServiceRefused, BrokenAnswer."""
-        host, port, timeout_s = self._where
         counter = None
         if self._keys is not None:
             counter = self._keys.counter if self._keys.counter is not None else self._next_counter()
-        self._session.open(open_link(host, port, self._way, timeout_s=timeout_s), counter=counter)
+        self._session.open(self._opened(), counter=counter)
 
     def _next_counter(self) -> int:
         host, port, timeout_s = self._where
         with MeterReader(
-            host, port, client=PUBLIC, password=None, server=self._server, timeout_s=timeout_s, way=self._way
-        ) as public:
-            reading = public._gets.one(Target(DATA, counter_object(self._client)), 2)
-        return int(value_of(*reading, PLAIN).value) + 1
+            host, port, client=PUBLIC, password=None, server=self._server, timeout_s=timeout_s, way=self._way,
+            opened=self._opened,
+        ) as public:  # fmt: skip
+            counter = value_of(*public._gets.one(Target(DATA, counter_object(self._client)), 2), PLAIN).value
+        if isinstance(counter, bool) or not isinstance(counter, int):
+            raise BrokenAnswer(f"the invocation counter is {counter!r}, which is no number")
+        return counter + 1
 
     def close(self) -> None:
         self._session.close()

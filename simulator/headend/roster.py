@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys
 from simulator.headend.options import Preset
 from simulator.headend.reader import MeterReader
+from simulator.headend.switchboard import Switchboard
 from simulator.headend.way import Transport, Way
 
+_CALLS = "dial"
 _HDLC = frozenset({"hdlc", "serial"})
 _NUMBERS = ("port", "server", "physical", "baud")
 
@@ -37,21 +40,25 @@ class KnownMeter:
     mechanism: int
     secret: bytes | None = field(default=None, repr=False)
     keys: Keys | None = field(default=None, repr=False)
+    calls: bool = False  # by itself, and cannot be called
 
-    def reader(self, *, timeout_s: float, max_pdu: int, heard: Heard | None = None) -> MeterReader:
-        return MeterReader(
-            self.host,
-            self.port,
-            client=self.client,
-            password=self.secret,
-            server=self.server,
-            mechanism=self.mechanism,
-            way=self.way,
-            timeout_s=timeout_s,
-            max_pdu=max_pdu,
-            keys=self.keys,
-            heard=heard,
-        )
+    @contextmanager
+    def reader(
+        self, *, timeout_s: float, max_pdu: int, heard: Heard | None = None, calls: Switchboard | None = None
+    ) -> Iterator[MeterReader]:
+        """Associated; over the meter's own call, if it is one of those that call."""
+        with ExitStack() as stack:
+            opened = None
+            if self.calls:
+                assert calls is not None
+                opened = stack.enter_context(calls.link(self.serial, timeout_s=timeout_s))
+            yield stack.enter_context(
+                MeterReader(
+                    self.host, self.port, client=self.client, password=self.secret, server=self.server,
+                    mechanism=self.mechanism, way=self.way, timeout_s=timeout_s, max_pdu=max_pdu, keys=self.keys,
+                    opened=opened, heard=heard,
+                )
+            )  # fmt: skip
 
 
 def read_inventory_file(path: Path) -> list[dict[str, Any]]:
@@ -81,13 +88,16 @@ def _entry(row: Mapping[str, str]) -> dict[str, Any]:
     return {"serial": entry["serial"], **entry, "clients": [*clients.values()]}
 
 
-def known_meters(inventory: Iterable[Mapping[str, Any]], preset: Preset) -> list[KnownMeter]:
-    """Those that can be called; meters that call by themselves are left out."""
-    return [_known(entry, preset) for entry in inventory if entry.get("framing") != "dial"]
+def known_meters(
+    inventory: Iterable[Mapping[str, Any]], preset: Preset, *, accepted: Way | None = None
+) -> list[KnownMeter]:
+    """Meters that call by themselves are left out, unless calls are `accepted`; then their lines are of this kind."""
+    return [_known(entry, preset, accepted) for entry in inventory if accepted or entry.get("framing") != _CALLS]
 
 
-def _known(entry: Mapping[str, Any], preset: Preset) -> KnownMeter:
+def _known(entry: Mapping[str, Any], preset: Preset, accepted: Way | None) -> KnownMeter:
     serial = str(entry["serial"])
+    calls = accepted is not None and any(place["framing"] == _CALLS for place in entry.get("places", [entry]))
     clients: Sequence[Mapping[str, Any]] = entry["clients"]
     client = next((one for one in clients if one["sap"] == preset.client), None)
     if client is None:
@@ -101,11 +111,12 @@ def _known(entry: Mapping[str, Any], preset: Preset) -> KnownMeter:
         str(entry.get("device") or entry["host"]),
         int(entry.get("port") or 0),
         int(entry.get("server", 1)),
-        _way(entry, serial),
+        accepted if calls and accepted else _way(entry, serial),
         preset.client,
         preset.mechanism,
         password.encode() if password else bytes.fromhex(secret) if secret else None,
         keys,
+        calls,
     )
 
 

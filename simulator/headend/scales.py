@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Scalers and units of a meter's registers, asked for once each.
 
-A register that will not tell has none: its numbers come as they are.
+A register that will not tell has none: its numbers come as they are. One that only cannot tell now is ReadRefused, for
+its numbers would be wrong by powers of ten.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.headend.failures import BrokenAnswer, ReadRefused
+from simulator.headend.failures import BrokenAnswer, ReadRefused, is_transient
 from simulator.headend.gets import Gets
 from simulator.headend.objects import PROFILE, Target
 from simulator.headend.profiles import Column
@@ -53,6 +54,8 @@ class Scales:
     def _ask(self, registers: Sequence[Register]) -> None:
         answers = self._gets.many([(Target(*register), 3) for register in registers])
         for register, answer in zip(registers, answers, strict=True):
+            if isinstance(answer, DataAccessResult) and is_transient(answer):
+                raise ReadRefused(answer, f"{register[1]}:3")
             self._known[register] = PLAIN if isinstance(answer, DataAccessResult) else scaler_unit(answer.decoded)
 
     def _ask_profile(self, obis: str) -> None:
@@ -60,7 +63,9 @@ class Scales:
         try:
             captured = self._gets.one(profile, 3).elements()
             rows = self._gets.one(profile, 2).elements()
-        except ReadRefused:
+        except ReadRefused as refused:
+            if is_transient(refused.result):
+                raise
             return  # not every meter has one, nor may every client read it
         for (class_id, name, *_), scale in zip(captured, rows[0] if rows else (), strict=False):
             if isinstance(scale, list):

@@ -65,6 +65,17 @@ class LogEntry:
     code: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """How many rows are new or were changed, and the meters of which something could not be stored."""
+
+    rows: int = 0
+    refused: frozenset[str] = frozenset()
+
+    def __add__(self, other: Landed) -> Landed:
+        return Landed(self.rows + other.rows, self.refused | other.refused)
+
+
 @dataclass(slots=True)
 class Batch:
     """What is to land together."""
@@ -107,6 +118,14 @@ class Batch:
             parts[serial].status[serial] = status
         return parts
 
+    def by_table(self) -> list[Batch]:
+        """The same in parts: the rows of each table, each push, what a meter is set to push, and the rest."""
+        parts = [Batch(rows=defaultdict(lambda: defaultdict(list), {one: meters})) for one, meters in self.rows.items()]
+        parts += [Batch(pushes=[push]) for push in self.pushes]
+        parts += [Batch(setups=self.setups)] if self.setups else []
+        parts += [Batch(log=self.log, status=self.status)] if self.log or self.status else []
+        return parts
+
 
 class Landing:
     """One connection's way into the tables. StoreUnavailable if the server is away."""
@@ -143,20 +162,26 @@ class Landing:
                 self._run("meter_status", ids=[self._id(one) for one in batch.status], status=[*batch.status.values()])
         return landed
 
-    def land_each(self, batch: Batch) -> int:
-        """If the database refuses the whole, meter by meter: one that says what no table can hold costs itself only."""
+    def land_each(self, batch: Batch) -> Landed:
+        """If the database refuses the whole, meter by meter, and table by table: what no table can hold costs itself
+        only."""
         try:
-            return self.land(batch)
+            return Landed(self.land(batch))
         except StoreUnavailable:
             raise
         except StoreError as error:
             parts = batch.by_meter()
             if len(parts) > 1:
-                return sum(map(self.land_each, parts.values()))
+                return sum(map(self.land_each, parts.values()), Landed())
+            tables = batch.by_table()
+            if len(tables) > 1:
+                landed = sum(map(self.land_each, tables), Landed())
+                self.land(Batch(status={one: "ERROR" for one in landed.refused if one in batch.status}))
+                return landed
             (serial,) = parts
             words = f"what the meter said cannot be stored: {error}"
-            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial)], status=dict.fromkeys(batch.status, "ERROR"))
-            return self.land(refused)
+            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial)])
+            return Landed(self.land(refused), frozenset({serial}))
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
@@ -224,7 +249,7 @@ class Memory:
         self._connection = connection
 
     def last(self, relation: str, time: str) -> dict[str, Any]:
-        """The newest time by meter."""
+        """The newest time by meter, of what was read: before what came by itself there may be more."""
         query = _template("last").format(relation=_name(relation), time=sql.Identifier(time))
         with store_errors():
             return dict(self._connection.execute(query).fetchall())

@@ -83,7 +83,8 @@ ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new
  OR (8 = ANY (EXCLUDED.validation_flags) AND NOT 8 = ANY (old.validation_flags))
 
 -- name: last
-SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id GROUP BY 1
+SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
+WHERE p.source <> 'AUTO_READ' GROUP BY 1
 
 -- name: last_events
 SELECT m.meter_number, max(e.timestamp) FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
@@ -170,6 +171,7 @@ WITH given AS (
 INSERT INTO hes.schedule_entries (schedule_id, time_pattern) SELECT id, time FROM times
 ON CONFLICT (schedule_id, date_pattern, time_pattern) DO NOTHING
 
+-- The same push again, with the same instant of its arrival, is a batch whose commit was not heard of.
 -- name: push
 WITH setup AS (
     INSERT INTO hes.push_setups AS old (meter_id, obis_code_id)
@@ -178,9 +180,11 @@ WITH setup AS (
 ), pushed AS (
     INSERT INTO hes.push_history (meter_id, push_setup_id, schedule_id, timestamp, received_at, status, error_message,
                                   payload)
-    VALUES (%(meter)s, (SELECT id FROM setup),
+    SELECT %(meter)s, (SELECT id FROM setup),
             (SELECT s.id FROM hes.push_schedules s WHERE s.push_setup_id = (SELECT id FROM setup) AND s.is_enabled LIMIT 1),
-            %(moment)s, %(received)s, %(status)s, %(problem)s, %(payload)s)
+            %(moment)s, %(received)s, %(status)s, %(problem)s, %(payload)s
+    WHERE NOT EXISTS (SELECT FROM hes.push_history WHERE meter_id = %(meter)s AND timestamp = %(moment)s
+                      AND received_at = %(received)s AND payload = %(payload)s)
     RETURNING id
 )
 INSERT INTO hes.push_history_objects (push_history_id, push_object_id, value)

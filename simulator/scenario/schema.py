@@ -29,6 +29,8 @@ def schema() -> dict[str, Any]:
         head["properties"][name] = made["$defs"]["Head"]["properties"][name]
     head["properties"]["timeline"]["items"] = {"oneOf": [_ref(kind) for kind in STEPS.values()]}
     head["properties"]["expect"]["items"] = {"oneOf": [_ref(kind) for kind in EXPECTATIONS.values()]}
+    head["required"].remove("fleet")  # which may be of a file that is included
+    head["anyOf"] = [{"required": ["fleet"]}, {"required": ["include"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A meterfleet scenario",
             **{key: value for key, value in head.items() if key != "title"}, "$defs": parts}  # fmt: skip
 

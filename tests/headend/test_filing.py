@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from gurux_dlms.GXFloat32 import GXFloat32
-from push_bench import ALERT_BODY, BOOK, notification, wrapped
+from push_bench import ALERT_BODY, BOOK, CONFIRMED, notification, wrapped
 
 from simulator.commands.pushed import labels
 from simulator.cosem.status_word import status_bits
@@ -161,3 +161,21 @@ async def test_a_pushed_alarm_is_an_event_of_at_least_a_warning() -> None:
     assert raised["severity"] in ("WARNING", "CRITICAL")
     assert [row["source"] for row in rows(cleared, EVENTS)] in ([], ["ESW_DIFF"])
     assert [(push.serial, push.setup) for push in alarm.pushes] == [(SERIAL, "0.4.25.9.0.255")]
+
+
+async def test_what_was_confirmed_is_handed_in_before_the_end() -> None:
+    """A meter does not push again what was confirmed to it: who stops listening has to file what waits."""
+    handed: list[Batch] = []
+    confirmed = 40
+    known = Acquainted({SERIAL: SERIAL, "MFL" + SERIAL: SERIAL}, BOOK, labels(lambda _serial: "is15959-1ph", {}))
+    ear = Hearing(("127.0.0.1", 0), known, Hearer(ZONE), handed.append)
+    with ear:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ear.port)
+        for number in range(confirmed):
+            writer.write(wrapped(notification(ALERT_BODY, invoke=CONFIRMED | number)))
+        for _ in range(confirmed):
+            header = await asyncio.wait_for(reader.readexactly(8), 20)
+            await reader.readexactly(int.from_bytes(header[6:], "big"))
+        writer.close()
+        await asyncio.to_thread(ear.close)
+    assert sum(len(batch.pushes) for batch in handed) == confirmed

@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner, Result
 
 from simulator.cli import app
+from simulator.headend import polling
 from simulator.store.embedded import EmbeddedPostgres
 
 _METERS = 20
@@ -316,6 +317,25 @@ def test_meters_that_fail_cost_nobody_else_anything(fleet: Spawned, empty: str, 
     missed = sql(empty, "SELECT communication_status, retry_count, validation_status, value FROM public.meter_readings")
     assert sorted(missed) == [("ERROR", 1, "UNVALIDATED", None)] * 2 + [("TIMEOUT", 1, "UNVALIDATED", None)]
     assert _count(empty, "hes.daily_load_profile") == 4
+
+
+def test_a_mistake_of_ours_is_shown_and_costs_its_meter_only(
+    fleet: Spawned, empty: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback and exit code 1; it is no failure of the meter's."""
+    victim, file_days = fleet.meters[0].serial, polling.file_days
+
+    def stumble(batch: Any, serial: str, *rest: Any) -> None:
+        file_days(batch, serial, *rest)
+        assert serial != victim, "a mistake"
+
+    monkeypatch.setattr(polling, "file_days", stumble)
+    done = _invoke(*_words(fleet, empty, "--once", "--profiles", "daily"))
+    assert (done.exit_code, f"{_METERS - 1} reads of meters, 1 given up" in done.stderr) == (1, True)
+    assert "1 mistakes of meterfleet's own" in done.stderr
+    assert [record.exc_info is not None for record in caplog.records if victim in record.getMessage()] == [True]
+    said = dict(sql(empty, "SELECT event_type, count(*) FROM hes.event_logs GROUP BY 1"))
+    assert said["INTERNAL_ERROR"] == 1
 
 
 def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet: Spawned, empty: str) -> None:

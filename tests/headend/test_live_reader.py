@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from live import BLOCK, CLOCK, ENERGY, MESSAGE, Spawned, spawned
+from live import BLOCK, CLOCK, ENERGY, MESSAGE, Spawned, free_port, spawned
+from psycopg.conninfo import conninfo_to_dict
+from typer.testing import CliRunner
 
+from simulator.cli import app
 from simulator.headend.failures import AssociationRefused, WriteRefused
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import read_everything
@@ -93,3 +96,19 @@ def test_a_password_opens_its_own_meter_only(fleet: Spawned) -> None:
     first, second = fleet.meters
     with pytest.raises(AssociationRefused):
         MeterReader(first.host, first.port, client=32, password=second.password.encode()).connect()
+
+
+def test_a_meter_of_a_fleet_is_named_by_its_number(fleet: Spawned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place and its keys are found; other fleets of this machine are named, or found by the place."""
+    monkeypatch.setenv("METERFLEET_HOME", str(fleet.log.parent))
+    second, name = fleet.meters[1], str(conninfo_to_dict(fleet.dsn)["dbname"])
+    place = f"wrapper,address=127.61.0.1,port={free_port()}"
+    with spawned(fleet.log.parent, 1, "--seed", 72, listen=place) as last:
+        for words in (("2", "--fleet", name), (second.serial, "--fleet", name), (f"{second.host}:{second.port}",)):
+            done = CliRunner().invoke(app, ["read", words[0], "serial", "--client", "us", "--json", *words[1:]])
+            assert done.exit_code == 0, done.output
+            assert second.serial in done.stdout
+        done = CliRunner().invoke(app, ["read", "1", "serial", "--client", "mr"])
+        assert last.meters[0].serial in done.stdout
+        done = CliRunner().invoke(app, ["read", "7", "serial"])
+        assert (done.exit_code, "has no meter 7" in done.stderr) == (2, True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from simulator.hes import landing
 from simulator.hes.database import HesDatabase
-from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
+from simulator.hes.landing import Batch, Landed, Landing, LogEntry, Memory, Push, Registered
 from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
 
 FIRST = dt.datetime(2025, 6, 1, 0, 30, tzinfo=dt.UTC)
@@ -73,13 +74,41 @@ def test_a_meter_that_says_what_no_table_can_hold_costs_itself_only(hes: HesData
     whole.take(batch(*blocks(1, "1" + "0" * 30), serial="M18"))
     whole.status |= {"M17": "CONNECTED", "M18": "CONNECTED"}
     whole.log.append(LogEntry("START", "hello"))
-    assert place.land_each(whole) == 2
+    assert place.land_each(whole) == Landed(2, frozenset({"M18"}))
     assert asked(hes, "SELECT meter_number, status FROM public.meters ORDER BY 1") == [
         ("M17", "CONNECTED"),
         ("M18", "ERROR"),
     ]
     log = "SELECT event_type, meter_id IS NULL FROM hes.event_logs ORDER BY 1"
     assert asked(hes, log) == [("START", True), ("UNDECODABLE", False)]
+
+
+def test_what_no_table_can_hold_keeps_no_other_table_of_its_meter_empty(hes: HesDatabase, many: int) -> None:
+    place = Landing(hes.connection)
+    whole = batch(*blocks(2, "1" + "0" * 30))
+    whole.take(batch(reading(100), table=READINGS))
+    whole.status["M17"] = "CONNECTED"
+    assert place.land_each(whole) == Landed(1, frozenset({"M17"}))
+    assert asked(hes, "SELECT value FROM public.meter_readings") == [(100,)]
+    assert asked(hes, "SELECT status FROM public.meters") == [("ERROR",)]
+
+
+def test_a_push_whose_commit_was_not_heard_of_lands_once(hes: HesDatabase) -> None:
+    push = Push("M17", "0.0.25.9.0.255", FIRST, FIRST, b"\x0f")
+    for moment in (FIRST, FIRST, FIRST + HALF):
+        Landing(hes.connection).land(Batch(pushes=[replace(push, received=moment)]))
+    assert asked(hes, "SELECT count(*) FROM hes.push_history") == [(2,)]
+
+
+def test_what_came_by_itself_is_not_taken_for_what_was_read(hes: HesDatabase) -> None:
+    """A push may come before the first read: all that is older is still to be read."""
+    place = Landing(hes.connection)
+    pushed = [(*row[:-2], "AUTO_READ", row[-1]) for row in blocks(1, first=9)]
+    place.land(batch(*pushed))
+    memory = Memory(hes.connection)
+    assert memory.last(BLOCK.relation, "capture_time") == {}
+    place.land(batch(*blocks(2)))
+    assert memory.last(BLOCK.relation, "capture_time") == {"M17": FIRST + HALF}
 
 
 def test_texts_of_any_kind_come_through(hes: HesDatabase, many: int) -> None:

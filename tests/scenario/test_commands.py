@@ -53,11 +53,6 @@ def test_a_replay_leaves_the_fleet_that_runs_the_last_one(home: Path, tmp_path: 
 
 def test_a_missed_expectation_is_exit_code_1_and_a_mistake_2(home: Path, tmp_path: Path) -> None:
     (tmp_path / "missed.yaml").write_text(MISSED)
-    (tmp_path / "load.yaml").write_text("name: load\nsorce: nobody\nperods: []\n")
-    (tmp_path / "what.yaml").write_text("what: this\n")
-    odd = run("check", tmp_path / "load.yaml", tmp_path / "what.yaml", home=home)
-    assert "did you mean periods?" in odd.stderr
-    assert "none of its keys says what it is" in odd.stderr
     (tmp_path / "wrong.yaml").write_text(TEN_MISTAKES)
     assert run("replay", tmp_path / "missed.yaml", "--listen", listen(), home=home).returncode == 1
     wrong = run("replay", tmp_path / "wrong.yaml", home=home)
@@ -76,6 +71,11 @@ def test_check_knows_files_by_what_they_hold(home: Path, tmp_path: Path) -> None
     told = [line.partition(": ")[2] for line in checked.stdout.splitlines()]
     assert [" ".join(one.split()[:2]) for one in told[:3]] == ["hello: 10", "load shop:", "a link"]
     assert told[-2:] == ["1 recorded alarms", "keys of 1 meters"]
+    (tmp_path / "load.yaml").write_text("name: load\ndescription: mine\nsorce: nobody\nperods: []\n")
+    (tmp_path / "what.yaml").write_text("what: this\n")
+    odd = run("check", tmp_path / "load.yaml", tmp_path / "what.yaml", home=home)
+    assert "did you mean periods?" in odd.stderr
+    assert "none of its keys says what it is" in odd.stderr
     (tmp_path / "wrong.yaml").write_text(TEN_MISTAKES)
     both = run("check", tmp_path / "wrong.yaml", tmp_path / "nowhere.yaml", home=home)
     assert (both.returncode, len(both.stderr.splitlines())) == (2, 11)

@@ -20,6 +20,8 @@ from simulator.scenario.schema import schema_text
 
 SMALL = {
     "alarm-flood": {"count": "4"},
+    "ami-week": {"homes": "10", "shops": "3"},
+    "ami-week-clean": {"homes": "10", "shops": "3"},
     "bad-network": {"count": "9"},
     "billing-day": {"count": "4"},
     "clock-drift": {"count": "7"},
