@@ -27,6 +27,11 @@ EVENT_LOGS = 7
 DETECTORS = 19  # meter/detectors.py
 NATURAL = 1000  # thousandths: nothing befell the supply
 STATUS_WORDS = 4  # of 32 bits, the first bit of the string is the highest of the first
+_NOTHING_YET = (
+    "day_demand_w", "billing_count", "billing_on_minutes", "clock_offset_ms", "clock_drift_us", "clock_since_ms",
+    "power_failed_ms", "boot_ms", "dark_ms", "load_key", "earth_milli", "tamper_count", "programming_count",
+    "power_failure_count", "power_failure_ms", "generation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,20 +159,14 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         day_start_wh=initial_wh[:DAILY_CHANNELS].copy(),
         bill_start_wh=initial_wh[:DAILY_CHANNELS].copy(),
         tariff_wh=zone,
-        day_demand_w=zeros,
         day_demand_local_s=moments,
         demand_w=np.zeros((DAILY_CHANNELS, n), np.int64),
         demand_local_s=np.full((DAILY_CHANNELS, n), local_s, np.int64),
         average_cv=np.zeros((phases, n), np.int64),
         average_ma=np.zeros((phases + 1, n), np.int64),
-        billing_count=zeros,
         billing_local_s=moments,
-        billing_on_minutes=zeros,
         installed_ms=np.full(n, installed_ms, np.int64),
         settled_ms=np.full(n, installed_ms, np.int64),
-        clock_offset_ms=zeros,
-        clock_drift_us=zeros,
-        clock_since_ms=zeros,
         output=np.ones(n, np.int64),
         control_state=np.ones(n, np.int64),
         relay_ms=np.full(n, installed_ms, np.int64),
@@ -177,15 +176,10 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         carry_cv=np.zeros((phases, n), np.int64),
         gap_wh=np.zeros((CHANNELS, n), np.int64),
         powered=np.ones(n, np.int64),
-        power_failed_ms=zeros,
-        boot_ms=zeros,
-        dark_ms=zeros,
         voltage_milli=np.full((phases, n), NATURAL, np.int64),
         current_milli=np.full((phases, n), NATURAL, np.int64),
         load_milli=np.full(n, NATURAL, np.int64),
-        load_key=zeros,
         reactive_milli=np.full(n, NATURAL, np.int64),
-        earth_milli=zeros,
         detected=np.zeros((DETECTORS, n), np.int64),
         noticed_since_ms=np.zeros((DETECTORS, n), np.int64),
         watched_ms=np.full(n, installed_ms, np.int64),
@@ -197,9 +191,5 @@ def new_columns(initial_wh: Ints, phases: int, *, installed_ms: int, local_s: in
         last_event=np.zeros((EVENT_LOGS, n), np.int64),
         event_count=np.zeros((EVENT_LOGS, n), np.int64),
         status_word=np.repeat(status_word[:, None], n, axis=1),
-        tamper_count=zeros,
-        programming_count=zeros,
-        power_failure_count=zeros,
-        power_failure_ms=zeros,
-        generation=zeros,
+        **dict.fromkeys(_NOTHING_YET, zeros),
     )

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pushing_fleet import MINUTE_MS, Pushing, pushing
+from pushing_fleet import INSTANT, MINUTE_MS, Pushing, pushing
 
 from simulator.errors import UserError
 from simulator.fleet import control
 from simulator.fleet.control import obey, order
+from simulator.meter.columns import NATURAL
 from simulator.store.database import Store
 
 
@@ -132,3 +133,30 @@ async def test_two_who_replace_the_same_meter_at_once_replace_it_once(database: 
     assert told == [{"meters": 1, "replaced": [{"was": old.serial, "is": new.serial}]}]
     (refused,) = (str(one) for one in done if isinstance(one, UserError))
     assert f"meter 1 is {new.serial}" in refused
+
+
+async def test_orders_that_come_while_the_clock_steps_lose_nothing(database: str) -> None:
+    """What they came to is the same in the store and in the meters, whichever of them was first."""
+    models = ("is15959-1ph", "is15959-3ph")
+    async with pushing(database, 20, "127.0.0.1:9", models=models) as meters:
+        orders = [
+            give(meters, "clock", step_ms=60 * MINUTE_MS),
+            give(meters, "event", meters="1-10,25", codes=[201, 203]),
+            give(meters, "replace", meters=f"6-8,{meters.fleet.identity(30).serial}", reading_wh=5000),
+            give(meters, "power", meters="15-30", on=False, for_ms=10 * MINUTE_MS),
+            give(meters, "supply", meters="1-5", voltage=1.3, for_ms=20 * MINUTE_MS),
+            give(meters, "push", meters="all", setup=INSTANT),
+        ]
+        done = await asyncio.gather(*orders)
+        await meters.step(60 * MINUTE_MS)
+        columns = [cohort.columns for cohort in meters.fleet.cohorts]
+        serials = [identity.serial for cohort in meters.fleet.cohorts for identity in cohort.identities]
+    logged = dict(meters.sql("SELECT event_code, count(*)::int FROM sim.event_logs GROUP BY 1"))
+    assert (logged[201], logged[101], logged[102]) == (done[1]["meters"], 16, 16)
+    assert meters.sql("SELECT count(*) FROM sim.supply_ends") == [(0,)]
+    assert all((one.powered == 1).all() and (one.voltage_milli == NATURAL).all() for one in columns)
+    assert [int(one.generation.sum()) for one in columns] == [3, 1]
+    async with pushing(database, 20, None, models=models) as meters:
+        assert [identity.serial for cohort in meters.fleet.cohorts for identity in cohort.identities] == serials
+        for cohort, before in zip(meters.fleet.cohorts, columns, strict=True):
+            assert before.dump() == cohort.columns.dump()
