@@ -113,15 +113,20 @@ class Outbox:
         self._is_confirmed = is_confirmed
         self._sender = Sender()
         self._held = 0
-        self.under_way = 0  # attempts that have not come to their end
+        self._sending: set[Push] = set()  # whose attempts have not come to their end
         self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
         self._again: dict[int, list[Push]] = {}  # by instant
         self._is_closed = False
         self._landed = asyncio.Event()
 
-    async def landed(self) -> None:
-        """Until no attempt is under way; what waits to be sent again is not waited for."""
-        while self.under_way:
+    @property
+    def under_way(self) -> int:
+        """Attempts that have not come to their end."""
+        return len(self._sending)
+
+    async def landed(self, concerns: Callable[[Push], bool] = lambda push: True) -> None:
+        """Until no attempt is under way, or none of those; what waits to be sent again is not waited for."""
+        while any(concerns(push) for push in self._sending):
             self._landed.clear()
             await self._landed.wait()
 
@@ -136,8 +141,9 @@ class Outbox:
         self._again.clear()
         return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
 
-    def part(self, cohort: Cohort, rows: set[int]) -> None:
-        """These meters are taken away: what waits to be sent again never is."""
+    async def part(self, cohort: Cohort, rows: set[int]) -> None:
+        """These meters are taken away: what is under way comes to its end, what waits to be sent again never is."""
+        await self.landed(lambda push: push.cohort is cohort and push.row in rows)
         waiting = [push for pushes in self._again.values() for push in pushes if not push.is_superseded]
         for push in waiting:
             if push.cohort is cohort and push.row in rows:
@@ -169,7 +175,7 @@ class Outbox:
     async def _attempt(self, pushes: Sequence[Push]) -> None:
         ready = await self._reserved(pushes)
         batch = _Batch(0)
-        orders = [order for push in ready if (order := self._order(push, batch)) is not None]
+        orders = {push: order for push in ready if (order := self._order(push, batch)) is not None}
         if not orders:
             return
         batch.under_way = len(orders)
@@ -177,8 +183,8 @@ class Outbox:
         limit_ms = min(min(push.delay_ms, held_ms) if push.retries_left else held_ms for push in ready)
         batch.hold = self._clock.hold(ready[0].at_ms + limit_ms - 1)  # retries are put before others of their instant
         batch.patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._clock.release, batch.hold)
-        self.under_way += len(orders)
-        for order in orders:
+        self._sending |= orders.keys()
+        for order in orders.values():
             self._sender.send(order)
 
     async def _reserved(self, pushes: Sequence[Push]) -> list[Push]:
@@ -235,7 +241,7 @@ class Outbox:
         try:
             self._settle(push, why)
         finally:
-            self._land(batch)
+            self._land(push, batch)
 
     def _settle(self, push: Push, why: str | None) -> None:
         if why is None:
@@ -251,10 +257,9 @@ class Outbox:
             self._over(push)
             self._journal.failed(push, why, is_last=True)
 
-    def _land(self, batch: _Batch) -> None:
-        self.under_way -= 1
-        if not self.under_way:
-            self._landed.set()
+    def _land(self, push: Push, batch: _Batch) -> None:
+        self._sending.discard(push)
+        self._landed.set()
         batch.under_way -= 1
         if not batch.under_way and batch.hold is not None and batch.patience is not None:
             self._clock.release(batch.hold)

@@ -110,9 +110,8 @@ class Pushes:
 
     async def part(self, cohort: Cohort, rows: Ints) -> None:
         """Other meters are about to take the places of these: what they have sent is in the history, and they try
-        nothing again."""
-        await self.settled()
-        self.outbox.part(cohort, set(rows.tolist()))
+        nothing again. What others send is not waited for."""
+        await self.outbox.part(cohort, set(rows.tolist()))
         await self.journal.flush()
 
     async def settled(self) -> None:

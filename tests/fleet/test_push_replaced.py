@@ -23,6 +23,7 @@ from simulator.headend.keybook import KeyBook, KeyPair, Owner
 from simulator.headend.listener import Listener
 from simulator.headend.unsealing import Unsealer, gurux_reveal
 from simulator.meter.identity import Identity, serial_of
+from simulator.values import parse_obis
 from simulator.wire.ciphering import decode
 
 _HISTORY = """SELECT m.generation, h.status, h.error_message, count(*)::int
@@ -89,3 +90,16 @@ async def test_what_the_old_one_had_not_got_rid_of_is_given_up(database: str) ->
         assert [row[1:3] for row in of_old if row[1] == "CANCELLED"] == [("CANCELLED", "the meter was replaced")]
         assert [row for row in meters.sql(_HISTORY, ALERT) if row[0] == 1] == []
         assert {row[0] for row in meters.alarms()} == {"FAILED"}
+
+
+async def test_who_is_replaced_does_not_wait_for_the_pushes_of_others(database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        place = PLAIN.format(port=mute.getsockname()[1]) + ",confirmed"
+        async with pushing(database, 2, place) as meters:
+            outbox = meters.fleet.pushes.outbox
+            cohort, row = meters.fleet.place(1)
+            assert meters.fleet.pushes.push(cohort, row, parse_obis(INSTANT), meters.fleet.clock.now_ms())
+            await meters.until(lambda: outbox.under_way)
+            (waiting,) = outbox._sending
+            await replaced(meters)
+            assert waiting in outbox._sending
