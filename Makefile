@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 FUZZ_SECONDS ?= 600
 
 .PHONY: demo test lint bench fuzz clean

@@ -23,6 +23,7 @@ from simulator.store.binaries import find_binaries
 from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres, default_home
 from simulator.store.migrating import SIM
+from simulator.values import moment_of
 
 app = typer.Typer(no_args_is_help=True, help="The store: status, schema, shell, and the embedded server.")
 app.command(epilog=EPILOG)(migrate)
@@ -43,8 +44,10 @@ def status(
         print(json.dumps(facts))
         return
     console = Console()
-    for key in ("dsn", "server", "tier", "schema", "fleet", "clock_ms"):
-        console.print(f"{key:>8}  {facts[key]}", highlight=False, soft_wrap=True)
+    clock_ms = facts["clock_ms"]
+    words = facts | {"clock": "" if clock_ms is None else f"{moment_of(clock_ms):%Y-%m-%d %H:%M:%S} UTC"}
+    for key in ("dsn", "server", "tier", "schema", "fleet", "clock"):
+        console.print(f"{key:>8}  {words[key]}", highlight=False, soft_wrap=True)
     table = Table("table", "rows")
     for name, rows in facts["rows"].items():
         table.add_row(f"sim.{name}", f"{rows:,}")

@@ -376,12 +376,15 @@ def test_temporary_failure_n_times(fleet: Spawned) -> None:
 
 
 def test_wrong_scaler(fleet: Spawned) -> None:
+    """In the scaler profile of a profile's columns (IS 15959), too."""
+    scales = "1.0.94.91.4.255"
     with reader(fleet) as meter:
-        right = meter.read(ENERGY).value
+        right, units = meter.read(ENERGY).value, meter.profile(scales).rows[0]
     with faulty(fleet, 1, {"wrong_scaler": 1}), reader(fleet) as meter:
         assert meter.read(ENERGY).value == pytest.approx(right * 10)
-        units = meter.profile("1.0.94.91.4.255").rows[0]  # IS 15959: of the block load profile's columns
-        assert {scale[0] for scale in units if isinstance(scale, tuple)} == {1}
+        assert meter.profile(scales).rows[0] == [
+            (one[0] + 1, one[1]) if isinstance(one, tuple) else one for one in units
+        ]
 
 
 # ------------------------------------------------------------------------------------------- whom they strike, how long

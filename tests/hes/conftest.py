@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from hes_bench import METER
 from psycopg.conninfo import make_conninfo
 
 from simulator.hes.database import HesDatabase
 
 SERVERS = {"apache": "METERFLEET_APACHE_DSN", "timescale": "METERFLEET_TIMESCALE_DSN"}
 NAME = f"meterfleet_hes_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-METER = "00000000-0000-4000-8000-000000000017"
 
 
 def _server(tier: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import METER
+from hes_bench import METER
 
 from simulator.errors import UserError
 from simulator.hes.database import HesDatabase
