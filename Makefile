@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; 
 BIN := .venv/bin
 WORKERS ?= 3
 FUZZ_SECONDS ?= 600
+unexport PYTHONDONTWRITEBYTECODE # tests start the command some hundred times
 
 .PHONY: demo test lint bench fuzz clean
 
