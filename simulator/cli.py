@@ -65,7 +65,7 @@ class _Lazy(UserDict[str, Any]):
         if isinstance(found, typer.Typer):
             group = typer.main.get_group(found)
             return group.commands.get(name, group)
-        one = typer.Typer(rich_markup_mode="rich")
+        one = typer.Typer(add_completion=False, rich_markup_mode="rich")
         one.command(name, epilog=getattr(module, place.epilog, None))(found)
         return typer.main.get_command(one)
 

@@ -86,7 +86,7 @@ def headend(
     from simulator.headend.collecting import Manners
 
     place = None if inventory and hes else existing_place(database, home, fleet)
-    periods = {part: _seconds("--every", every or PERIODS[part]) for part in _parts(profiles)}
+    periods = {part: _period(every or PERIODS[part]) for part in _parts(profiles)}
     manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone), pdu)
     run = _Run(
         dsn=hes or (place.dsn if place else ""),
@@ -275,6 +275,12 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise UserError(f"there is no time zone {name!r}; write for example Asia/Kolkata or UTC") from None
+
+
+def _period(text: str) -> float:
+    if (period_s := _seconds("--every", text)) <= 0:
+        raise UserError(f"--every {text}: meters cannot be read without end; write for example 5m")
+    return period_s
 
 
 def _seconds(option: str, text: str) -> float:

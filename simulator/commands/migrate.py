@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import psycopg
 import typer
 
 from simulator.commands.options import HesOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
 from simulator.hes.database import DEFAULT_ZONE, HesDatabase
-from simulator.store.connections import store_errors
+from simulator.store.connections import connected
 from simulator.store.migrating import SIM, Migrations
 from simulator.store.queries import query
 
@@ -65,7 +64,7 @@ def _of_head_end(dsn: str, timezone: str) -> Iterator[Migrations]:
 
 @contextmanager
 def _of_store(dsn: str) -> Iterator[Migrations]:
-    with store_errors(), psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
+    with connected(dsn) as connection:
         if connection.execute(query("lock_fleet")).fetchone() != (True,):
             raise UserError("a fleet serves this database now; stop it first")
         yield Migrations(connection, SIM)

@@ -65,4 +65,4 @@ class Agenda:
     @property
     def is_done(self) -> bool:
         """Nothing will ever be due again."""
-        return not self._heap
+        return self._schedule.once and not self._heap

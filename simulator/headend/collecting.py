@@ -104,14 +104,18 @@ class Collector:
         self._done: queue.Queue[_Done] = queue.Queue(maxsize=4 * manners.workers)
         self._busy: set[str] = set()
         self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def stop(self) -> None:
         """Reads that are under way come to their end."""
         self._stop.set()
 
     def hand_in(self, batch: Batch) -> None:
-        """What came by itself; waits while too much does."""
-        self._done.put(_Done(batch))
+        """What came by itself; waits while too much does, but not for a writer that has ended, be it by an error."""
+        while not self._ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._done.put(_Done(batch), timeout=_POLL_S)
+                return
 
     def block_s(self, serial: str) -> int | None:
         """The block period of a meter, as it was read."""
@@ -130,6 +134,7 @@ class Collector:
                 self._drive(schedule, for_s, landing)
                 self._finish(before_end, landing)
         finally:
+            self._ended.set()
             for _ in workers:
                 self._due.put(None)
 

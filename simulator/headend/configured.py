@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from simulator.headend.failures import ReadRefused, is_transient
+from simulator.headend.failures import BrokenAnswer, ReadRefused, is_transient
 from simulator.headend.objects import ObjectEntry
 from simulator.headend.reader import MeterReader
 from simulator.headend.values import Value, as_text
@@ -22,7 +22,14 @@ _TYPES = {  # by firings a day
 
 
 def read_configuration(reader: MeterReader) -> dict[str, Any]:
-    """As hes/queries.sql `configure` takes it."""
+    """As hes/queries.sql `configure` takes it; BrokenAnswer if the meter's values have another shape."""
+    try:
+        return _configuration(reader)
+    except (TypeError, ValueError, IndexError) as error:
+        raise BrokenAnswer(f"its push setups and schedules are not as their classes have it: {error}") from error
+
+
+def _configuration(reader: MeterReader) -> dict[str, Any]:
     view = reader.association_view()
     setups = {entry.obis: _setup(reader, entry) for entry in view if entry.class_id == PUSH_SETUP}
     found = {entry.obis: _schedule(reader, entry, setups) for entry in view if entry.class_id == SCHEDULE}

@@ -31,6 +31,7 @@ from simulator.wire.codes import DataAccessResult
 PARTS = ("instantaneous", "block", "daily", "billing", "events", "config")
 _PERIOD = 4  # attribute of a profile: capture_period, seconds
 _DAY = dt.timedelta(days=1)
+_FIRST_YEAR = 1970  # a clock that shows an earlier one tells nothing about what was read
 _SET_BACK_S = 2.0  # a clock that falls behind by more than this has been set
 _NOT_NOW = (DataAccessResult.TEMPORARY_FAILURE, DataAccessResult.HARDWARE_FAULT, DataAccessResult.OTHER_REASON)
 Gap = tuple[dt.datetime, dt.datetime]
@@ -146,7 +147,7 @@ class Poll:
         self._clock = shown.tzinfo or self._zone
         moment = shown if shown.tzinfo else shown.replace(tzinfo=self._zone)
         off_s = (moment - dt.datetime.now(dt.UTC)).total_seconds()
-        if self._past.check_clock(moment, off_s):
+        if shown.year >= _FIRST_YEAR and self._past.check_clock(moment, off_s):
             self.known = self._past.known
         if abs(off_s - self._past.drift_s) > self._drift_s:
             self._past.drift_s = off_s

@@ -51,8 +51,10 @@ class Renewal:
 
 def told(before: Mapping[str, KnownMeter], now: Mapping[str, KnownMeter]) -> Batch:
     """Who is gone and who is there for it, for the head-end's log; what was said before stays where it is."""
-    gone = {_place(meter): serial for serial, meter in before.items() if serial not in now}
-    batch = Batch(status=dict.fromkeys(gone.values(), "RETIRED"))
+    left = {serial: meter for serial, meter in before.items() if serial not in now}
+    # Who calls has no place of its own: there the head-end's is told, which is that of all of them.
+    gone = {_place(meter): serial for serial, meter in left.items() if not meter.calls}
+    batch = Batch(status=dict.fromkeys(left, "RETIRED"))
     for serial, meter in now.items():
         if serial not in before:
             old = gone.get(_place(meter))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import select
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -29,6 +28,7 @@ log = logging.getLogger(__name__)
 _DEVICE_NAME = ObjectEntry(DATA, 0, "0.0.42.0.0.255", {}, {})
 _BACKLOG = 1024
 _ASKED_AT_ONCE = 16
+_PAUSE_S = 1.0
 
 
 class Switchboard:
@@ -43,6 +43,7 @@ class Switchboard:
         self._changed = threading.Condition()
         self._asking = ThreadPoolExecutor(_ASKED_AT_ONCE, "switchboard")
         self._server: socket.socket | None = None
+        self._closing = threading.Event()
 
     def __enter__(self) -> Switchboard:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -56,6 +57,7 @@ class Switchboard:
 
     def __exit__(self, *_: object) -> None:
         assert self._server is not None
+        self._closing.set()
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)  # wakes the one who accepts
         self._server.close()
@@ -90,7 +92,7 @@ class Switchboard:
     def _alive(self, serial: str) -> socket.socket | None:
         """A line on which nothing has come is a good one: meters speak when they are asked, or close it."""
         line = self._lines.pop(serial, None)
-        if line is None or not select.select((line,), (), (), 0)[0]:
+        if line is None or _is_quiet(line):
             return line
         line.close()
         return None
@@ -109,9 +111,15 @@ class Switchboard:
         while True:
             try:
                 line, peer = server.accept()
-            except OSError:
-                return  # closed
-            self._asking.submit(self._ask, line, f"{peer[0]}:{peer[1]}")
+            except OSError as error:  # of the one that called, or no descriptor is left for it
+                if self._closing.wait(_PAUSE_S):
+                    return
+                log.warning("a call could not be taken: %s", error)
+                continue
+            try:
+                self._asking.submit(self._ask, line, f"{peer[0]}:{peer[1]}")
+            except RuntimeError:  # it is closing
+                line.close()
 
     def _ask(self, line: socket.socket, where: str) -> None:
         try:
@@ -140,3 +148,15 @@ class Switchboard:
     def _turn_away(self, line: socket.socket, words: str) -> None:
         line.close()
         self.hand_in(Batch(log=[LogEntry("UNKNOWN_METER", words)]))
+
+
+def _is_quiet(line: socket.socket) -> bool:
+    """Nothing has come on it, not even its end. Not by select, which knows 1,024 descriptors only."""
+    line.setblocking(False)
+    try:
+        line.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False

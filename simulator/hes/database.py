@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from simulator.errors import UserError
-from simulator.store.connections import store_errors, without_password
+from simulator.store.connections import connected
 from simulator.store.migrating import Migrations, misfit, read_plan
 from simulator.store.queries import statements
 
@@ -62,12 +62,9 @@ class HesDatabase:
     @contextmanager
     def open(cls, dsn: str) -> Iterator[HesDatabase]:
         """UserError if the DSN is none; StoreUnavailable if the server is away."""
-        try:
-            with store_errors(), psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
-                connection.execute(_QUERIES["session"].encode())
-                yield cls(connection)
-        except psycopg.ProgrammingError as error:
-            raise UserError(without_password(f"{dsn!r} names no database: {str(error).splitlines()[0]}")) from None
+        with connected(dsn) as connection:
+            connection.execute(_QUERIES["session"].encode())
+            yield cls(connection)
 
     # -- made ---------------------------------------------------------------------------------------------------
 

@@ -176,11 +176,12 @@ class Landing:
             tables = batch.by_table()
             if len(tables) > 1:
                 landed = sum(map(self.land_each, tables), Landed())
-                self.land(Batch(status={one: "ERROR" for one in landed.refused if one in batch.status}))
+                failed = landed.refused & batch.status.keys() & self.ids.keys()
+                self.land(Batch(status=dict.fromkeys(failed, "ERROR")))
                 return landed
             (serial,) = parts
             words = f"what the meter said cannot be stored: {error}"
-            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial)])
+            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial if serial in self.ids else "")])
             return Landed(self.land(refused), frozenset({serial}))
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
@@ -236,6 +237,8 @@ class Landing:
     def _id(self, serial: str) -> UUID:
         if serial not in self.ids:  # another connection may have registered it meanwhile
             self.ids = dict(self._connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
+        if serial not in self.ids:
+            raise StoreError(f"meter {serial} is not in public.meters")
         return self.ids[serial]
 
     def _run(self, name: str, **parameters: Any) -> None:

@@ -20,7 +20,7 @@ from psycopg import Copy, sql
 from simulator.errors import UserError
 from simulator.hes.asking import Group, Limits, digests, their_rows, truth_rows
 from simulator.hes.maps import TRUTHS, TableMap
-from simulator.store.connections import store_errors, without_password
+from simulator.store.connections import connected
 from simulator.store.queries import statements
 
 KINDS = ("missing", "extra", "different", "duplicate", "late")
@@ -81,13 +81,15 @@ _Rows = dict[tuple[str, str], dict[_Key, list[_Stored]]]
 
 @contextmanager
 def reading(dsn: str) -> Iterator[Connection]:
-    """A connection that can only read; UserError if the DSN is none."""
-    try:
-        with store_errors(), psycopg.connect(dsn, connect_timeout=5) as connection:
-            connection.execute(_QUERIES["read_only"].encode())
+    """A connection that can only read; UserError if the DSN is none, or if what is asked for is not there."""
+    with connected(dsn, autocommit=False) as connection:
+        connection.execute(_QUERIES["read_only"].encode())
+        try:
             yield connection
-    except psycopg.ProgrammingError as error:
-        raise UserError(without_password(f"{dsn!r} cannot be read: {str(error).splitlines()[0]}")) from None
+        except psycopg.ProgrammingError as error:
+            hint = "--map says where your tables are, `meterfleet db init --hes` makes ours"
+            words = str(error).splitlines()[0]
+            raise UserError(f"the head-end's tables are not as the map has them: {words}; {hint}") from error
 
 
 def compare(

@@ -98,13 +98,8 @@ class Judge:
     def _times(self, residents: Residents) -> Iterator[Mistake]:
         """What would come after the end, or needs one."""
         if self.head.end is None:
-            if (
-                any(is_endless(entry) for entry in self.entries if entry is not None)
-                and "end" not in self.document.data
-            ):
-                words = "a step repeats without end: say within, or give the scenario an end"
-                lasting = [n for n, one in enumerate(self.expectations) if one is not None and one.within is None]
-                yield from (self.document.mistake(("expect", place), words) for place in lasting)
+            if "end" not in self.document.data:
+                yield from self._endless()
             return
         spec = residents.spec
         times = Times(spec.start_ms or 0, spec.models()[0].spec.utc_offset_minutes, spec.seed)

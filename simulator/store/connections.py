@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -51,13 +51,26 @@ def without_password(words: str) -> str:
     return re.sub(r"(password\s*=\s*)('[^']*'|\S+)", r"\1***", hidden)
 
 
+def conninfo(dsn: str, limits: Mapping[str, str]) -> str:
+    """A DSN with limits where it has none; UserError if it is no DSN."""
+    try:
+        return make_conninfo(dsn, **{k: v for k, v in limits.items() if k not in conninfo_to_dict(dsn)})
+    except psycopg.ProgrammingError as error:
+        hint = "write for example postgresql://me@server/meters"
+        raise UserError(without_password(f"{dsn!r} names no database: {_first_line(error)}; {hint}")) from None
+
+
+@contextmanager
+def connected(dsn: str, *, autocommit: bool = True) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """One connection, of a command that can wait; UserError if the DSN is none."""
+    whole = conninfo(dsn, {"connect_timeout": "5"})
+    with store_errors(), psycopg.connect(whole, autocommit=autocommit) as connection:
+        yield connection
+
+
 class Connections:
     def __init__(self, dsn: str, *, revive: Callable[[], None] | None = None) -> None:
-        try:
-            self._conninfo = make_conninfo(dsn, **{k: v for k, v in _LIMITS.items() if k not in conninfo_to_dict(dsn)})
-        except psycopg.ProgrammingError as error:
-            hint = "write for example postgresql://me@server/meters"
-            raise UserError(without_password(f"{dsn!r} names no database: {_first_line(error)}; {hint}")) from None
+        self._conninfo = conninfo(dsn, _LIMITS)
         self._revive = revive
         self._reviving: asyncio.Future[None] | None = None
         self._slots = asyncio.Semaphore(_SIZE)

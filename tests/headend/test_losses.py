@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from headend_bench import Peer
+from headend_bench import CLOCK, Peer, listed
 from live import BILLING, ENERGY, IST, Spawned, spawned
 from typer.testing import CliRunner
 
@@ -26,7 +26,7 @@ from simulator.headend.reader import MeterReader
 from simulator.hes import tables
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.values import MS_PER_HOUR
-from simulator.wire.axdr import Data
+from simulator.wire.axdr import Data, sequence_of
 from simulator.wire.codes import DataAccessResult, Tag
 
 _ZONE = ZoneInfo("Asia/Kolkata")
@@ -206,3 +206,26 @@ def test_who_calls_is_awaited_and_then_said_to_be_missing() -> None:
     assert not agenda.is_done
     assert list(agenda.due(now_s + 121, (), {"M1"})) == [("M1", ("block",))]
     assert agenda.is_done
+
+
+def test_a_clock_at_the_beginning_of_time_costs_no_rows(meter: Peer) -> None:
+    """It is the meter's mistake and not ours: there is no day before the first."""
+    meter.put(8, CLOCK, 2, bytes.fromhex("090c 0001 01 01 ff 00 00 00 00 feb6 00"))
+    known = Known(dt.datetime(2025, 6, 1, tzinfo=_ZONE), day=dt.date(2025, 6, 1))
+    poll = Poll("MF001", Past(known), [], _ZONE, drift_s=60)
+    with MeterReader("127.0.0.1", meter.port, client=16, password=None) as one:
+        poll.run(one, Circumstances())
+    assert poll.known == known
+    assert [entry.event_type for entry in poll.batch.log] == ["CLOCK_DRIFT"]
+
+
+def test_push_setups_of_another_shape_are_the_meters_mistake(meter: Peer) -> None:
+    setup = "0.0.25.9.0.255"
+    meter.put(15, "0.0.40.0.0.255", 2, sequence_of([listed(40, setup, dict.fromkeys(range(1, 8), 1))]))
+    meter.put(40, setup, 2, bytes.fromhex("0101 120001"))
+    poll = Poll("MF001", Past(), ["config"], _ZONE, drift_s=60)
+    with (
+        MeterReader("127.0.0.1", meter.port, client=16, password=None) as one,
+        pytest.raises(BrokenAnswer, match="push setups"),
+    ):
+        poll.run(one, Circumstances())

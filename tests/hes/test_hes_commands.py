@@ -13,6 +13,7 @@ from simulator.cli import app
 from simulator.errors import UserError
 from simulator.hes.database import HesDatabase
 from simulator.hes.maps import TRUTHS, read_maps
+from simulator.hes.verifying import reading
 
 
 def call(*words: str) -> Result:
@@ -72,3 +73,31 @@ def test_every_mistake_in_a_map_is_told(tmp_path: Path, text: str, told: str) ->
     path.write_text(text)
     with pytest.raises(UserError, match=told):
         read_maps(path)
+
+
+_SPOILT = "postgresql://me:s3cret@[server/hes"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("db", "init", "--hes", "--hes-database", _SPOILT),
+        ("db", "migrate", "--database", _SPOILT),
+        ("headend", "--once", "--hes-database", _SPOILT, "--inventory"),
+    ],
+)
+def test_a_dsn_that_is_none_is_a_mistake_of_the_user_and_its_password_is_not_shown(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    empty = tmp_path / "meters.csv"
+    empty.write_text("serial\n")
+    result = CliRunner().invoke(app, [*words, *([str(empty)] if words[-1] == "--inventory" else [])])
+    assert isinstance(result.exception, UserError)
+    assert "names no database" in str(result.exception)
+    assert "s3cret" not in str(result.exception)
+
+
+def test_tables_that_are_not_as_the_map_says_are_a_mistake_of_the_user(database: str) -> None:
+    """Exit code 2, for 1 says that rows differ."""
+    with pytest.raises(UserError, match="half_hours"), reading(database) as connection:
+        connection.execute("SELECT * FROM public.half_hours")

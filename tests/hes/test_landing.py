@@ -83,6 +83,18 @@ def test_a_meter_that_says_what_no_table_can_hold_costs_itself_only(hes: HesData
     assert asked(hes, log) == [("START", True), ("UNDECODABLE", False)]
 
 
+def test_a_meter_that_the_database_does_not_know_costs_itself_only(hes: HesDatabase) -> None:
+    """Somebody has deleted it, or all, while the head-end runs."""
+    place = Landing(hes.connection)
+    whole = batch(*blocks(2))
+    whole.take(batch(*blocks(1), serial="M19"))
+    whole.status |= {"M17": "CONNECTED", "M19": "CONNECTED"}
+    assert place.land_each(whole) == Landed(2, frozenset({"M19"}))
+    assert asked(hes, "SELECT status FROM public.meters") == [("CONNECTED",)]
+    (words, *_) = asked(hes, "SELECT description FROM hes.event_logs WHERE meter_id IS NULL")
+    assert "M19 is not in public.meters" in words[0]
+
+
 def test_what_no_table_can_hold_keeps_no_other_table_of_its_meter_empty(hes: HesDatabase, many: int) -> None:
     place = Landing(hes.connection)
     whole = batch(*blocks(2, "1" + "0" * 30))

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The head-end's driver apart from meters: its end, its periods, and what it says of those who are replaced."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import pytest
+from live import DEADLINE_S
+from typer.testing import CliRunner
+
+from simulator.cli import app
+from simulator.errors import StoreUnavailable, UserError
+from simulator.headend import lasting
+from simulator.headend.agenda import Agenda, Schedule
+from simulator.headend.collecting import Collector, Manners
+from simulator.headend.renewing import told
+from simulator.headend.roster import KnownMeter
+from simulator.headend.way import Way
+from simulator.hes.landing import Batch, Landing, LogEntry
+
+_METER = KnownMeter("9160000001", "127.0.0.1", 4064, 1, Way(), 32, 1)
+
+
+def _no_database() -> AbstractContextManager[Landing]:
+    raise StoreUnavailable("the database cannot be used now")
+
+
+def test_nobody_waits_for_a_writer_that_the_database_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the listener for pushes, and with it the process, would never end."""
+    monkeypatch.setattr(lasting, "_BACK_OFF_S", (0.05,))
+    collector = Collector([], {}, Manners(workers=1), _no_database)
+
+    def push() -> None:
+        for _ in range(20):  # more than wait
+            collector.hand_in(Batch(log=[LogEntry("START", "a push")]))
+
+    pushing = threading.Thread(target=push, daemon=True)
+    pushing.start()
+    collector.stop()
+    with pytest.raises(StoreUnavailable):
+        collector.run(Schedule({"block": 60.0}))
+    pushing.join(DEADLINE_S)
+    assert not pushing.is_alive()
+
+
+def test_meters_that_call_share_a_place_and_are_not_taken_for_each_other() -> None:
+    before = [replace(_METER, serial=f"916000000{number}", calls=True) for number in range(3)]
+    now = replace(_METER, serial="9170000001", calls=True)
+    batch = told({meter.serial: meter for meter in before}, {now.serial: now})
+    assert batch.status == dict.fromkeys((meter.serial for meter in before), "RETIRED")
+    assert [(entry.event_type, entry.serial) for entry in batch.log] == [("METER_ADDED", now.serial)]
+
+
+def test_who_only_hears_pushes_goes_on_without_meters_to_read() -> None:
+    """All of them call by themselves, and calls are not taken."""
+    assert not Agenda(Schedule({"block": 60.0}), {}).is_done
+    assert Agenda(Schedule({"block": 60.0}, once=True), {}).is_done
+
+
+def test_meters_cannot_be_read_without_a_pause() -> None:
+    result = CliRunner().invoke(app, ["headend", "--every", "0s", "--inventory", "m.csv", "--hes-database", "host=h"])
+    assert isinstance(result.exception, UserError)
+    assert "--every 0s" in str(result.exception)
