@@ -2,21 +2,24 @@
 """The orders `power` and `supply`: what somebody makes befall meters of a running fleet, for a while or for good.
 
 What is for a while is promised in the store first, and ended by whatever process serves the fleet then; one that starts
-later lives through the end on its way.
+later lives through the end on its way. A later order about the same takes its meters out of earlier promises.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from simulator.cosem.quantities import PHASES
 from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.control import Follow
-from simulator.fleet.selection import parse_meters, parts_of
+from simulator.fleet.selection import Meters, parse_meters, parts_of
 from simulator.fleet.spec import FleetSpec
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
@@ -40,9 +43,17 @@ class _Span(NamedTuple):
     end: Act
 
 
+class _Promise(NamedTuple):
+    number: int  # in the store
+    at_ms: int
+    told: dict[str, Any]  # the order; `except`: meters that later orders have named
+    end: Act
+
+
 class Supplies:
     def __init__(self, spec: FleetSpec, cohorts: Sequence[Cohort], clock: Clockwork, store: Store) -> None:
         self._spec, self._cohorts, self._clock, self._store = spec, cohorts, clock, store
+        self._promises: dict[int, _Promise] = {}
 
     @property
     def orders(self) -> Mapping[str, Follow]:
@@ -57,47 +68,75 @@ class Supplies:
                 log.warning("a disturbance of the supply cannot be ended: %s", error)
                 await self._store.supply_ends.remove(number)
                 continue
+            promise = self._promises[number] = _Promise(number, at_ms, dict(told), span.end)
             if at_ms <= now_ms:
-                await self._end(number, at_ms, span.parts, span.end)
+                await self._end(promise, span.parts)
             else:
-                self._at(at_ms, partial(self._end, number, at_ms, span.parts, span.end))
+                self._at(at_ms, partial(self._end, promise, span.parts))
 
     def _span(self, name: str, order: Mapping[str, Any]) -> _Span:
-        meters = parse_meters(order["meters"], self._spec.count, self._spec.meter_named)
-        return _MEANINGS[name](parts_of(self._cohorts, meters), order)
+        return _MEANINGS[name](parts_of(self._cohorts, self._meters(order["meters"])), order)
+
+    def _meters(self, text: str) -> Meters:
+        return parse_meters(text, self._spec.count, self._spec.meter_named)
 
     async def _befall(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         span, now_ms, begun = self._span(name, order), self._clock.now_ms(), list[Part]()
         end_ms = now_ms + int(order.get("for_ms") or 0)
-        number = await self._store.supply_ends.put(end_ms, {**order, "order": name}) if end_ms > now_ms else None
+        told = {**order, "order": name}
+        number = await self._store.supply_ends.put(end_ms, told) if end_ms > now_ms else None
         try:
             for cohort, rows in span.parts:
                 begun.append((cohort, rows))  # first: what the store took may be in doubt
                 await span.begin(cohort, rows, now_ms)
+            await self._relieve(told)
         finally:
             if number is not None:  # what has begun ends, though the store was away for the rest
-                self._at(end_ms, partial(self._end, number, end_ms, begun, span.end))
+                promise = self._promises[number] = _Promise(number, end_ms, told, span.end)
+                self._at(end_ms, partial(self._end, promise, begun))
         return {"meters": sum(len(rows) for _, rows in span.parts), "now_ms": now_ms}
+
+    async def _relieve(self, told: Mapping[str, Any]) -> None:
+        """Earlier promises about the same do not end what this order began."""
+        for promise in [one for one in self._promises.values() if _covers(told, one.told)]:
+            others = promise.told.get("except")
+            promise.told["except"] = f"{others},{told['meters']}" if others else told["meters"]
+            with contextlib.suppress(StoreUnavailable):  # then only a restart would not know of it
+                await self._store.supply_ends.change(promise.number, promise.told)
 
     def _at(self, instant_ms: int, act: Callable[[], Awaitable[None]]) -> None:
         self._clock.schedule(instant_ms, Priority.SCENARIO, act)
 
-    async def _end(self, number: int, at_ms: int, parts: Sequence[Part], act: Act) -> None:
+    async def _end(self, promise: _Promise, parts: Sequence[Part]) -> None:
+        others = promise.told.get("except")
+        relieved = np.fromiter(self._meters(others) if others else (), np.int64)
         for place, (cohort, rows) in enumerate(parts):
             try:
-                await act(cohort, rows, at_ms)
+                if len(left := np.setdiff1d(rows, relieved - cohort.first)):
+                    await promise.end(cohort, left, promise.at_ms)
             except StoreUnavailable:
-                self._again(number, at_ms, parts[place:], act)
+                self._again(promise, parts[place:])
                 return
             except StoreError:
                 log.exception("a disturbance of the supply could not be ended")
         try:
-            await self._store.supply_ends.remove(number)
+            await self._store.supply_ends.remove(promise.number)
         except StoreUnavailable:
-            self._again(number, at_ms, (), act)
+            self._again(promise, ())
+            return
+        self._promises.pop(promise.number, None)
 
-    def _again(self, number: int, at_ms: int, parts: Sequence[Part], act: Act) -> None:
-        self._at(self._clock.instant_ms + _AGAIN_MS, partial(self._end, number, at_ms, parts, act))
+    def _again(self, promise: _Promise, parts: Sequence[Part]) -> None:
+        self._at(self._clock.instant_ms + _AGAIN_MS, partial(self._end, promise, parts))
+
+
+def _covers(later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Whether a later order changes all that an earlier one would undo."""
+    if later["order"] != earlier["order"]:
+        return False
+    named = {name for name in (*_PER_PHASE, *_SINGLE) if earlier.get(name) is not None}
+    is_wide = later.get("phase") in (None, earlier.get("phase"))
+    return is_wide and all(later.get(name) is not None for name in named)
 
 
 def _power(parts: Sequence[Part], order: Mapping[str, Any]) -> _Span:

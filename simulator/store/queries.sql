@@ -366,6 +366,9 @@ SELECT id, at_ms, told FROM sim.supply_ends ORDER BY at_ms, id
 -- name: put_supply_end
 INSERT INTO sim.supply_ends (at_ms, told) VALUES (%(at_ms)s, %(told)s) RETURNING id
 
+-- name: change_supply_end
+UPDATE sim.supply_ends SET told = %(told)s WHERE id = %(id)s
+
 -- name: remove_supply_end
 DELETE FROM sim.supply_ends WHERE id = %(id)s
 

@@ -35,6 +35,10 @@ class SupplyEnds:
             ((number,),) = await cursor.fetchall()
             return int(number)
 
+    async def change(self, number: int, told: Mapping[str, Any]) -> None:
+        async with self._connections.connection() as connection:
+            await connection.execute(query("change_supply_end"), {"id": number, "told": Jsonb(dict(told))})
+
     async def remove(self, number: int) -> None:
         async with self._connections.connection() as connection:
             await connection.execute(query("remove_supply_end"), {"id": number})

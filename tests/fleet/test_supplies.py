@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 
 from simulator.errors import StoreUnavailable
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.spec import FleetSpec, MeterGroup, build_cohorts
-from simulator.fleet.supplies import _MEANINGS, Supplies, _Span
+from simulator.fleet.supplies import _MEANINGS, Part, Supplies, _Span
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.columns import Ints
 from simulator.store.database import Store
@@ -51,3 +54,35 @@ async def test_an_outage_that_began_for_some_ends_for_them(database: str, monkey
     assert told == [("begun", name, START_MS) for name in begun] + [
         ("ended", name, START_MS + 60_000) for name in begun
     ]
+
+
+async def test_a_later_order_is_not_ended_by_an_earlier_ones_promise(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Off for a minute, on again at once, off for an hour: the hour is whole, for whoever was named again."""
+    store, clock = await Store.open(database), Clockwork()
+    spec = FleetSpec((MeterGroup(4, "is15959-1ph", "household", 30),), 7)
+    cohorts = list(build_cohorts(spec, Surroundings(load_world(7), store, {}, clock.now_ms)))
+    clock.begin(START_MS)
+    told: list[tuple[bool, list[int], int]] = []
+
+    def meaning(parts: Sequence[Part], order: Mapping[str, Any]) -> _Span:
+        async def act(cohort: Cohort, rows: Ints, at_ms: int, *, on: bool) -> None:
+            told.append((on, rows.tolist(), (at_ms - START_MS) // 60_000))
+
+        return _Span(parts, partial(act, on=order["on"]), partial(act, on=not order["on"]))
+
+    monkeypatch.setitem(_MEANINGS, "power", meaning)
+    power = Supplies(spec, cohorts, clock, store).orders["power"]
+    await power({"meters": "1-3", "on": False, "for_ms": 60_000})
+    await power({"meters": "2-3", "on": True})
+    await power({"meters": "2-4", "on": False, "for_ms": 3_600_000})
+    assert [one.told.get("except") for one in await store.supply_ends.all()] == ["2-3,2-4", None]
+    clock.start(0.0)
+    running = asyncio.ensure_future(clock.run())
+    await clock.turn(step_ms=7_200_000)
+    running.cancel()
+    assert await store.supply_ends.all() == []
+    await store.close()
+    begun = [(False, [0, 1, 2], 0), (True, [1, 2], 0), (False, [1, 2, 3], 0)]
+    assert told == [*begun, (True, [0], 1), (True, [1, 2, 3], 60)]
