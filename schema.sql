@@ -16,7 +16,7 @@ CREATE TABLE sim.schema_version (
     version     integer PRIMARY KEY,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO sim.schema_version (version) SELECT generate_series(1, 11);
+INSERT INTO sim.schema_version (version) SELECT generate_series(1, 12);
 
 -- The meter that this session speaks for: SET sim.meter_id = '<uuid>'. It is the default of every meter_id, so that a
 -- statement that knows of one meter only (INSERT INTO block_load_profile (capture_time, …)) runs unchanged.
@@ -236,12 +236,14 @@ CREATE TABLE sim.push_history (
     created_at     timestamptz NOT NULL DEFAULT now(),
     trigger        varchar(20) NOT NULL DEFAULT 'SCHEDULE' CHECK (trigger IN ('SCHEDULE', 'ALARM', 'MANUAL')),
     payload        bytea,                             -- the APDU as it went out
-    destination    text
+    destination    text,
+    told_at        timestamp                          -- what the push says of its time: a repeated one says its first
 );
 CREATE INDEX push_history_push_setup ON sim.push_history (push_setup_id, timestamp);
 CREATE INDEX push_history_schedule ON sim.push_history (schedule_id);
 CREATE INDEX push_history_timestamp ON sim.push_history (timestamp);
 CREATE INDEX push_history_status ON sim.push_history (status, timestamp);
+CREATE INDEX push_history_told_at ON sim.push_history USING brin (told_at);
 
 CREATE TABLE sim.push_history_objects (
     push_history_id  bigint NOT NULL REFERENCES sim.push_history ON DELETE CASCADE,

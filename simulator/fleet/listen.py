@@ -23,6 +23,7 @@ from simulator.wire.hdlc_parameters import MAX_INFORMATION, MAX_WINDOW, MIN_INFO
 
 DEFAULT_ADDRESS = "127.1.0.1"
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+_LOOPBACKS = ipaddress.IPv4Network("127.0.0.0/8")
 DEFAULT_PORT = 4059  # IANA: dlms-cosem
 _DEFAULT_PORTS = {"wrapper": DEFAULT_PORT, "udp": DEFAULT_PORT, "hdlc": 4062, "gateway": 4063}  # so that all can be had
 FIRST_PHYSICAL = 16  # HDLC addresses below are reserved (IEC 62056-46 6.4.2.3)
@@ -183,6 +184,9 @@ def _address(said: _Said, default: str, count: int, spread: Spread) -> ipaddress
     except ValueError:
         raise said.mistake(f"{text!r} is not an IPv4 address, or a network of them such as 127.1.0.0/16") from None
     if "/" not in text:
+        last = place.ip + (count - 1 if spread is Spread.ADDRESSES else 0)
+        if place.ip in _LOOPBACKS and last >= _LOOPBACKS.broadcast_address:
+            raise said.mistake(f"{count} addresses from {place.ip} go beyond {_LOOPBACKS}")
         return place.ip
     first = place.ip + (place.ip == place.network.network_address and place.network.prefixlen < 31)
     last = first + (count - 1 if spread is Spread.ADDRESSES else 0)

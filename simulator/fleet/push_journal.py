@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.cosem.stamps import local_seconds
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
 from simulator.meter.cohort import Cohort
@@ -45,6 +46,7 @@ _PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
 _SOON = 20_000  # attempts that are written even while others are under way
 _CONFIRMED = "ACKNOWLEDGED"
 REPEATED = "repeated after a restart"
+_DATE_TIME = b"\x09\x0c"
 _SHORT = 64  # octets of a value that may come again; a whole profile does not
 _EPOCH = dt.datetime(1970, 1, 1)
 
@@ -59,6 +61,7 @@ class Attempt:
     setup: bytes
     schedule: bytes
     local_s: int
+    told_s: int | None  # what the push says of its time
     status: str
     retry_count: int
     error: str | None
@@ -108,6 +111,7 @@ class Journal:
                 push.setup.logical_name,
                 push.schedule,
                 local_s,
+                _told_s(push.cells, cohort.calendar.utc_offset_minutes),
                 status,
                 push.attempt + push.repeats,
                 error,
@@ -223,6 +227,15 @@ def _of_present(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
     return [one for one in attempts if one.cohort.identities[one.row] is one.meter]
 
 
+def _told_s(cells: Cells, utc_offset_minutes: int) -> int | None:
+    """IS 15959 puts the clock third."""
+    head = cells[2] if len(cells) > 2 else b""
+    try:
+        return local_seconds(head[2:], utc_offset_minutes, latest=False) if head.startswith(_DATE_TIME) else None
+    except ValueError:
+        return None
+
+
 def _confirmed(attempt: Attempt) -> Confirmed:
     return Confirmed(attempt.cohort, attempt.row, attempt.setup, attempt.local_s)
 
@@ -230,6 +243,7 @@ def _confirmed(attempt: Attempt) -> Confirmed:
 def history_rows(attempts: Sequence[Attempt], ids: Ints) -> Rows:
     setups = [int(a.cohort.kept_pushes.setup_ids(a.setup, np.array([a.row]))[0]) for a in attempts]
     schedules = np.array([a.cohort.kept_pushes.schedule_id(a.schedule, a.row) for a in attempts])
+    unsaid = np.array([a.told_s is None for a in attempts])
     return encode_rows(
         "push_history",
         {
@@ -237,6 +251,7 @@ def history_rows(attempts: Sequence[Attempt], ids: Ints) -> Rows:
             "schedule_id": Int4(schedules, schedules == 0),
             "push_setup_id": Int4(np.array(setups)),
             "timestamp": Timestamp(np.array([a.local_s for a in attempts])),
+            "told_at": Timestamp(np.array([a.told_s or 0 for a in attempts]), unsaid),
             "status": Text([a.status for a in attempts]),
             "retry_count": Int4(np.array([a.retry_count for a in attempts])),
             "error_message": Text([a.error for a in attempts]),

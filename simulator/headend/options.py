@@ -129,8 +129,8 @@ class Call:
         if not self.preset.mechanism:
             return replace(self, password=None)
         known = Known(self.password, self.ek, self.ak) if self.password else None
-        if known is None and credentials:
-            known = credentials(self)
+        if known is None and credentials and (known := credentials(self)):
+            known = replace(known, ek=self.ek or known.ek, ak=self.ak or known.ak)  # what is given wins
         if known is None:
             hint = "--password or METERFLEET_PASSWORD, or --keys with what `meterfleet inventory` prints"
             raise UserError(f"client {self.preset.client} needs a password and none is known for this place: {hint}")

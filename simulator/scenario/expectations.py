@@ -135,7 +135,7 @@ class ReadExpected(Counted):
         answers = [await stage.read(int(number), self.client, self.read) for number in numbers]
         values = [_told(answer) for answer in answers]
         fitting = sum(self._fits(value) for value in values)
-        others = [str(value) for value in values if not self._fits(value)][:_SHOWN]
+        others = [_in_words(value) for value in values if not self._fits(value)][:_SHOWN]
         verdict = self.judged(fitting, fitting, len(numbers), "fitting answers")
         return Verdict(
             verdict.is_met, verdict.words + (f"; others: {', '.join(others)}" if others else ""), verdict.detail
@@ -143,7 +143,7 @@ class ReadExpected(Counted):
 
     def _fits(self, value: Any) -> bool:
         if isinstance(value, DataAccessResult):
-            return str(value.name).lower().replace("_", "-") == self.refused
+            return _in_words(value) == self.refused
         if self.value is not None:
             return isinstance(value, int | float) and self.value.holds(float(value))
         return self.refused is None and bool(value == self.equals)
@@ -225,6 +225,10 @@ def _cell(cell: Any) -> Any:
 
 def _told(answer: bytes | DataAccessResult) -> Any:
     return plain(axdr.decode_whole(answer)) if isinstance(answer, bytes) else answer
+
+
+def _in_words(value: Any) -> str:
+    return str(value.name).lower().replace("_", "-") if isinstance(value, DataAccessResult) else str(value)
 
 
 def _ids(stage: Stage, numbers: Numbers) -> Sequence[UUID]:

@@ -74,6 +74,7 @@ def home_of_three(three: Spawned, server: EmbeddedPostgres) -> Path:
         ("spawn 3 --block-minutes 20", "15, 30 or 60 minutes, not 20"),
         ("spawn 3 --listen pigeon", "'pigeon' is not known"),
         ("spawn 3 --listen wrapper,ports=65535", "go beyond 65535"),
+        ("spawn 3 --listen wrapper,address=127.255.255.254", "3 addresses from 127.255.255.254 go beyond 127.0.0.0/8"),
         ("spawn 3 --speed -1", "'--speed'"),
         ("spawn 3 --speed inf", "'--speed'"),
         ("spawn 3 --seed 99999999999999999999", "'--seed'"),

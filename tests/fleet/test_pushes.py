@@ -128,6 +128,7 @@ async def test_a_listener_that_is_down_costs_all_retries_and_one_that_is_back_he
             ("17:00", "RETRY", 2, refused),
             ("18:00", "FAILED", 3, refused),
         ]
+        assert meters.history(INSTANT, 0, "to_char(told_at, 'MI:SS')") == [("15:00",)] * 4  # as the push itself says
         await meters.happen([0], 201)
         await meters.step(2 * MINUTE_MS)
         assert meters.alarms("a.status, a.retry_count, a.push_setup_id IS NOT NULL") == [("PENDING", 2, True)]

@@ -73,7 +73,7 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             eventually(
                 lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
             )
-        words = ("--hes", database, "--database", fleet.dsn, "--tables", "push_history", "--json")
+        words = ("--hes", database, "--database", fleet.dsn, "--tables", "push_history,instant_profile", "--json")
         done = run("verify", *words, home=fleet.log.parent)
         assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
         configured = (

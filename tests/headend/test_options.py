@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -136,6 +137,14 @@ def test_a_password_is_taken_from_the_user_then_from_who_knows() -> None:
     assert asked == [("127.0.0.1", 4059, 32)]
     with pytest.raises(UserError, match="METERFLEET_PASSWORD"):
         call(Preset(32, 1)).checked(None)
+
+
+def test_keys_that_are_given_win_over_those_that_are_known() -> None:
+    known = Known("00" * 16, "11" * 16, "22" * 16)
+    given = replace(call(Preset(48, 2)), ek="33" * 16).checked(lambda _: known)
+    assert (given.password, given.ek, given.ak) == ("00" * 16, "33" * 16, "22" * 16)
+    with pytest.raises(UserError, match="hexadecimal"):
+        replace(call(Preset(48, 2)), ek="no key").checked(lambda _: known)
 
 
 def test_a_client_without_authentication_sends_no_password() -> None:

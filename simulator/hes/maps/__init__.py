@@ -66,7 +66,7 @@ TRUTHS = {
     "event_logs": Truth(relation="sim.event_logs", time="t.event_timestamp", number="t.event_code", is_log=True),
     "push_history": Truth(
         relation="sim.push_history",
-        time="t.timestamp",
+        time="coalesce(t.told_at, t.timestamp)",
         number="o.logical_name",
         joined="JOIN sim.push_setups s ON s.id = t.push_setup_id AND t.status = 'SUCCESS'"
         " JOIN sim.obis_codes o ON o.id = s.obis_code_id JOIN sim.meters m ON m.id = s.meter_id",
