@@ -179,8 +179,12 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError([Mistake(str(path), 0, 0, "there is no such file")]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError([Mistake(str(path), 0, 0, f"cannot be read: {error}")]) from error
+    except IsADirectoryError:
+        raise UserError([Mistake(str(path), 0, 0, "is a folder; name its files")]) from None
+    except UnicodeDecodeError:
+        raise UserError([Mistake(str(path), 0, 0, "is no text in UTF-8")]) from None
+    except OSError as error:
+        raise UserError([Mistake(str(path), 0, 0, f"cannot be read: {error.strerror or error}")]) from error
 
 
 class _Builder:

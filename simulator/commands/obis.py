@@ -13,6 +13,7 @@ from simulator.commands.check import check_files
 from simulator.cosem.catalogue import catalogue_paths
 from simulator.cosem.registry import load_registry, registry_files
 from simulator.cosem.spec import model_names
+from simulator.errors import UserError
 from simulator.resources import data_root
 
 app = typer.Typer(no_args_is_help=True, help="The OBIS registries.")
@@ -27,6 +28,8 @@ def find(words: Annotated[list[str], typer.Argument(help="Words of the name, or 
             text = f"{code} {entry.name}".lower()
             if all(word.lower() in text for word in words):
                 table.add_row(path.stem, code, str(entry.class_id), entry.name)
+    if not table.rows:
+        raise UserError(f"no object has {' and '.join(map(repr, words))} in its name, or such a code")
     Console().print(table)
 
 

@@ -36,6 +36,8 @@ from simulator.wire.axdr import decode_whole
 if TYPE_CHECKING:
     from simulator.fleet.outbox import Push
 
+from simulator.values import MS_PER_SECOND
+
 log = logging.getLogger(__name__)
 
 _MOST_KEPT = 200_000
@@ -102,7 +104,7 @@ class Journal:
 
     def _keep(self, push: Push, status: str, error: str | None, *, alarm_status: str) -> None:
         cohort, was_sent = push.cohort, status != "CANCELLED"
-        local_s = int(cohort.clocks_s(np.array([push.row]), push.at_ms)[0])
+        local_s = cohort.clock_ms_at(push.row, push.at_ms) // MS_PER_SECOND
         self._attempts.append(
             Attempt(
                 cohort,
@@ -111,7 +113,7 @@ class Journal:
                 push.setup.logical_name,
                 push.schedule,
                 local_s,
-                _told_s(push.cells, cohort.calendar.utc_offset_minutes),
+                _told_s(push.cells[2], cohort.calendar.utc_offset_minutes) if len(push.cells) > 2 else None,
                 status,
                 push.attempt + push.repeats,
                 error,
@@ -227,11 +229,11 @@ def _of_present(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
     return [one for one in attempts if one.cohort.identities[one.row] is one.meter]
 
 
-def _told_s(cells: Cells, utc_offset_minutes: int) -> int | None:
-    """IS 15959 puts the clock third."""
-    head = cells[2] if len(cells) > 2 else b""
+@lru_cache(maxsize=1024)  # thousands push at one instant
+def _told_s(cell: bytes, utc_offset_minutes: int) -> int | None:
+    """Of the third element, where IS 15959 puts the clock."""
     try:
-        return local_seconds(head[2:], utc_offset_minutes, latest=False) if head.startswith(_DATE_TIME) else None
+        return local_seconds(cell[2:], utc_offset_minutes, latest=False) if cell.startswith(_DATE_TIME) else None
     except ValueError:
         return None
 

@@ -72,8 +72,10 @@ def read_inventory_file(path: Path) -> list[dict[str, Any]]:
             return [_entry(row) for row in csv.DictReader(text.splitlines())]
         document = json.loads(text)
         return list(document["meters"] if isinstance(document, dict) else document)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error!r}") from None
+    except KeyError as error:
+        raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error} is missing") from None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error}") from None
 
 
 def _entry(row: Mapping[str, str]) -> dict[str, Any]:

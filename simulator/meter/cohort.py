@@ -226,11 +226,16 @@ class Cohort:
 
     def clock_ms(self, row: int) -> int:
         """What one meter's clock shows now, in local milliseconds."""
-        now_ms, columns = self.around.now_ms(), self.columns
+        return self.clock_ms_at(row, self.around.now_ms())
+
+    def clock_ms_at(self, row: int, instant_ms: int) -> int:
+        columns = self.columns
         off_ms = (
-            clock_of(columns, row).offset_at(now_ms) if columns.clock_drift_us[row] else columns.clock_offset_ms[row]
+            clock_of(columns, row).offset_at(instant_ms)
+            if columns.clock_drift_us[row]
+            else columns.clock_offset_ms[row]
         )
-        return now_ms + self.calendar.utc_offset_minutes * MS_PER_MINUTE + int(off_ms)
+        return instant_ms + self.calendar.utc_offset_minutes * MS_PER_MINUTE + int(off_ms)
 
     def clocks_s(self, rows: Ints, instant_ms: int) -> Ints:
         """What some meters' clocks show at an instant, in local seconds."""
