@@ -183,15 +183,13 @@ def _address(said: _Said, default: str, count: int, spread: Spread) -> ipaddress
         place = ipaddress.IPv4Interface(text)
     except ValueError:
         raise said.mistake(f"{text!r} is not an IPv4 address, or a network of them such as 127.1.0.0/16") from None
-    if "/" not in text:
-        last = place.ip + (count - 1 if spread is Spread.ADDRESSES else 0)
-        if place.ip in _LOOPBACKS and last >= _LOOPBACKS.broadcast_address:
-            raise said.mistake(f"{count} addresses from {place.ip} go beyond {_LOOPBACKS}")
-        return place.ip
-    first = place.ip + (place.ip == place.network.network_address and place.network.prefixlen < 31)
-    last = first + (count - 1 if spread is Spread.ADDRESSES else 0)
-    if last not in place.network:
-        raise said.mistake(f"{count} addresses from {first} go beyond {place.network}")
+    network = place.network if "/" in text else _LOOPBACKS
+    first = place.ip
+    if "/" in text and first == network.network_address and network.prefixlen < 31:
+        first += 1  # the network's own address is no meter's
+    left = int(network.broadcast_address) - int(first) + ("/" in text)  # 127.255.255.255 can't be listened on
+    if first in network and (count if spread is Spread.ADDRESSES else 1) > left:
+        raise said.mistake(f"{count} addresses from {first} go beyond {network}")
     return first
 
 

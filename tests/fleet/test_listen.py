@@ -41,6 +41,8 @@ def test_a_port_per_meter() -> None:
         ("wrapper,ports=65530", "beyond 65535"),
         ("wrapper,port=1,ports=2", "not both"),
         ("wrapper,address=255.255.255.250", "beyond the address space"),
+        ("wrapper,address=255.255.255.252/30", "10 addresses from 255.255.255.253 go beyond 255.255.255.252/30"),
+        ("wrapper,address=127.255.255.246", "10 addresses from 127.255.255.246 go beyond 127.0.0.0/8"),
         ("wrapper,window=3", "'window' is not known; known are address, link, port, ports, shared"),
         ("wrapper,shared=1,ports=4059", "not both"),
         ("wrapper,shared=2", "'2' is not a value of shared; 0 to 1"),
