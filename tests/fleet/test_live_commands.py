@@ -11,6 +11,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -186,7 +187,7 @@ def test_an_address_that_is_no_meter_is_closed_at_once(floating: Spawned) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_fleet_in_order(home: Path, number: signal.Signals) -> None:
-    fleet = start(home, 2, *AT, "--seed", 40 + number)
+    fleet = start(home, 2, *AT, "--seed", 40 + number, how=subprocess.Popen)
     try:
         assert fleet.sql("SELECT DISTINCT status FROM sim.meters") == [("RUNNING",)]
         with Judge(fleet.meters[0]) as judge:
