@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 ROOM = 100_000  # pushes being sent or waiting to be sent again
 _HELD_MS = 10 * MS_PER_SECOND
 _PATIENCE_S = 30.0  # by the wall clock: a head-end that is out of reach does not stop the fleet's time for longer
+REPLACED = "the meter was replaced"
+UNPOWERED = "the meter is without power"
+_SUPERSEDED = "a newer push has taken its place"
 _SETUPS = 16  # how many pushes of different setups within one second get invoke ids of their own
 
 
@@ -114,7 +117,7 @@ class Outbox:
         self._sender = Sender()
         self._held = 0
         self._sending: set[Push] = set()  # whose attempts have not come to their end
-        self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
+        self._latest: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that are not over: of each setup one
         self._again: dict[int, list[Push]] = {}  # by instant
         self._is_closed = False
         self._landed = asyncio.Event()
@@ -148,7 +151,7 @@ class Outbox:
         for push in waiting:
             if push.cohort is cohort and push.row in rows:
                 push.is_superseded = True
-                self._give_up(push, "the meter was replaced")
+                self._give_up(push, REPLACED)
 
     def _wants_confirmation(self, push: Push) -> bool:
         return self._is_confirmed or push.setup.is_confirmed
@@ -164,11 +167,16 @@ class Outbox:
         await self._attempt(pushes[:room])
 
     def _supersede(self, push: Push) -> None:
-        """A newer push on schedule takes the place of one that waits to be sent again."""
-        if push.schedule and (older := self._waiting.pop(push.place, None)) is not None:
+        """A newer push on schedule takes the place of an older one: what waits is not sent again, what is on the wire
+        has its last attempt."""
+        if not push.schedule:
+            return
+        older = self._latest.get(push.place)
+        self._latest[push.place] = push
+        if older is not None:
             older.is_superseded = True
-            self._over(older)
-            self._journal.cancelled(older, "a newer push has taken its place")
+            if older not in self._sending:
+                self._give_up(older, _SUPERSEDED)
 
     # -- attempts -----------------------------------------------------------------------------------------------
 
@@ -208,7 +216,7 @@ class Outbox:
         left = [push for push in pushes if push not in unsafe] if unsafe else pushes
         for push in left:
             if not push.is_there:
-                self._over(push)
+                self._give_up(push, REPLACED)
         return [push for push in left if push.is_there]
 
     def _order(self, push: Push, batch: _Batch) -> Order | None:
@@ -250,12 +258,12 @@ class Outbox:
         elif self._is_closed:
             self._over(push)
             self._journal.cancelled(push, STOPPED)
-        elif push.retries_left and is_powered(push):
+        elif push.retries_left and is_powered(push) and not push.is_superseded:
             self._journal.failed(push, why, is_last=False)
             self._retry(push)
         else:
             self._over(push)
-            self._journal.failed(push, why, is_last=True)
+            self._journal.failed(push, f"{why}; {_SUPERSEDED}" if push.is_superseded else why, is_last=True)
 
     def _land(self, push: Push, batch: _Batch) -> None:
         self._sending.discard(push)
@@ -267,11 +275,8 @@ class Outbox:
 
     def _over(self, push: Push) -> None:
         self._held -= 1
-        self._waits_no_more(push)
-
-    def _waits_no_more(self, push: Push) -> None:
-        if self._waiting.get(push.place) is push:
-            del self._waiting[push.place]
+        if push.schedule and self._latest.get(push.place) is push:
+            del self._latest[push.place]
 
     def _give_up(self, push: Push, why: str) -> None:
         self._over(push)
@@ -282,8 +287,6 @@ class Outbox:
     def _retry(self, push: Push) -> None:
         push.at_ms = max(push.at_ms + push.delay_ms, self._clock.instant_ms)
         push.attempt += 1
-        if push.schedule:
-            self._waiting[push.place] = push
         if push.at_ms not in self._again:
             self._again[push.at_ms] = []
             self._clock.schedule(push.at_ms, Priority.PUSH, partial(self._once_more, push.at_ms))
@@ -292,9 +295,8 @@ class Outbox:
     def _once_more(self, instant_ms: int) -> Awaitable[None]:
         pushes = [push for push in self._again.pop(instant_ms, ()) if not push.is_superseded]
         for push in pushes:
-            self._waits_no_more(push)
             if not is_powered(push):
-                self._give_up(push, "the meter is without power")
+                self._give_up(push, UNPOWERED)
         return self._attempt([push for push in pushes if is_powered(push)])
 
 

@@ -55,12 +55,17 @@ class Sender:
         self._queues: dict[Destination, deque[Order]] = {}
         self._workers: dict[Destination, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._late: dict[int, Order] = {}  # that wait for their time on a slow link, by identity
+        self._is_closed = False
         self._has_failed = False
 
     def send(self, order: Order) -> None:
-        """`done` is called later, once."""
-        if order.crossing is not None and order.crossing.wait_s:
-            self._begin(self._send_late(order, order.crossing.wait_s))  # it takes no room from others meanwhile
+        """`done` is called later, once; at once if it is closed."""
+        if self._is_closed:
+            self._tell(order, STOPPED)
+        elif order.crossing is not None and order.crossing.wait_s:
+            self._late[id(order)] = order  # it takes no room from others meanwhile
+            asyncio.get_running_loop().call_later(order.crossing.wait_s, self._send_late, id(order))
         else:
             self._queue(order)
 
@@ -76,18 +81,17 @@ class Sender:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send_late(self, order: Order, wait_s: float) -> None:
-        try:
-            await asyncio.sleep(wait_s)
-        except asyncio.CancelledError:
-            self._tell(order, STOPPED)
-            raise
-        self._queue(order)
+    def _send_late(self, number: int) -> None:
+        if (order := self._late.pop(number, None)) is not None:  # it was not given up meanwhile
+            self._queue(order)
 
     async def close(self) -> None:
         """What is still under way is given up and told so."""
-        waiting = [order for queue in self._queues.values() for order in queue]
-        self._queues.clear()
+        self._is_closed = True
+        waiting = [*self._late.values(), *(order for queue in self._queues.values() for order in queue)]
+        self._late.clear()
+        for queue in self._queues.values():  # a worker that begins now finds it empty
+            queue.clear()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -57,6 +57,11 @@ class Pushing:
         await self.until(lambda: not self.fleet.pushes.outbox.under_way)
         await self.fleet.pushes.journal.flush()
 
+    async def until_landed(self) -> None:
+        """What is to be pushed now is on its way and has come to its end, whatever the store does."""
+        await self.fleet.clock.turn(step_ms=0)
+        await self.fleet.pushes.outbox.landed()
+
     def device(self, index: int) -> Any:
         return self.fleet.device(index)
 

@@ -122,7 +122,7 @@ async def test_rows_of_a_setup_are_made_once_and_say_what_a_get_answers(install:
         rows = meters.sql(f"{listed} ORDER BY position", *setup)
         answered = await meters.read(INSTANT, 2, row=row)
         assert rows == [(c, format_obis(n), a, d) for c, n, a, d in answered]
-        assert len(kept.object_ids(parse_obis(INSTANT), row)) == len(rows)
+        assert len(kept.numbers(parse_obis(INSTANT), b"", row).objects) == len(rows)
     schedules = "SELECT schedule_type, time_pattern, comment FROM active_schedules WHERE meter_id = %s ORDER BY 2"
     assert meters.sql(schedules, meters.cohort.identities[1].id) == [
         ("FIFTEEN_MIN", f"FF:{minute:02X}:00:FF", f"every hour at :{minute:02d}") for minute in (0, 15, 30, 45)
