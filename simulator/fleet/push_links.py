@@ -32,7 +32,7 @@ class PushLinks:
 
     def crossing(self, meter: int, setup: bytes, at_ms: int, *, reliable: bool) -> Crossing | None:
         """None: nothing is wrong with this meter and its link."""
-        if self._links.is_clean(self._way):
+        if self._links.is_clean(meter, self._way):
             return None
         series = Series(f"push {format_obis(setup)} {at_ms} {self._count(meter, setup, at_ms)}")
         turns = self._links.turns_of(meter, self._way, series)
