@@ -23,6 +23,7 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
 from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells, body_of
+from simulator.meter.push.confirmations import Confirmed, is_due
 from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, Destination, PushSetup
 from simulator.values import MS_PER_SECOND
 from simulator.wire.ciphering import required
@@ -54,6 +55,7 @@ class Push:
     schedule: bytes = b""  # logical name
     alarms: tuple[int, ...] = ()
     repeats: int = 0  # 1: it may have gone out before a restart
+    is_confirmed: bool = False  # whether it asks for a confirmation
     attempt: int = 0
     control: int = 0  # security control of the attempt
     apdu: bytes = b""
@@ -142,7 +144,7 @@ class Outbox:
         for push in waiting:
             self._journal.cancelled(push, STOPPED)
         self._again.clear()
-        return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
+        return [alarm for push in waiting if not push.is_confirmed for alarm in push.alarms]
 
     async def part(self, cohort: Cohort, rows: set[int]) -> None:
         """These meters are taken away: what is under way comes to its end, what waits to be sent again never is."""
@@ -153,9 +155,6 @@ class Outbox:
                 push.is_superseded = True
                 self._give_up(push, REPLACED)
 
-    def _wants_confirmation(self, push: Push) -> bool:
-        return self._is_confirmed or push.setup.is_confirmed
-
     async def post(self, pushes: Sequence[Push]) -> None:
         """New pushes, all of one instant, in whose kernel event this happens."""
         room = max(self.room - self._held, 0)
@@ -163,6 +162,7 @@ class Outbox:
             self._journal.cancelled(push, "the outbox is full")
         self._held += len(pushes[:room])
         for push in pushes[:room]:
+            push.is_confirmed = self._is_confirmed or (push.setup.is_confirmed and _is_due(push))
             self._supersede(push)
         await self._attempt(pushes[:room])
 
@@ -223,8 +223,7 @@ class Outbox:
         """The push sealed and framed; None if its frame cannot be made."""
         setup, guard = push.setup, _guard(push)
         assert setup.destination is not None
-        is_confirmed = self._wants_confirmation(push)
-        invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
+        invoke = _invoke_id(push) | (CONFIRMED if push.is_confirmed else 0)
         crossing = push.crossing = self._crossing(push, setup.destination)
         protection = guard if crossing is None else crossing.protection(guard)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
@@ -235,7 +234,7 @@ class Outbox:
             return None
         if crossing is not None:
             crossing.leave(frame)
-        confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
+        confirmation = Confirmation(invoke, link, guard, push.control) if push.is_confirmed else None
         source = self._sources(push.cohort)[push.row]
         ended = partial(self._ended, push, batch)
         acknowledged = setup.method == ACKNOWLEDGED_METHOD
@@ -254,7 +253,7 @@ class Outbox:
     def _settle(self, push: Push, why: str | None) -> None:
         if why is None:
             self._over(push)
-            self._journal.delivered(push, is_confirmed=self._wants_confirmation(push))
+            self._journal.delivered(push)
         elif self._is_closed:
             self._over(push)
             self._journal.cancelled(push, STOPPED)
@@ -302,6 +301,11 @@ class Outbox:
 
 def is_powered(push: Push) -> bool:
     return bool(push.cohort.columns.powered[push.row])
+
+
+def _is_due(push: Push) -> bool:
+    local_s = push.cohort.clock_ms_at(push.row, push.at_ms) // MS_PER_SECOND
+    return is_due(Confirmed(push.cohort, push.row, push.setup.logical_name, local_s), push.setup)
 
 
 def _guard(push: Push) -> Guard:

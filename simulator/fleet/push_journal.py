@@ -59,10 +59,10 @@ class Journal:
 
     # -- what is told -------------------------------------------------------------------------------------------
 
-    def delivered(self, push: Push, *, is_confirmed: bool) -> None:
+    def delivered(self, push: Push) -> None:
         error = ", ".join(filter(None, (REPEATED if push.repeats else None, push.remark)))
-        self._keep(push, "SUCCESS", error or None, alarm_status=_CONFIRMED if is_confirmed else "SENT")
-        if is_confirmed and push.is_there:
+        self._keep(push, "SUCCESS", error or None, alarm_status=_CONFIRMED if push.is_confirmed else "SENT")
+        if push.is_confirmed and push.is_there:
             show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
