@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from simulator.dlms.mode_e_link import ModeELink
 from simulator.dlms.session import Session
 from simulator.faults import course
 from simulator.faults.book import Book, Series, Standing, Turn, described
@@ -21,11 +20,18 @@ from simulator.fleet.delays import Delays
 from simulator.fleet.faulty import FaultyLink
 from simulator.fleet.listen import Listen
 from simulator.fleet.selection import Meters, in_words, parse_meters
-from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_of_caller, session_on_line
+from simulator.fleet.sessions import (
+    OnLine,
+    Residents,
+    meter_behind,
+    meters_at,
+    session_at,
+    session_of_caller,
+    session_on_line,
+)
 from simulator.ports import LogicalDevice
 
 _MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
-Signed = tuple[Session, ModeELink | None]
 Witness = Callable[[int, LogicalDevice], LogicalDevice]
 """Who stands between a meter, by its number from 0, and its clients, before all faults."""
 
@@ -63,12 +69,12 @@ class Links:
             self._stand_in(connection, session)
         return session
 
-    def session_on_line(self, listen: Listen, connection: Connection, line: int) -> Signed:
-        session, sign_on = session_on_line(self.residents, listen, line)
-        self._lead(connection, session, listen, ("", line))
+    def session_on_line(self, listen: Listen, connection: Connection, line: int) -> OnLine:
+        found = session_on_line(self.residents, listen, line)
+        self._lead(connection, found.session, listen, ("", line))
         if self._is_concerned(connection):
-            self._stand_in(connection, session)
-        return session, sign_on
+            self._stand_in(connection, found.session)
+        return found
 
     def session_of_caller(self, listen: Listen, connection: Connection, index: int) -> Session:
         session = session_of_caller(self.residents, listen, index)

@@ -17,7 +17,7 @@ from simulator.dlms.push import Confirmation, Link, covered, framed
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork, Hold
 from simulator.fleet.push_journal import Journal
-from simulator.fleet.push_links import Crossing, PushLinks
+from simulator.fleet.push_links import Crossing, PushLine, PushLinks
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
@@ -223,12 +223,17 @@ class Outbox:
         """The push sealed and framed; None if its frame cannot be made."""
         setup, guard = push.setup, _guard(push)
         assert setup.destination is not None
+        line = self._links.line_of(push.cohort.first + push.row) if setup.destination.is_line else None
+        if setup.destination.is_line and (why := _unspeakable(push, line)):
+            self._give_up(push, why)
+            return None
         invoke = _invoke_id(push) | (CONFIRMED if push.is_confirmed else 0)
         crossing = push.crossing = self._crossing(push, setup.destination)
         protection = guard if crossing is None else crossing.protection(guard)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
         link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
-        frame = framed(push.apdu, setup.client, link)
+        own = (line.server, line.information) if line is not None else ()
+        frame = framed(push.apdu, setup.client, link, *own)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
@@ -238,11 +243,11 @@ class Outbox:
         source = self._sources(push.cohort)[push.row]
         ended = partial(self._ended, push, batch)
         acknowledged = setup.method == ACKNOWLEDGED_METHOD
-        return Order(frame, setup.destination, source, confirmation, ended, acknowledged, crossing)
+        return Order(frame, setup.destination, source, confirmation, ended, acknowledged, crossing, line)
 
     def _crossing(self, push: Push, destination: Destination) -> Crossing | None:
         meter, setup = push.cohort.first + push.row, push.setup.logical_name
-        return self._links.crossing(meter, setup, push.at_ms, reliable=not destination.by_datagram)
+        return self._links.crossing(meter, setup, push.at_ms, reliable=destination.is_stream)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         try:
@@ -301,6 +306,13 @@ class Outbox:
 
 def is_powered(push: Push) -> bool:
     return bool(push.cohort.columns.powered[push.row])
+
+
+def _unspeakable(push: Push, line: PushLine | None) -> str | None:
+    """Why it can never go along the meter's own line."""
+    if line is None:
+        return "the meter is on no serial line"
+    return "nobody can confirm a push along a serial line" if push.is_confirmed else None
 
 
 def _is_due(push: Push) -> bool:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, cast
 from simulator.dlms.push import Confirmation
 from simulator.faults.fault import End
 from simulator.fleet.connection import reset
-from simulator.fleet.push_links import Crossing
+from simulator.fleet.push_links import Crossing, PushLine
 from simulator.meter.push.setup import Destination
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Order(NamedTuple):
     done: Done
     acknowledged: bool = False  # delivered only when the peer's TCP has acknowledged all of it
     crossing: Crossing | None = None
+    line: PushLine | None = None  # the meter's own, where the push goes along that
 
 
 class Sender:
@@ -139,6 +140,8 @@ async def _delivered(order: Order) -> str | None:
     """None, or why it was not."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
+            if order.line is not None:
+                return _by_line(order, order.line)
             deliver = _by_datagram if order.destination.by_datagram else _by_stream
             return await deliver(order)
     except TimeoutError:
@@ -163,6 +166,13 @@ async def _by_stream(order: Order) -> str | None:
         return await line.ended
     finally:
         line.close()
+
+
+def _by_line(order: Order, line: PushLine) -> str | None:
+    for part in [order.frame] if order.crossing is None else order.crossing.parts:
+        if (why := line.say(part)) is not None:
+            return why
+    return None
 
 
 async def _by_datagram(order: Order) -> str | None:

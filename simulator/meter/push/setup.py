@@ -34,6 +34,7 @@ LAST_CONFIRMATION = 13  # changes with each confirmation, and is nothing that a 
 PUSH_METHOD, RESET_METHOD = 1, 2
 # push_operation_method: retry on failure of the layer below, on its missing confirmation, on a missing confirmation
 FAILURE_METHOD, ACKNOWLEDGED_METHOD, CONFIRMED_METHOD = range(3)
+LINE = "line"  # in words, where a destination along the meter's own serial line has no address
 DEFAULT_PORT = 4059  # IANA: dlms-cosem
 BUFFER = (7, 2)  # of a Profile generic
 _BY_DATE, _BY_ENTRY = 1, 2
@@ -60,7 +61,14 @@ class Destination(NamedTuple):
 
     @property
     def place(self) -> str:
+        if self.is_line:
+            return LINE
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_line(self) -> bool:
+        """The serial line that the meter itself is on."""
+        return not self.host
 
     @property
     def is_hdlc(self) -> bool:
@@ -69,6 +77,11 @@ class Destination(NamedTuple):
     @property
     def by_datagram(self) -> bool:
         return self.service in (Service.UDP, Service.HDLC_UDP)
+
+    @property
+    def is_stream(self) -> bool:
+        """Over TCP, where what is lost comes all the same."""
+        return not self.by_datagram and not self.is_line
 
     def __str__(self) -> str:
         return f"{self.service.name} {self.place}"
@@ -282,11 +295,14 @@ def _object(definition: Sequence[Any]) -> PushObject:
 
 
 def destination_of(service: int, octets: bytes, default_port: int = DEFAULT_PORT) -> Destination | None:
-    """`10.0.0.1:4059`, `[fd00::1]:4059`, `fd00::1` or a name; without a port that of DLMS."""
+    """`10.0.0.1:4059`, `[fd00::1]:4059`, `fd00::1` or a name; without a port that of DLMS. HDLC without an address is
+    spoken along the meter's own line."""
     try:
         kind, text = Service(service), octets.decode("ascii").strip("\0 ")
     except ValueError:
         return None
+    if kind is Service.HDLC and not text:
+        return Destination(kind, "", 0)
     host, colon, port = text.rpartition(":")
     if _is_address(text) or not colon:
         host, port = text, str(default_port)
