@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 SCHEDULE, ALARM, MANUAL = "SCHEDULE", "ALARM", "MANUAL"  # ALARM: something has happened, be it a bill
 _NO_ROW = "the profile has no row yet"
 _NO_STORE = "the store is away, and the values are there"
+_REFUSED = "the store does not give the values"
 _NEVER = "no communication window opens any more"
 
 
@@ -234,9 +235,11 @@ class Pushes:
     async def _post(self, due: Due, collected: Collected, alarms: dict[int, tuple[int, ...]]) -> None:
         try:
             bodies = await collected.bodies()
-        except StoreUnavailable:
+        except StoreError as error:
             bodies = [None] * len(due.rows)
-            why = _NO_STORE
+            why = _NO_STORE if isinstance(error, StoreUnavailable) else _REFUSED
+            if why is _REFUSED:
+                log.exception("pushes could not be made")
         else:
             why = _NO_ROW
         pushes = []
