@@ -46,7 +46,7 @@ from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.columns import Ints
 from simulator.meter.device import Device
-from simulator.meter.identity import Given, Identity
+from simulator.meter.identity import Delivered, Given, Identity
 from simulator.store.database import Store
 from simulator.values import MS_PER_SECOND
 from simulator.world.shapes import load_world
@@ -114,6 +114,7 @@ class Fleet:
             push=self.pushes.push,
             look=self.pushes.look,
             address=self._ip_address,
+            delivered=self._delivered,
         )
         models, known = self.options.push.model, titles(self.options.keys)
         self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, known, models)))
@@ -233,6 +234,10 @@ class Fleet:
         listens = [one for one in self.listeners.listens if one.spread not in (Spread.LINES, Spread.CALLS)]
         host = listens[0].place_of(number).host if listens else None
         return int(ipaddress.IPv4Address(host)) if host else 0
+
+    def _delivered(self, serial: str) -> Delivered:
+        keys = self.options.keys
+        return keys.meters.get(serial, Delivered()) if keys else Delivered()
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
