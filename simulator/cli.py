@@ -16,7 +16,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from simulator import __version__
-from simulator.errors import MeterfleetError, UserError
+from simulator.errors import MeterfleetError, UserError, told
 
 
 class _Place(NamedTuple):
@@ -106,6 +106,4 @@ def main() -> None:
 
 
 def _say(error: MeterfleetError) -> None:
-    in_files = isinstance(error, UserError) and any(mistake.path for mistake in error.mistakes)
-    text = f"{error}" if in_files else f"meterfleet: {error}"  # editors look for path:line where a line begins
-    Console(stderr=True).print(text, style="red", markup=False, emoji=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(told(error), style="red", markup=False, emoji=False, highlight=False, soft_wrap=True)
