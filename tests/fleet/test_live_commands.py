@@ -166,7 +166,8 @@ def test_all_ports_in_use_end_with_2_and_a_clear_word(home: Path) -> None:
         listen = f"wrapper,address=127.0.0.1,ports={first}"
         done = run("spawn", 2, "--listen", listen, *AT, "--seed", 33, home=home)
     assert done.returncode == 2
-    assert f"no meter can listen: 127.0.0.1:{first} is in use" in " ".join(done.stderr.split())
+    words = f"no meter can listen: 2 of 2 meters cannot listen on 127.0.0.1:{first} to 127.0.0.1:{first + 1}: in use"
+    assert words in " ".join(done.stderr.split())
     assert not done.stdout
     assert "Traceback" not in done.stderr
     server = EmbeddedPostgres(home)
