@@ -123,6 +123,60 @@ def test_what_came_by_itself_is_not_taken_for_what_was_read(hes: HesDatabase) ->
     assert memory.last(BLOCK.relation, "capture_time") == {"M17": FIRST + HALF}
 
 
+def test_a_meter_that_was_deleted_meanwhile_costs_itself_only(hes: HesDatabase, many: int) -> None:
+    """Its id is known still, and refers to nothing: not even an entry of the log can name it."""
+    place = Landing(hes.connection)
+    place.register([Registered("M18", "D1", None, None)], "UTC")
+    whole = batch(*blocks(2))
+    whole.take(batch(*blocks(2), serial="M18"))
+    whole.status |= {"M17": "CONNECTED", "M18": "CONNECTED"}
+    whole.log.append(LogEntry("CLOCK_DRIFT", "a minute off", "M18"))
+    hes.connection.execute("DELETE FROM public.meters WHERE meter_number = 'M18'")
+    assert place.land_each(whole) == Landed(2, frozenset({"M18"}))
+    (words,) = asked(hes, "SELECT description FROM hes.event_logs WHERE meter_id IS NULL")
+    assert "M18 is not in public.meters" in words[0]
+
+
+def test_a_meter_that_was_deleted_and_came_again_lands_under_its_new_id(hes: HesDatabase, many: int) -> None:
+    place = Landing(hes.connection)
+    hes.connection.execute("DELETE FROM public.meters")
+    Landing(hes.connection).register([Registered("M17", "D1", None, None)], "UTC")
+    assert place.land_each(batch(*blocks(2))) == Landed(2)
+
+
+def test_objects_that_were_made_anew_are_referred_to_by_their_new_ids(hes: HesDatabase, many: int) -> None:
+    code = (BLOCK.code, 7, "block load profile", "")
+    place = Landing(hes.connection)
+    place.know([code])
+    hes.connection.execute("DELETE FROM hes.obis_codes")
+    Landing(hes.connection).know([code])
+    assert place.land_each(batch(*blocks(2))) == Landed(2)
+    assert asked(hes, "SELECT count(*) FROM hes.block_load_profile p JOIN hes.obis_codes o ON o.id = obis_code_id") == [
+        (2,)
+    ]
+
+
+def test_a_row_that_we_laid_out_wrong_costs_itself_only_and_is_shown(
+    hes: HesDatabase, many: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = batch(*blocks(2))
+    whole.take(batch((object(),) * len(READINGS.columns[1:]), table=READINGS))
+    assert Landing(hes.connection).land_each(whole) == Landed(2, frozenset({"M17"}), bugs=1)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    assert asked(hes, "SELECT event_type FROM hes.event_logs") == [("INTERNAL_ERROR",)]
+
+
+@pytest.mark.parametrize("words", ["nul \x00", "half a pair \ud800", float("nan")])
+def test_what_no_text_or_json_can_hold_is_told_in_its_place(hes: HesDatabase, words: Any) -> None:
+    event = (FIRST, 7, "POWER_FAILURE", "INFO", f"{words}", "EVENT_LOG", {"said": words})
+    push = Push("M17", "0.0.25.9.0.255", FIRST, FIRST, b"\x0f", [words], problem=f"{words}")
+    whole = batch(event, table=EVENTS)
+    whole.pushes.append(push)
+    whole.log.append(LogEntry("UNDECODABLE", f"{words}", "M17"))
+    assert Landing(hes.connection).land_each(whole) == Landed(1)
+    assert asked(hes, "SELECT count(*) FROM hes.push_history") == [(1,)]
+
+
 def test_texts_of_any_kind_come_through(hes: HesDatabase, many: int) -> None:
     words = 'tab\t, line\n, back\\slash, "quotes", ünïcode'
     row = (FIRST, 7, "POWER_FAILURE", "INFO", words, "EVENT_LOG", {"text": words, "number": Decimal("1.50")})
