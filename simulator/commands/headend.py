@@ -8,7 +8,7 @@ import contextlib
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -133,23 +133,34 @@ class _Run:
         """The inventory as it is now. Who is new is in the tables before anybody reads it. From any thread."""
         entries = self._inventory()
         with HesDatabase.open(self.dsn) as database:
-            known = Landing(database.connection)
-            if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in known.ids]:
-                known.register(new, self.zone)
+            self._furnish(database, entries)
         self.entries = entries
         if self._board is not None:
             self._board.names = self._device_names()
         return self._known()
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Landing]:
+        """A way into the tables, which somebody may have made anew since they were used last."""
+        with HesDatabase.open(self.dsn) as database:
+            yield self._furnish(database, self.entries)
+
+    def _furnish(self, database: HesDatabase, entries: Sequence[dict[str, Any]]) -> Landing:
+        """Tables, objects and meters, where they are missing."""
+        database.install(self.zone)
+        landing = Landing(database.connection)
+        landing.know(_objects())
+        if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in landing.ids]:
+            landing.register(new, self.zone)
+        return landing
+
     def _device_names(self) -> dict[str, str]:
         return {entry["logical_device_name"]: str(entry["serial"]) for entry in self.entries}
 
     def prepare(self) -> None:
-        """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
+        """Tables, objects and meters, as the inventory has them; what the tables hold is asked of them."""
         with HesDatabase.open(self.dsn) as database:
-            database.install(self.zone)
-            landing = Landing(database.connection)
-            landing.know(_objects())
+            landing = self._furnish(database, ())
             landing.register([_registered(entry) for entry in self.entries], self.zone)
             self.pasts = _pasts(Memory(database.connection))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
@@ -158,10 +169,9 @@ class _Run:
         """False: we have stumbled over mistakes of our own."""
         from simulator.headend.collecting import Collector
 
-        opened = partial(_open_landing, self.dsn)
         with contextlib.ExitStack() as stack:
             board = self._board = self._switchboard()
-            collector = Collector(self.meters, self.pasts, self.manners, opened, calls=board, renew=self.renewed)
+            collector = Collector(self.meters, self.pasts, self.manners, self.opened, calls=board, renew=self.renewed)
             stack.enter_context(_stopped_by_signals(collector))
             if board:
                 board.hand_in = collector.hand_in
@@ -216,12 +226,6 @@ class _Run:
         _say(words)
         for serial, problem in list(tally.problems.items())[:5]:
             _say(f"{serial}: {problem}")
-
-
-@contextlib.contextmanager
-def _open_landing(dsn: str) -> Iterator[Landing]:
-    with HesDatabase.open(dsn) as database:
-        yield Landing(database.connection)
 
 
 def _pasts(memory: Memory) -> dict[str, Past]:

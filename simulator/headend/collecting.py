@@ -170,12 +170,15 @@ class Collector:
         landed = landing.land(done.batch)
         self.tally.rows += landed.rows
         self.tally.pushes += len(done.batch.pushes)
+        self.tally.bugs += landed.bugs
+        self._pasts |= {serial: Past() for serial in landed.forgotten & self._pasts.keys()}
         for one in done.polls:
-            if one.serial not in landed.refused:
-                self._pasts[one.serial].known = one.poll.known
+            past = self._pasts[one.serial]
+            if one.serial not in landed.refused and one.poll.past is past:
+                past.known = one.poll.known
             self._count(one)
             self._busy.discard(one.serial)
-        if "ERROR" in done.batch.status.values():
+        if landed.forgotten or "ERROR" in done.batch.status.values():
             self.renewal.doubt()
 
     def _take_up(self, agenda: Agenda, landing: Lasting) -> None:

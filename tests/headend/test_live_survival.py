@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the reference head-end lives through while it runs on a schedule, seen from outside its process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
+from psycopg.conninfo import make_conninfo
+
+from simulator.store.embedded import EmbeddedPostgres
+
+_METERS = 3
+_AT = ("--start", "2025-06-02T10:00:00+05:30", "--speed", 0, "--history", "1d", "--seed", 67)
+_HES = "hes_survival"
+
+
+@pytest.fixture(scope="module")
+def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
+    with spawned(postgres.home, _METERS, *_AT) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {_HES}".encode())
+        yield make_conninfo(postgres.dsn("postgres"), dbname=_HES)
+        connection.execute(f"DROP DATABASE {_HES} WITH (FORCE)".encode())
+
+
+@contextmanager
+def headend(fleet: Spawned, dsn: str, *words: object) -> Iterator[subprocess.Popen[str]]:
+    where = ("--database", fleet.dsn, "--hes-database", dsn, "--every", "1s", "--profiles", "block,daily")
+    line, environment = command("headend", *where, *words, home=fleet.log.parent)
+    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
+        eventually(lambda: is_complete(fleet, dsn))
+        yield process
+    finally:
+        process.kill()
+        process.wait(DEADLINE_S)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def is_complete(fleet: Spawned, dsn: str) -> bool:
+    said = fleet.sql("SELECT (SELECT count(*) FROM sim.block_load_profile), count(*) FROM sim.daily_load_profile")
+    return sql(dsn, "SELECT (SELECT count(*) FROM hes.block_load_profile), count(*) FROM hes.daily_load_profile") == said
+
+
+def test_tables_that_are_made_anew_are_filled_again(fleet: Spawned, empty: str) -> None:
+    """Meters and objects have other ids then, and all that was read of them is to be read again."""
+    with headend(fleet, empty) as process:
+        done = run("db", "init", "--hes", "--fresh", "--hes-database", empty, home=fleet.log.parent)
+        assert done.returncode == 0, done.stderr
+        eventually(lambda: is_complete(fleet, empty))
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, errors
+    tables = ("--tables", "block_load_profile,daily_load_profile")
+    done = run("verify", "--database", fleet.dsn, "--hes", empty, *tables, "--json", home=fleet.log.parent)
+    assert json.loads(done.stdout)["findings"] == []
+    assert sql(empty, "SELECT count(*) FROM hes.block_load_profile WHERE obis_code_id IS NULL") == [(0,)]
