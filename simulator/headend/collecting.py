@@ -14,7 +14,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulator.errors import MeterfleetError
@@ -81,6 +81,23 @@ class _Polled:
     was_tried: bool = True
 
 
+@contextlib.contextmanager
+def _ends_told(then: Callable[[], None]) -> Iterator[None]:
+    """A thread that ends by an exception, be it of gurux or of the machine, ends in words, and not alone."""
+    before = threading.excepthook
+
+    def tell(end: threading.ExceptHookArgs) -> None:
+        name = end.thread.name if end.thread else "a thread"
+        log.error("%s has ended by a mistake of meterfleet's own; the head-end ends", name, exc_info=end.exc_value)
+        then()
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 class Collector:
     """`open_landing` opens a connection to the database; it is called again after one was lost. `calls`: of meters
     that call by themselves; `renew` gives the inventory anew, when meters may have been replaced."""
@@ -105,6 +122,7 @@ class Collector:
         self._busy: set[str] = set()
         self._stop = threading.Event()
         self._ended = threading.Event()
+        self._is_broken = False
 
     def stop(self) -> None:
         """Reads that are under way come to their end."""
@@ -130,7 +148,7 @@ class Collector:
         for worker in workers:
             worker.start()
         try:
-            with contextlib.closing(Lasting(self._open_landing, self._stop)) as landing:
+            with _ends_told(self._break_off), contextlib.closing(Lasting(self._open_landing, self._stop)) as landing:
                 self._drive(schedule, for_s, landing)
                 self._finish(before_end, landing)
         finally:
@@ -155,8 +173,14 @@ class Collector:
         self._stop.set()
         closing = threading.Thread(target=before_end, daemon=True)
         closing.start()
-        while closing.is_alive() or self._busy or not self._done.empty():
+        while closing.is_alive() or (self._busy and not self._is_broken) or not self._done.empty():
             self._land(landing)
+
+    def _break_off(self) -> None:
+        """Somebody who works here has ended; what was to do for that one is not done any more."""
+        self.tally.bugs += 1
+        self._is_broken = True
+        self._stop.set()
 
     def _absent(self) -> set[str]:
         callers = [serial for serial, meter in self._meters.items() if meter.calls] if self._calls else []
@@ -183,7 +207,12 @@ class Collector:
 
     def _take_up(self, agenda: Agenda, landing: Lasting) -> None:
         """Who has come into others' places is read from now on, and those no more."""
-        found = self.renewal.found()
+        try:
+            found = self.renewal.found()
+        except Exception:  # our own mistake: those who are known are read on
+            self.tally.bugs += 1
+            log.exception("a mistake of meterfleet's own while it asked for the inventory")
+            return
         if found is None:
             return
         batch = told(self._meters, found)

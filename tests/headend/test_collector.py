@@ -46,6 +46,32 @@ def test_nobody_waits_for_a_writer_that_the_database_has_left(monkeypatch: pytes
     assert not pushing.is_alive()
 
 
+def test_a_worker_that_ends_ends_the_head_end_with_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever ended it: else its meter would never be read again, and nobody would know."""
+
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(Collector, "_polled", end)
+    collector = Collector([_METER], {}, Manners(workers=1), _no_database)
+    collector.run(Schedule({"block": 60.0}))
+    assert collector.tally.bugs == 1
+    assert "has ended" in caplog.text
+
+
+def test_an_inventory_that_we_stumble_over_costs_nobody_else_anything(caplog: pytest.LogCaptureFixture) -> None:
+    def renew() -> list[KnownMeter]:
+        raise KeyError("serial")
+
+    collector = Collector([], {}, Manners(workers=1), _no_database, renew=renew)
+    collector.renewal.doubt()
+    collector.run(Schedule({"block": 60.0}), for_s=0.01)
+    assert collector.tally.bugs == 1
+    assert "inventory" in caplog.text
+
+
 def test_meters_that_call_share_a_place_and_are_not_taken_for_each_other() -> None:
     before = [replace(_METER, serial=f"916000000{number}", calls=True) for number in range(3)]
     now = replace(_METER, serial="9170000001", calls=True)

@@ -51,9 +51,11 @@ def headend(fleet: Spawned, dsn: str, *words: object) -> Iterator[subprocess.Pop
         process.stderr.close()
 
 
+_READ = "SELECT (SELECT count(*) FROM {0}.block_load_profile), (SELECT count(*) FROM {0}.daily_load_profile)"
+
+
 def is_complete(fleet: Spawned, dsn: str) -> bool:
-    said = fleet.sql("SELECT (SELECT count(*) FROM sim.block_load_profile), count(*) FROM sim.daily_load_profile")
-    return sql(dsn, "SELECT (SELECT count(*) FROM hes.block_load_profile), count(*) FROM hes.daily_load_profile") == said
+    return sql(dsn, _READ.format("hes")) == fleet.sql(_READ.format("sim"))
 
 
 def test_tables_that_are_made_anew_are_filled_again(fleet: Spawned, empty: str) -> None:
