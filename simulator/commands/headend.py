@@ -155,7 +155,8 @@ class _Run:
         return landing
 
     def _device_names(self) -> dict[str, str]:
-        return {entry["logical_device_name"]: str(entry["serial"]) for entry in self.entries}
+        name = "logical_device_name"
+        return {entry[name]: str(entry["serial"]) for entry in self.entries if name in entry}
 
     def prepare(self) -> None:
         """Tables, objects and meters, as the inventory has them; what the tables hold is asked of them."""
@@ -213,9 +214,10 @@ class _Run:
         from simulator.headend.keybook import KeyBook
 
         found = asyncio.run(pushers.read_fleet(place)) if place else None
-        names = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
-        serials = {entry[name]: entry["serial"] for entry in self.entries for name in ("serial", "device_id")}
-        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), names)
+        told = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
+        names = ("serial", "device_id")
+        serials = {str(one[name]): str(one["serial"]) for one in self.entries for name in names if name in one}
+        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), told)
 
     def _conclude(self, collector: Collector) -> None:
         tally = collector.tally

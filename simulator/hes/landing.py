@@ -172,8 +172,7 @@ class Landing:
                 self._push(push)
             for entry in batch.log:
                 self._log(entry)
-            if batch.status:
-                self._run("meter_status", ids=[self._id(one) for one in batch.status], status=[*batch.status.values()])
+            self._status(batch.status)
         return landed
 
     def land_each(self, batch: Batch) -> Landed:
@@ -253,6 +252,13 @@ class Landing:
             values=json.dumps([jsonable(value) for value in push.values]),
         )
 
+    def _status(self, status: Mapping[str, str]) -> None:
+        if not status:
+            return
+        ids = [self._id(serial) for serial in status]
+        if self._run("meter_status", ids=ids, status=[*status.values()]) < len(ids):
+            raise StoreError("a meter is no longer in public.meters")
+
     def _log(self, entry: LogEntry) -> None:
         meter = self._id(entry.serial) if entry.serial else None
         self._run("log", meter=meter, code=entry.code, type=entry.event_type, description=storable(entry.description))
@@ -264,8 +270,9 @@ class Landing:
             raise StoreError(f"meter {serial} is not in public.meters")
         return self.ids[serial]
 
-    def _run(self, name: str, **parameters: Any) -> None:
-        self._connection.execute(_QUERIES[name].encode(), parameters)
+    def _run(self, name: str, **parameters: Any) -> int:
+        """How many rows it concerned."""
+        return self._connection.execute(_QUERIES[name].encode(), parameters).rowcount
 
 
 class Memory:

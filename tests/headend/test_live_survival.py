@@ -8,10 +8,11 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
-from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
+from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 
 from simulator.store.embedded import EmbeddedPostgres
@@ -71,3 +72,15 @@ def test_tables_that_are_made_anew_are_filled_again(fleet: Spawned, empty: str) 
     done = run("verify", "--database", fleet.dsn, "--hes", empty, *tables, "--json", home=fleet.log.parent)
     assert json.loads(done.stdout)["findings"] == []
     assert sql(empty, "SELECT count(*) FROM hes.block_load_profile WHERE obis_code_id IS NULL") == [(0,)]
+
+
+def test_an_inventory_of_serial_numbers_and_places_is_enough(fleet: Spawned, empty: str, tmp_path: Path) -> None:
+    """Nobody can be told by name who calls, and pushes by what they say of themselves."""
+    entries = json.loads(run("inventory", "--json", "--database", fleet.dsn, home=fleet.log.parent).stdout)
+    names = ("device_id", "logical_device_name", "system_title")
+    inventory = tmp_path / "meters.json"
+    inventory.write_text(json.dumps([{key: one[key] for key in one if key not in names} for one in entries]))
+    places = ("--listen", f"127.0.0.1:{free_port()}", "--accept", f"127.0.0.1:{free_port()}")
+    words = ("--inventory", inventory, "--hes-database", empty, "--once", "--profiles", "daily", *places)
+    done = run("headend", *words, home=fleet.log.parent)
+    assert (done.returncode, f"{_METERS} reads of meters, 0 given up" in done.stderr) == (0, True), done.stderr

@@ -144,6 +144,13 @@ def test_a_meter_that_was_deleted_and_came_again_lands_under_its_new_id(hes: Hes
     assert place.land_each(batch(*blocks(2))) == Landed(2)
 
 
+def test_a_deleted_meter_is_missed_when_it_has_nothing_new_to_say(hes: HesDatabase) -> None:
+    place = Landing(hes.connection)
+    hes.connection.execute("DELETE FROM public.meters")
+    assert place.land_each(Batch(status={"M17": "CONNECTED"})) == Landed(0, frozenset({"M17"}))
+    assert not place.ids
+
+
 def test_objects_that_were_made_anew_are_referred_to_by_their_new_ids(hes: HesDatabase, many: int) -> None:
     code = (BLOCK.code, 7, "block load profile", "")
     place = Landing(hes.connection)
