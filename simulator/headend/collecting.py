@@ -119,7 +119,6 @@ class Collector:
         self._manners, self._open_landing, self._calls = manners, open_landing, calls
         self._due: queue.Queue[tuple[KnownMeter, tuple[str, ...]] | None] = queue.Queue()
         self._done: queue.Queue[_Done] = queue.Queue(maxsize=4 * manners.workers)
-        self._busy: set[str] = set()
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._is_broken = False
@@ -149,32 +148,33 @@ class Collector:
             worker.start()
         try:
             with _ends_told(self._break_off), contextlib.closing(Lasting(self._open_landing, self._stop)) as landing:
-                self._drive(schedule, for_s, landing)
-                self._finish(before_end, landing)
+                agenda = Agenda(schedule, self._meters)
+                self._drive(agenda, for_s, landing)
+                self._finish(before_end, agenda, landing)
         finally:
             self._ended.set()
             for _ in workers:
                 self._due.put(None)
 
-    def _drive(self, schedule: Schedule, for_s: float | None, landing: Lasting) -> None:
+    def _drive(self, agenda: Agenda, for_s: float | None, landing: Lasting) -> None:
         """Meters that are due go to the workers, what is done to the database."""
         end_s = None if for_s is None else time.monotonic() + for_s
-        agenda = Agenda(schedule, self._meters)
         while not self._stop.is_set() and (end_s is None or time.monotonic() < end_s):
-            for serial, parts in agenda.due(time.monotonic(), self._busy, self._absent()):
-                self._busy.add(serial)
+            if self._calls:
+                agenda.arrived(self._calls.arrived())
+            for serial, parts in agenda.due(time.monotonic(), self._is_absent):
                 self._due.put((self._meters[serial], parts))
-            if agenda.is_done and not self._busy and self._done.empty():
+            if agenda.is_done and not agenda.busy and self._done.empty():
                 break
-            self._land(landing)
+            self._land(agenda, landing)
             self._take_up(agenda, landing)
 
-    def _finish(self, before_end: Callable[[], None], landing: Lasting) -> None:
+    def _finish(self, before_end: Callable[[], None], agenda: Agenda, landing: Lasting) -> None:
         self._stop.set()
         closing = threading.Thread(target=before_end, daemon=True)
         closing.start()
-        while closing.is_alive() or (self._busy and not self._is_broken) or not self._done.empty():
-            self._land(landing)
+        while closing.is_alive() or (agenda.busy and not self._is_broken) or not self._done.empty():
+            self._land(agenda, landing)
 
     def _break_off(self) -> None:
         """Somebody who works here has ended; what was to do for that one is not done any more."""
@@ -182,11 +182,10 @@ class Collector:
         self._is_broken = True
         self._stop.set()
 
-    def _absent(self) -> set[str]:
-        callers = [serial for serial, meter in self._meters.items() if meter.calls] if self._calls else []
-        return self._calls.absent(callers) if self._calls else set()
+    def _is_absent(self, serial: str) -> bool:
+        return self._calls is not None and self._meters[serial].calls and not self._calls.has(serial)
 
-    def _land(self, landing: Lasting) -> None:
+    def _land(self, agenda: Agenda, landing: Lasting) -> None:
         """What is done by now, together."""
         done = self._gathered()
         if done is None:
@@ -201,7 +200,7 @@ class Collector:
             if one.serial not in landed.refused and one.poll.past is past:
                 past.known = one.poll.known
             self._count(one)
-            self._busy.discard(one.serial)
+            agenda.freed(one.serial)
         if landed.forgotten or "ERROR" in done.batch.status.values():
             self.renewal.doubt()
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from simulator.cli import app
 from simulator.errors import StoreUnavailable, UserError
 from simulator.headend import lasting
-from simulator.headend.agenda import Agenda, Schedule
+from simulator.headend.agenda import Schedule
 from simulator.headend.collecting import Collector, Manners
 from simulator.headend.renewing import told
 from simulator.headend.roster import KnownMeter
@@ -78,12 +78,6 @@ def test_meters_that_call_share_a_place_and_are_not_taken_for_each_other() -> No
     batch = told({meter.serial: meter for meter in before}, {now.serial: now})
     assert batch.status == dict.fromkeys((meter.serial for meter in before), "RETIRED")
     assert [(entry.event_type, entry.serial) for entry in batch.log] == [("METER_ADDED", now.serial)]
-
-
-def test_who_only_hears_pushes_goes_on_without_meters_to_read() -> None:
-    """All of them call by themselves, and calls are not taken."""
-    assert not Agenda(Schedule({"block": 60.0}), {}).is_done
-    assert Agenda(Schedule({"block": 60.0}, once=True), {}).is_done
 
 
 def test_meters_cannot_be_read_without_a_pause() -> None:
