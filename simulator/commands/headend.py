@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +43,7 @@ PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
+_ENDING = b"reads under way come to their end; Ctrl-C again ends at once\n"
 EPILOG = f"""Examples:
 
 meterfleet headend --once                                 read all meters of the fleet started last, then end
@@ -295,9 +298,16 @@ def _seconds(option: str, text: str) -> float:
 
 @contextlib.contextmanager
 def _stopped_by_signals(collector: Collector) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end it in good order."""
+    """Ctrl-C and SIGTERM end it in good order, and a second one at once: what has landed is safe."""
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = [signal.signal(number, lambda *_: collector.stop()) for number in numbers]
+
+    def stop(*_: object) -> None:
+        collector.stop()
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        os.write(sys.stderr.fileno(), _ENDING)  # print must not be called within itself
+
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     finally:

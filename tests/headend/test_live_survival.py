@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,3 +85,19 @@ def test_an_inventory_of_serial_numbers_and_places_is_enough(fleet: Spawned, emp
     words = ("--inventory", inventory, "--hes-database", empty, "--once", "--profiles", "daily", *places)
     done = run("headend", *words, home=fleet.log.parent)
     assert (done.returncode, f"{_METERS} reads of meters, 0 given up" in done.stderr) == (0, True), done.stderr
+
+
+def test_the_second_interrupt_does_not_wait_for_meters_that_stall(fleet: Spawned, empty: str, tmp_path: Path) -> None:
+    (entry, *_) = json.loads(run("inventory", "--json", "--database", fleet.dsn, home=fleet.log.parent).stdout)
+    inventory = tmp_path / "meters.json"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        inventory.write_text(json.dumps([entry | {"host": "127.0.0.1", "port": silent.getsockname()[1]}]))
+        words = ("headend", "--inventory", inventory, "--hes-database", empty, "--timeout", 600)
+        line, environment = command(*words, home=fleet.log.parent)
+        process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        with silent.accept()[0], process.stderr:
+            process.send_signal(signal.SIGINT)
+            assert "again" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(DEADLINE_S) == -signal.SIGINT
