@@ -97,10 +97,12 @@ class HesDatabase:
             raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
         self._run("set_timezone", timezone=zone)
 
-    def remove(self) -> None:
-        """All of it, with its data."""
+    def renew(self, zone: str = DEFAULT_ZONE) -> None:
+        """All of it made anew, without its data; others see what was, or what is."""
         with self.connection.transaction():
+            self._run("lock")
             self._run("drop")
+            self.install(zone)
 
     # -- described ----------------------------------------------------------------------------------------------
 

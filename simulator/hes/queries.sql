@@ -4,8 +4,9 @@
 -- name: session
 SELECT set_config('timezone', 'UTC', false), set_config('search_path', 'hes,public', false)
 
+-- The one that migrations hold: tables are made by one program at a time, and others wait.
 -- name: lock
-SELECT pg_advisory_xact_lock(1297368660, 3)
+SELECT pg_advisory_xact_lock(1297368660, 4)
 
 -- name: present
 SELECT to_regclass('hes.settings') IS NOT NULL,
