@@ -325,6 +325,7 @@ def _words(table: Table) -> dict[str, sql.Composable]:
         "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
         "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
         "or_flagged": sql.SQL(_QUERIES["or_flagged"] if "validation_flags" in table.columns else ""),
+        "or_whole": sql.SQL(_QUERIES["or_whole"] if "communication_status" in table.columns else ""),
     }
 
 

@@ -77,11 +77,15 @@ COPY {relation} ({columns}) FROM STDIN
 -- name: landing_merge
 INSERT INTO {relation} AS old ({columns})
 SELECT DISTINCT ON ({key}) {columns} FROM {landing}
-ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new}) {or_flagged}
+ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new}) {or_flagged} {or_whole}
 
 -- Or came a second time, which is a fact of its own: flag 8.
 -- name: or_flagged
  OR (8 = ANY (EXCLUDED.validation_flags) AND NOT 8 = ANY (old.validation_flags))
+
+-- Or was part of an answer that broke off, and has come again in a whole one.
+-- name: or_whole
+ OR (old.communication_status = 'PARTIAL' AND EXCLUDED.communication_status = 'SUCCESS')
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.hes import landing
+from simulator.hes import landing, review
 from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landed, Landing, LogEntry, Memory, Push, Registered
 from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
@@ -65,6 +65,24 @@ def test_a_reading_again_is_not_audited_and_a_changed_one_is(hes: HesDatabase, m
         place.land(batch(reading(value), table=READINGS))
     audit = "SELECT operation, old_value, new_value FROM hes.meter_readings_audit ORDER BY audit_id"
     assert asked(hes, audit) == [("I", None, 100), ("U", 100, 101)]
+
+
+def test_a_complete_answer_lifts_what_a_broken_one_has_left(hes: HesDatabase, many: int) -> None:
+    """The same values: no row is new, and the audit knows no value that has changed."""
+    place = Landing(hes.connection)
+    broken, whole = ([(*row[:-1], status) for row in blocks(3)] for status in ("PARTIAL", "SUCCESS"))
+    place.land(batch(*broken))
+    assert place.land(batch(*broken)) == 0
+    assert place.land(batch(*whole[:2])) == 2
+    assert place.land(batch(*whole[:2])) == place.land(batch(*broken)) == 0
+    statuses = "SELECT communication_status, count(*) FROM hes.block_load_profile GROUP BY 1 ORDER BY 1"
+    assert asked(hes, statuses) == [("PARTIAL", 1), ("SUCCESS", 2)]
+    for status in ("PARTIAL", "SUCCESS"):
+        one = list(reading(100))
+        one[READINGS.columns.index("communication_status") - 1] = status
+        place.land(batch(tuple(one), table=READINGS))
+    assert asked(hes, "SELECT communication_status FROM public.meter_readings") == [("SUCCESS",)]
+    assert review.audit(hes.connection, FIRST, changed=True) == []
 
 
 def test_a_meter_that_says_what_no_table_can_hold_costs_itself_only(hes: HesDatabase, many: int) -> None:
