@@ -25,6 +25,12 @@ SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(timezone)s)
 -- name: tier
 SELECT hes.tier()
 
+-- name: timescale
+SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'
+
+-- name: license
+SELECT current_setting('timescaledb.license', true)
+
 -- name: could_have
 SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL
 
@@ -44,9 +50,21 @@ VALUES (0, 'MAINTENANCE', %(description)s, %(data)s)
 -- name: analyze
 ANALYZE {relation}
 
+-- One by one: TimescaleDB drops no hypertable along with others.
 -- name: drop
+DROP VIEW IF EXISTS hes.daily_load_profile_agg;
+DROP MATERIALIZED VIEW IF EXISTS hes.daily_load_profile_buckets;
+DROP TABLE IF EXISTS hes.power_readings CASCADE;
+DROP TABLE IF EXISTS hes.energy_measurements CASCADE;
+DROP TABLE IF EXISTS hes.voltage_measurements CASCADE;
+DROP TABLE IF EXISTS hes.current_measurements CASCADE;
+DROP TABLE IF EXISTS hes.instant_profile CASCADE;
+DROP TABLE IF EXISTS hes.block_load_profile CASCADE;
+DROP TABLE IF EXISTS hes.daily_load_profile CASCADE;
+DROP TABLE IF EXISTS hes.billing_profile CASCADE;
+DROP TABLE IF EXISTS public.meter_readings CASCADE;
 DROP SCHEMA IF EXISTS hes CASCADE;
-DROP TABLE IF EXISTS public.meter_events, public.meter_readings, public.meters CASCADE
+DROP TABLE IF EXISTS public.meter_events, public.meters CASCADE
 
 -- ------------------------------------------------------------------------------------------------- readings that land
 
