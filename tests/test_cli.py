@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from live import command as command_line
 from typer.testing import CliRunner
 
 from simulator.cli import app, main
@@ -67,3 +68,12 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
 def test_output_that_cannot_be_written_is_told() -> None:
     told = "meterfleet: the output cannot be written: No space left on device\n"
     assert piped("events codes", "> /dev/full") == (1, told)
+
+
+@pytest.mark.parametrize(("word", "code", "told"), [("--version", 0, "meterfleet 0."), ("spwan", 2, "spwan")])
+def test_the_module_is_the_command(tmp_path: Path, word: str, code: int, told: str) -> None:
+    """Most other tests start it from `forked`."""
+    line, environment = command_line(word, home=tmp_path)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr
