@@ -412,7 +412,7 @@ def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> Non
 
 def test_a_profile_is_exported_without_a_gap(fleet: Spawned, collected: str) -> None:
     """S001-18: 48 half hours a day."""
-    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-02", "--csv")
+    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-01", "--csv")
     rows = list(csv.DictReader(_hes(collected, "profile", "export", *words).splitlines()))
     assert len(rows) == 96
     assert rows[0]["rtc_timestamp"] == "2025-05-31 00:30:00"
