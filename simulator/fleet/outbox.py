@@ -162,14 +162,15 @@ class Outbox:
         room = max(self.room - self._held, 0)
         for push in pushes[room:]:
             self._journal.cancelled(push, "the outbox is full")
-            self._keep_in_mind(push)
+            self.keep_in_mind(push)
         self._held += len(pushes[:room])
         for push in pushes[:room]:
             push.is_confirmed = self._is_confirmed or (push.setup.is_confirmed and _is_due(push))
             self._supersede(push)
         await self._attempt(pushes[:room])
 
-    def _keep_in_mind(self, push: Push) -> None:
+    def keep_in_mind(self, push: Push) -> None:
+        """It could not go out for a while: its alarms may later."""
         if push.alarms:
             self.unsent.add((push.cohort, push.row))
 
@@ -227,7 +228,7 @@ class Outbox:
                 unsafe.update(own)
         for push in unsafe:
             self._give_up(push, "no invocation counter could be made safe in the store")
-            self._keep_in_mind(push)
+            self.keep_in_mind(push)
         left = [push for push in pushes if push not in unsafe] if unsafe else pushes
         for push in left:
             if not push.is_there:

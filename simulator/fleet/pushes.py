@@ -269,6 +269,8 @@ class Pushes:
             push = _push(due, row, cells or [], alarms.get(row, ()))
             if cells is None:
                 self.journal.cancelled(push, why)
+                if why is _NO_STORE:
+                    self.outbox.keep_in_mind(push)
             else:
                 pushes.append(push)
         if pushes:
