@@ -22,6 +22,7 @@ from simulator.fleet.dialling import Dialler
 from simulator.fleet.links import Links
 from simulator.fleet.listen import MANAGEMENT, Listen, Spread
 from simulator.fleet.push_links import PushLine
+from simulator.fleet.refusals import Refusals
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
 from simulator.fleet.sessions import meters_on
 from simulator.fleet.sockets import open_sockets
@@ -52,6 +53,7 @@ class Listeners:
         self._diallers: list[Dialler] = []
         self._lines: list[Line] = []
         self._opened: list[tuple[Listen, int, OpenLine]] = []
+        self._refused: list[Refusals] = []
         self.listens = [self._with_lines(listen) if listen.framing == "serial" else listen for listen in listens]
 
     async def open(self) -> int:
@@ -63,10 +65,11 @@ class Listeners:
                 await self._open_sockets(listen)
         self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]
         count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
+        words = [line for refused in self._refused for line in refused.words()]
         if not count:
-            places = ", ".join(_words(listen) for listen in self.listens)
-            hint = "another fleet may hold the port on all addresses; choose another port with --listen"
-            raise UserError(f"no meter can listen: {places} is in use; {hint}")
+            raise UserError("\n  ".join(["no meter can listen:", *words]))
+        for line in words:
+            log.warning("%s", line)
         for dialler in self._diallers:
             dialler.tick(monotonic_ms())
         return count
@@ -74,11 +77,21 @@ class Listeners:
     async def _open_sockets(self, listen: Listen) -> None:
         udp = listen.framing == "udp"
         protocol = self._protocol(partial(self._links.session, listen), self._tapes(udp=udp))
-        for opened in open_sockets(listen, self._links.residents.count):
+        for opened in open_sockets(listen, self._links.residents.count, self._refusals(listen)):
             if udp:
                 self._ports.append(DatagramPort(opened, protocol))
             else:
                 self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
+
+    def _refusals(self, listen: Listen) -> Refusals:
+        self._refused.append(Refusals(listen, self._links.residents.count))
+        return self._refused[-1]
+
+    @property
+    def unreached(self) -> int:
+        """How many meters can be reached in none of these ways."""
+        ways = len(self.listens)
+        return len(frozenset.intersection(*(one.meters for one in self._refused))) if len(self._refused) == ways else 0
 
     def tick(self, now_ms: int) -> None:
         """Lets the time-outs of connections and lines pass."""
@@ -137,12 +150,12 @@ class Listeners:
             lines = [open_pseudo_terminal() for _ in range(listen.lines)]
             self._opened += [(listen, number, line) for number, line in enumerate(lines)]
             return listen.on_devices(tuple(line.device for line in lines))
+        refused = self._refusals(listen)
         for number, device in enumerate(listen.devices):
             try:
-                speed = LineSpeed(listen.baud)
-                self._opened.append((listen, number, open_device(device, speed)))
+                self._opened.append((listen, number, open_device(device, LineSpeed(listen.baud))))
             except OSError as error:
-                log.warning("no meter can be reached on %s: %s; skipped", device, error.strerror or error)
+                refused.add(range(self._links.residents.count), error)
         return listen
 
 
@@ -196,8 +209,3 @@ class Line:
         if self._sign_on is None:
             return self._plain, 0.0
         return self._sign_on.speed, 0.0 if self._sign_on.connected else _REACTION_S
-
-
-def _words(listen: Listen) -> str:
-    place = listen.place_of(0)
-    return str(place.device) if place.host is None else f"{place.host}:{place.port}"
