@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live import command as command_line
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -107,3 +108,12 @@ def test_help_of_every_command_has_an_example_that_can_be_typed(path: tuple[str,
         program, *words = shlex.split(line)
         assert (program, *words[: len(path)]) == ("meterfleet", *path)
         ALL[path].make_context(path[-1], words[len(path) :])
+
+
+@pytest.mark.parametrize(("word", "code", "told"), [("--version", 0, "meterfleet 0."), ("spwan", 2, "spwan")])
+def test_the_module_is_the_command(tmp_path: Path, word: str, code: int, told: str) -> None:
+    """Most other tests start it from `forked`."""
+    line, environment = command_line(word, home=tmp_path)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr

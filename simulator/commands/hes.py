@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ def put(
     value: Annotated[float, typer.Argument(help="In the reading's own unit, e.g. Wh.")],
     at: Annotated[str, typer.Option(help="The instant, with offset.")],
     unit: Annotated[str | None, typer.Option(help="For example Wh.")] = None,
+    new_type: Annotated[
+        bool, typer.Option("--new-type", help="The reading type is one that the head-end itself does not make.")
+    ] = False,
     manual: Annotated[bool, typer.Option("--manual", help="Read by a person (the default).")] = False,
     estimated: Annotated[bool, typer.Option("--estimated", help="Reckoned, not read.")] = False,
     validated: Annotated[bool, typer.Option("--validated", help="Checked by a person, and good.")] = False,
@@ -62,7 +66,10 @@ def put(
         raise UserError("give one of --manual, --estimated, --validated and --simulated")
     kinds = ((estimated, review.ESTIMATE), (validated, review.VALIDATED), (simulated, review.SIMULATED))
     verdict = next((verdict for is_meant, verdict in kinds if is_meant), review.MANUAL)
-    entry = review.Entry(meter, _instant(at, "--at"), reading_type, value, unit)
+    if not math.isfinite(value):
+        raise UserError(f"{value} is no reading; write a number")
+    kind = review.checked_type(reading_type, is_new=new_type)
+    entry = review.Entry(meter, _instant(at, "--at"), kind, value, unit)
     with _opened(hes, home, fleet) as database:
         print("stored" if review.put(database.connection, entry, verdict) else "it is there already")
 

@@ -55,11 +55,11 @@ async def read_fleet(place: Place) -> Found:
 
 
 def owners_in(entries: Iterable[Mapping[str, Any]]) -> dict[bytes, Owner]:
-    """Of the inventory."""
+    """Of the inventory; a meter without a title cannot be told by it."""
     owners = {}
-    for entry in entries:
+    for entry in (entry for entry in entries if "system_title" in entry):
         clients = sorted(entry["clients"], key=lambda client: client["sap"] != _PUSH_CLIENT)
-        pairs = [KeyPair(bytes.fromhex(one["ek"]), bytes.fromhex(one["ak"])) for one in clients if "ek" in one]
+        pairs = [KeyPair(bytes.fromhex(one["ek"]), bytes.fromhex(one.get("ak", ""))) for one in clients if "ek" in one]
         owners[bytes.fromhex(entry["system_title"])] = Owner(str(entry["serial"]), tuple(dict.fromkeys(pairs)))
     return owners
 

@@ -89,8 +89,8 @@ def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, 
     others = first.get("places")
     for other in others[1:] if isinstance(others, list) else []:
         console.print(f"also by:    {place_words(other)}", highlight=False)
-    if pushed := fleet.options.push.destination:
-        console.print(f"push to:    {pushed}", highlight=False)
+    if (pushed := fleet.options.push.destination) is not None:
+        console.print(f"push to:    {pushed or 'their serial lines'}", highlight=False)
     if words := read_options(first):
         console.print(f"read one:   meterfleet read {words} --client mr block", highlight=False, soft_wrap=True)
     console.print("list all:   meterfleet inventory --csv", highlight=False)

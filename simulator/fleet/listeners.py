@@ -20,13 +20,17 @@ from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.dialling import Dialler
 from simulator.fleet.links import Links
-from simulator.fleet.listen import Listen, Spread
+from simulator.fleet.listen import MANAGEMENT, Listen, Spread
+from simulator.fleet.push_links import PushLine
 from simulator.fleet.refusals import Refusals
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
+from simulator.fleet.sessions import meters_on
 from simulator.fleet.sockets import open_sockets
+from simulator.wire.hdlc import Address
 
 log = logging.getLogger(__name__)
 
+_ONE_OCTET = 0x7F  # of an HDLC address: seven bits
 _REACTION_S = 0.2  # a meter waits so long before it speaks in the sign-on (IEC 62056-21 6.3.13)
 
 
@@ -100,6 +104,11 @@ class Listeners:
         if self._capture:
             self._capture.flush()
 
+    def line_of(self, meter: int) -> PushLine | None:
+        """The serial line that a meter is on, by its number from 0."""
+        line = next((line for line in self._lines if meter in line.meters), None)
+        return line.way_of(meter) if line is not None else None
+
     def close(self) -> None:
         for dialler in self._diallers:
             dialler.close()
@@ -162,6 +171,7 @@ class Line:
         protocol: Callable[[SessionAt], Connection],
     ) -> None:
         self._links, self._listen, self._number = links, listen, number
+        self.meters = meters_on(links.residents, listen, number)
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
         self.transport = SerialTransport(opened, lambda: protocol(self._begin), self._speed)
@@ -172,8 +182,28 @@ class Line:
             self.transport.follow_speed()
 
     def _begin(self, connection: Connection, _device: str, _port: int) -> Session:
-        session, self._sign_on = self._links.session_on_line(self._listen, connection, self._number)
-        return session
+        self._connection, found = connection, self._links.session_on_line(self._listen, connection, self._number)
+        self._link, self._sign_on = found.link, found.sign_on
+        return found.session
+
+    def way_of(self, meter: int) -> PushLine:
+        """How a meter speaks here unasked."""
+        lower = self._listen.physical + meter - self.meters.start
+        octets = 2 if lower <= _ONE_OCTET else 4
+        return PushLine(Address(MANAGEMENT, lower, octets), self._listen.hdlc.information, self._say)
+
+    def _say(self, frame: bytes) -> str | None:
+        """Only while no client has a connection: within one a station speaks when it is polled (IEC 62056-46 6.4.4.4),
+        and before a sign-on nobody listens in HDLC."""
+        self._link.pass_time(monotonic_ms())
+        if self._sign_on is not None:
+            return "the line begins with a sign-on"
+        if self._link.connected:
+            return "a client has a connection on the line"
+        if self._connection.is_congested:
+            return "nobody reads the line"
+        self._connection.deliver(frame)
+        return None
 
     def _speed(self) -> tuple[LineSpeed, float]:
         if self._sign_on is None:

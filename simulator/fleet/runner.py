@@ -82,10 +82,11 @@ class Fleet:
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
-        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed)
+        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed, self.listeners.line_of)
         self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
         self.supplies = Supplies(spec, self.cohorts, self.clock, store)
-        self.notices = Notices(self.connections, self.links.meter_of)
+        self.notices = Notices(self.links.meter_of)
+        self.links.listened = self.notices.watch
         self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
