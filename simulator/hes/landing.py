@@ -282,7 +282,7 @@ class Memory:
         self._connection = connection
 
     def last(self, relation: str, time: str) -> dict[str, Any]:
-        """The newest time by meter, of what was read: before what came by itself there may be more."""
+        """The newest time by meter, of what was read whole: before what came by itself there may be more."""
         query = _template("last").format(relation=_name(relation), time=sql.Identifier(time))
         with store_errors():
             return dict(self._connection.execute(query).fetchall())
