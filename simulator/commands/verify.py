@@ -29,6 +29,7 @@ from simulator.hes.ranges import Range, ranges
 from simulator.hes.verifying import KINDS, Finding, Outcome, compare, reading
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
+from simulator.values import is_date
 
 _SHOWN = 5  # meters of a table and kind
 _PIPE_COLUMNS = 160
@@ -179,7 +180,7 @@ def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
         raise UserError(f"{text!r} is not a date; write 2026-11-01 or 2026-11-01T18:30, meter-local") from None
     if moment.tzinfo is not None:
         raise UserError(f"{text!r}: write the time as the meters' clocks show it, without an offset")
-    return moment.replace(hour=23, minute=59, second=59) if latest and len(text) <= 10 else moment
+    return moment.replace(hour=23, minute=59, second=59) if latest and is_date(text) else moment
 
 
 def _span(text: str | None) -> dt.timedelta | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import ALL, Numbers, On
 from simulator.scenario.words import Compared, Comparison, Length, Strict, When
 
@@ -63,6 +65,10 @@ class Counted(Expectation):
     on: On = Field(default=ALL, description="which meters")
     share: Compared | None = Field(default=None, description='part of the meters, ">= 0.99"')
     count: Compared | None = Field(default=None, description="how often in all, of all these meters")
+
+    def unfit(self, model: Model) -> Unfit | None:
+        """What it looks for and meters of a model have not."""
+        return None
 
     def judged(self, rows: int, meters: int, of: int, what: str) -> Verdict:
         """`rows` found, of `meters` among `of`."""

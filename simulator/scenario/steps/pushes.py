@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit, without_object
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Outcome, Step, each
@@ -20,6 +22,9 @@ class Push(Step):
 
     do: Literal["push"]
     setup: Setup = Field(description="instant, alert, block, daily, billing, tamper, registration, or a logical name")
+
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_object(model, "setup", self.setup)
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         method = Target(self.setup, 1)
