@@ -16,6 +16,7 @@ from simulator.meter.change import plain
 from simulator.scenario.calling import answered
 from simulator.scenario.expectation import Counted, Expectation, Verdict
 from simulator.scenario.selecting import Numbers
+from simulator.scenario.silence import Silence, result_in_words
 from simulator.scenario.stage import Stage
 from simulator.scenario.values import Object, Setup
 from simulator.scenario.words import Compared, Length
@@ -142,7 +143,7 @@ class ReadExpected(Counted):
         )
 
     def _fits(self, value: Any) -> bool:
-        if isinstance(value, DataAccessResult):
+        if isinstance(value, DataAccessResult | Silence):
             return _in_words(value) == self.refused
         if self.value is not None:
             return isinstance(value, int | float) and self.value.holds(float(value))
@@ -223,12 +224,12 @@ def _cell(cell: Any) -> Any:
     return str(cell) if isinstance(cell, dt.datetime | dt.date | UUID) else cell
 
 
-def _told(answer: bytes | DataAccessResult) -> Any:
+def _told(answer: bytes | DataAccessResult | Silence) -> Any:
     return plain(axdr.decode_whole(answer)) if isinstance(answer, bytes) else answer
 
 
 def _in_words(value: Any) -> str:
-    return str(value.name).lower().replace("_", "-") if isinstance(value, DataAccessResult) else str(value)
+    return result_in_words(value) if isinstance(value, DataAccessResult | Silence) else str(value)
 
 
 def _ids(stage: Stage, numbers: Numbers) -> Sequence[UUID]:

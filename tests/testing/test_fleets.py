@@ -164,6 +164,11 @@ def test_outage_voltage_and_any_other_step(meterfleet: Meterfleet) -> None:
         line.sendall(framed(get_hex(8, CLOCK)))
         with pytest.raises(TimeoutError):
             line.recv(1)
+    with pytest.raises(UserError, match="1 x no power"):
+        fleet.play("all", "billing_reset")
+    with pytest.raises(UserError, match="1 x no power"):
+        fleet.event("all", 201)
+    assert {entry.code for entry in fleet.events() if entry.meter == dark} == {101}
     assert energy(lit)[0] == 0
     fleet.restore("all")
     fleet.step("5m")

@@ -12,6 +12,7 @@ from simulator.meter.behaviour.image import sealed
 from simulator.meter.device import Device
 from simulator.meter.identity import key_of
 from simulator.scenario.selecting import Numbers
+from simulator.scenario.silence import Silence
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Outcome, Step, each
 from simulator.scenario.values import Target, parse_data
@@ -81,7 +82,7 @@ class KeyChange(Step):
         device = stage.device(number)
         spec = device.cohort.model.spec.clients.get(self.client)
         if spec is None or spec.security_setup is None:
-            return ActionResult.OBJECT_UNDEFINED
+            return Silence.NO_SUCH_CLIENT if spec is None else ActionResult.OBJECT_UNDEFINED
         transfer = Target(parse_obis(spec.security_setup), 2)
         return await stage.act(number, transfer, self._wrapped(device), _UTILITY)
 
