@@ -16,10 +16,10 @@ from simulator.meter.change import plain
 from simulator.scenario.calling import answered
 from simulator.scenario.expectation import Counted, Expectation, Verdict
 from simulator.scenario.selecting import Numbers
-from simulator.scenario.silence import Silence, result_in_words
+from simulator.scenario.silence import Refusal, Silence, result_in_words
 from simulator.scenario.stage import Stage
 from simulator.scenario.values import Object, Setup
-from simulator.scenario.words import Compared, Length
+from simulator.scenario.words import Codes, Compared, Length
 from simulator.values import MS_PER_SECOND, format_obis
 from simulator.wire import axdr
 from simulator.wire.codes import DataAccessResult
@@ -31,7 +31,7 @@ _SHOWN = 3
 class EventExpected(Counted):
     """Entries of event logs."""
 
-    event: int | list[int] = Field(description="code, or several of which each counts")
+    event: Codes = Field(description="code, or several of which each counts")
 
     @property
     def kind(self) -> str:
@@ -52,7 +52,7 @@ class EventExpected(Counted):
 class AlarmExpected(Counted):
     """Alarms: bits of the event status word that were raised and passed its filter."""
 
-    alarm: int | list[int] | Literal["any"] = Field(description="code of the event that raises the bit, or any")
+    alarm: Codes | Literal["any"] = Field(description="code of the event that raises the bit, or any")
     status: Literal["PENDING", "SENT", "FAILED", "ACKNOWLEDGED"] | None = Field(
         default=None, description="at the window's end"
     )
@@ -114,7 +114,7 @@ class ReadExpected(Counted):
     read: Object = Field(description="logical name and attribute, 1.0.1.8.0.255:2")
     equals: bool | int | float | str | list[Any] | None = Field(default=None, description="the value, as JSON has it")
     value: Compared | None = Field(default=None, description='a comparison of a number, ">= 1.5"')
-    refused: str | None = Field(default=None, description="a data-access-result: read-write-denied …")
+    refused: Refusal | None = Field(default=None, description="a data-access-result: read-write-denied …")
     client: int = Field(_UTILITY, ge=1, le=127, description="who reads")
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from simulator.scenario.silence import Silence, result_in_words
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome
 from simulator.scenario.steps.supply import How, Part, Phase, disturb, meddled, unmeddled
+from simulator.scenario.words import Codes
 
 _NO_POWER = result_in_words(Silence.NO_POWER)
 _UNKNOWN = "the model knows no such event"
@@ -67,7 +68,7 @@ class Event(Lasting):
     """Meters notice events; after `for` those that restore them."""
 
     do: Literal["event"]
-    code: int | list[int] = Field(description="one code or several; `meterfleet events codes` lists them")
+    code: Codes = Field(description="one code or several; `meterfleet events codes` lists them")
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await notice(stage, numbers, _codes(self.code))
