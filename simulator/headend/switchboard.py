@@ -11,7 +11,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from simulator.errors import MeterfleetError, UserError
@@ -40,6 +40,7 @@ class Switchboard:
         self.names, self._way, self._timeout_s = names, way, timeout_s
         self.hand_in: Callable[[Batch], None] = lambda _batch: None
         self._lines: dict[str, socket.socket] = {}
+        self._arrived: list[str] = []
         self._changed = threading.Condition()
         self._asking = ThreadPoolExecutor(_ASKED_AT_ONCE, "switchboard")
         self._server: socket.socket | None = None
@@ -65,10 +66,16 @@ class Switchboard:
         for line in self._lines.values():
             line.close()
 
-    def absent(self, serials: Collection[str]) -> set[str]:
-        """Those of whom no call is held."""
+    def has(self, serial: str) -> bool:
+        """Whether a call of the meter is held."""
         with self._changed:
-            return {serial for serial in serials if serial not in self._lines}
+            return serial in self._lines
+
+    def arrived(self) -> list[str]:
+        """Meters whose calls have come to be held since this was asked last."""
+        with self._changed:
+            arrived, self._arrived = self._arrived, []
+            return arrived
 
     @contextlib.contextmanager
     def link(self, serial: str, *, timeout_s: float) -> Iterator[Callable[[], Link]]:
@@ -101,6 +108,7 @@ class Switchboard:
         with self._changed:
             old = self._lines.pop(serial, None)
             self._lines[serial] = line
+            self._arrived.append(serial)
             self._changed.notify_all()
         if old is not None:
             old.close()

@@ -24,7 +24,7 @@ from simulator.meter.push.setup import attributes_of
 from simulator.meter.succession import YEAR
 from simulator.meter.supplied import change_of
 from simulator.store.copy import Int2, Int4, Jsonb, Numeric, Octets, Rows, Text, Timestamp, Uuid, encode_rows
-from simulator.store.rows import Edit, RowsChange
+from simulator.store.rows import Edit, RowsChange, SecurityKey
 from simulator.values import MS_PER_SECOND, format_obis, moment_of
 from simulator.wire.axdr import decode_whole
 from simulator.world.population import Channel
@@ -68,7 +68,8 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
     initial_wh[[Channel.WH_IMPORT, Channel.VAH_IMPORT]] = reading_wh
     new = _delivered(cohort, rows, at_ms, initial_wh)
     old = [cohort.identities[row] for row in rows.tolist()]
-    moved_in = [one.successor(1) for one in old]
+    generations = cohort.columns.generation[rows].tolist()
+    moved_in = [cohort.resident(row, before + 1) for row, before in zip(rows.tolist(), generations, strict=True)]
     shown = cohort.shown_at(rows, at_ms)
     last_wh = np.stack([shown[f"energy_{name}"] for name in ENERGIES])
     columns = cohort.columns.put(rows, new)
@@ -78,12 +79,19 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
         rows.tolist(),
         columns.pack_rows(rows),
         batches=[*_readings(cohort, rows, last_wh, told_s), *([_years(moved_in, year)] if year else [])],
+        keys=[key for one in moved_in for key in _keys(cohort, one)],
         edits=_edits(old, moved_in, local_s),
     )
     async with cohort.kept_pushes.making:
         await cohort.change(columns, kept)
     if year:
         cohort.overrides.update({(row, YEAR): year for row in rows.tolist()})
+
+
+def _keys(cohort: Cohort, meter: Identity) -> Iterator[SecurityKey]:
+    """Those that are not the seed's."""
+    for (client, name), key in cohort.around.delivered(meter.serial).keys.items():
+        yield SecurityKey(meter.id, client, name, key)
 
 
 def _delivered(cohort: Cohort, rows: Ints, at_ms: int, initial_wh: Ints) -> Columns:

@@ -36,6 +36,9 @@ def move_in(cohort: Cohort, rows: Ints, identities: Sequence[Identity]) -> None:
     cohort.marks_move_ms[rows] = NEVER_MS
     cohort.kept_pushes.forget(rows)
     cohort.vault.forget(dict(zip(rows.tolist(), (one.id for one in identities), strict=True)))
+    for row, identity in zip(rows.tolist(), identities, strict=True):
+        for (client, name), key in cohort.around.delivered(identity.serial).keys.items():
+            cohort.vault.put_key(row, client, name, key)
     for row in gone:
         for client in cohort.model.spec.clients:
             cohort.vault.tell(row, client)

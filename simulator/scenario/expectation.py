@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import ALL, Numbers, On
 from simulator.scenario.words import Compared, Comparison, Length, Strict, When
 
@@ -72,6 +74,10 @@ class Counted(Expectation):
         if wish is not None and not wish.may_hold(most):
             raise ValueError(f"{wish} is never so; a {info.field_name} {are}")
         return wish
+
+    def unfit(self, model: Model) -> Unfit | None:
+        """What it looks for and meters of a model have not."""
+        return None
 
     def judged(self, rows: int, meters: int, of: int, what: str) -> Verdict:
         """`rows` found, of `meters` among `of`."""

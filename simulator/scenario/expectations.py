@@ -11,10 +11,12 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from simulator.cosem.model import Model
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
 from simulator.scenario.calling import answered
 from simulator.scenario.expectation import Counted, Expectation, Verdict
+from simulator.scenario.fitting import Unfit, without_attribute, without_client, without_object
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.silence import Refusal, Silence, result_in_words
 from simulator.scenario.stage import Stage
@@ -97,6 +99,9 @@ class PushExpected(Counted):
     def told(self) -> str:
         return f"pushed {format_obis(self.pushed)} {self.status}"
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_object(model, "pushed", self.pushed)
+
     async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
         found = await stage.fleet.store.history.told(
             "pushes_told",
@@ -132,6 +137,10 @@ class ReadExpected(Counted):
         wish = self.refused or (f"= {self.equals}" if self.value is None else str(self.value))
         return f"read {self.read} {wish}"
 
+    def unfit(self, model: Model) -> Unfit | None:
+        unread = None if self.refused is not None else without_attribute(model, "read", self.read)
+        return unread or without_client(model, "client", self.client)
+
     async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
         answers = [await stage.read(int(number), self.client, self.read) for number in numbers]
         values = [_told(answer) for answer in answers]
@@ -163,6 +172,9 @@ class ReachExpected(Counted):
     @property
     def told(self) -> str:
         return f"reach {self.reach}"
+
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_attribute(model, "reach", self.reach)
 
     async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
         calls = [stage.call(int(number), self.reach) for number in numbers]

@@ -74,6 +74,14 @@ class Residents:
         """Uniform in [0, 1) per meter."""
         return uniform(self.spec.seed, self._keys[numbers], np.array([slot], np.int64), purpose)
 
+    def models_of(self, selectors: Sequence[Selector]) -> list[str]:
+        """Of the meters that selectors may choose; none if these are wrong."""
+        try:
+            numbers = self.choose([one.model_copy(update={"share": None}) for one in selectors], 0)
+        except UserError:
+            return []
+        return [str(name) for name in np.unique(self._models[numbers])]
+
     def unknown(self, selector: Selector, *, unsure: Collection[str] = ()) -> list[str]:
         """What a selector says that no meter of the fleet fits, in words; `unsure`: which words nobody can judge."""
         told = (("model", selector.model, self._models), ("feeder", selector.feeder, self._feeders),

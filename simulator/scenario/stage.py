@@ -7,7 +7,7 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.cosem.model import Attribute, Model, Setting
+from simulator.cosem.model import Model, Setting
 from simulator.fleet.listen import Place
 from simulator.fleet.runner import Fleet
 from simulator.fleet.selection import parts_of
@@ -19,6 +19,7 @@ from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.ports import ActAnswer, ActItem, GetAnswer, GetItem, SetItem
 from simulator.scenario.calling import place_to_call
+from simulator.scenario.fitting import attribute_of
 from simulator.scenario.selecting import Numbers, Residents
 from simulator.scenario.silence import Silence
 from simulator.scenario.values import Target
@@ -111,11 +112,6 @@ async def _override(device: Device, key: bytes, value: Data) -> int:
     if not isinstance(attribute.source, Setting):
         return DataAccessResult.OTHER_REASON  # what the meter measures takes no value from outside
     return await device.write(key, value)
-
-
-def attribute_of(model: Model, key: bytes) -> Attribute | None:
-    objects = (entry for entry in model.objects if entry.logical_name == key[2:8])
-    return next((one for entry in objects for one in entry.attributes if one.key == key), None)
 
 
 def _key(model: Model, target: Target) -> bytes | None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import ALL, Numbers, On
 from simulator.scenario.silence import result_in_words
 from simulator.scenario.words import Length, Strict, When
@@ -72,6 +74,10 @@ class Step(Entry):
 
     on: On = Field(default=ALL, description="which meters; without it all")
     stagger: Length | None = Field(default=None, description="spread over a span, each meter at its moment")
+
+    def unfit(self, model: Model) -> Unfit | None:
+        """What the step needs and meters of a model have not."""
+        return None
 
 
 class Lasting(Step):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pushing_fleet import INSTANT, MINUTE_MS, PLAIN, Pushing, book_of, heard, pushing
 
+from simulator.fleet import push_links
 from simulator.fleet.links import understood
 from simulator.headend.listener import Listener
 from simulator.headend.notifications import Notification
@@ -159,3 +160,20 @@ async def test_a_link_profile_holds_back_what_is_pushed_and_nothing_else_waits_f
         assert 0.65 < time.monotonic() - begun < 20
         await meters.step(MINUTE_MS)
         assert [meters.history(INSTANT, index, TOLD) for index in range(3)] == [[("SUCCESS", 0, None)]] * 3
+
+
+async def test_a_fault_of_one_meter_costs_the_pushes_of_others_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def crossing(*_: Any, **__: Any) -> None:
+        made.append(1)
+
+    async with pushing(database, 3, "127.0.0.1:9,udp,security=0") as meters:
+        afflict(meters, 1, {"drop": 1})
+        monkeypatch.setattr(push_links, "Series", crossing)
+        monkeypatch.setattr(push_links, "Crossing", crossing)
+        await meters.step(16 * MINUTE_MS)
+        assert [len(meters.history(INSTANT, index, TOLD)) for index in range(3)] == [1, 1, 1]
+        assert len(made) == 2 * 2  # a series and a crossing, for registration and instant

@@ -33,9 +33,10 @@ from simulator.headend.judging import (
 )
 from simulator.headend.occurrences import event, moved
 from simulator.headend.profiles import Column, ProfileTable, table_of
+from simulator.headend.readings import CURRENTS, POWERS, REGISTERS, VOLTAGES
 from simulator.headend.values import ScalerUnit
 from simulator.hes.landing import Batch
-from simulator.hes.tables import BLOCK, ENERGY, EVENTS, INSTANT, READINGS, Table
+from simulator.hes.tables import BLOCK, ENERGY, EVENTS, INSTANT, READING_TYPES, READINGS, Table
 
 SERIAL = "9160000007"
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -124,6 +125,11 @@ def test_rows_without_a_time_are_counted_and_left_out() -> None:
     file_blocks(batch, SERIAL, table, Circumstances(), ZONE, period_s=1800)
     assert undated(table) == 1
     assert len(rows(batch, BLOCK)) == 1
+
+
+def test_the_types_that_readings_by_hand_may_have_are_those_that_are_made() -> None:
+    named = {name for objects in (POWERS, VOLTAGES, CURRENTS) for name, _ in objects.values()}
+    assert {*REGISTERS.values(), *named} == set(READING_TYPES)
 
 
 def test_a_code_that_nobody_knows_is_kept_all_the_same() -> None:

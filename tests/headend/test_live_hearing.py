@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 from push_bench import ALERT_BODY, notification, wrapped
@@ -42,7 +43,7 @@ def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
     """The head-end's process, when it has read every meter's configuration; it ends in good order."""
     words = ("--database", fleet.dsn, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
     line, environment = command("headend", *words, "--profiles", "config,events", home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
         eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(_METERS,)])

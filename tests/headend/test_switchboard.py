@@ -53,13 +53,15 @@ def test_a_call_is_held_however_many_others_are(postgres: EmbeddedPostgres) -> N
             descriptors(_MANY),
             Switchboard(("127.0.0.1", port), names, Way(), timeout_s=5) as board,
         ):
-            eventually(lambda: not board.absent([meter["serial"]]))
+            eventually(lambda: board.has(meter["serial"]))
             with (
                 board.link(meter["serial"], timeout_s=5) as opened,
                 MeterReader("", 0, client=16, password=None, opened=opened) as reader,
             ):
                 assert reader.read(_SERIAL).text == meter["serial"]
-            assert not board.absent([meter["serial"]])
+            assert board.has(meter["serial"])
+            assert set(board.arrived()) == {meter["serial"]}
+            assert board.arrived() == []
 
 
 def test_calls_are_taken_again_when_there_are_descriptors_again(caplog: pytest.LogCaptureFixture) -> None:

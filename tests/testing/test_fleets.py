@@ -181,6 +181,10 @@ def test_outage_voltage_and_any_other_step(meterfleet: Meterfleet) -> None:
         fleet.undo(lit, "voltage", factor=0.5)
         fleet.step("1s")
         assert judge.get(3, VOLTAGE).value == pytest.approx(before, rel=0.05)
+    with pytest.raises(UserError, match="1 x the model has no such client"):
+        fleet.play(lit, "act", object="0.0.10.0.1.255:1", value="long-unsigned:1", client=5)
+    with pytest.raises(UserError, match="1 x nobody to push to"):
+        fleet.push(lit)
     fleet.play(lit, "relay", to="open")
     assert fleet.expect_event(301, meter=lit)
 

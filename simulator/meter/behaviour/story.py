@@ -141,9 +141,9 @@ def _is_idle(key: bytes) -> bool:
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
     asked = cohort.identities[row]
     async with cohort.lock:
+        await _bring(cohort, cohort.around.now_ms())
         if cohort.identities[row] is not asked:  # another meter is there by now
             return ActionResult.TEMPORARY_FAILURE if is_act else DataAccessResult.TEMPORARY_FAILURE
-        await _bring(cohort, cohort.around.now_ms())
         now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms[row]))
         meter, output = _meter(cohort, row, now_ms), cohort.columns.output
         answer = await (acted if is_act else written)(meter, key, value)
