@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -122,7 +122,7 @@ class Outbox:
         self._sending: set[Push] = set()  # whose attempts have not come to their end
         self._latest: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that are not over: of each setup one
         self._again: dict[int, list[Push]] = {}  # by instant
-        self.unsent: set[tuple[Cohort, int]] = set()  # meters whose alarms could not go out for a while
+        self._unsent: dict[tuple[Cohort, int], None] = {}  # meters whose alarms could not go out for a while
         self._is_closed = False
         self._landed = asyncio.Event()
 
@@ -172,13 +172,17 @@ class Outbox:
     def keep_in_mind(self, push: Push) -> None:
         """It could not go out for a while: its alarms may later."""
         if push.alarms:
-            self.unsent.add((push.cohort, push.row))
+            self.put_back([(push.cohort, push.row)])
+
+    def put_back(self, meters: Iterable[tuple[Cohort, int]]) -> None:
+        self._unsent.update(dict.fromkeys(meters))
 
     def take_unsent(self) -> list[tuple[Cohort, int]]:
         """Meters whose alarms may try again, as many as there is room for."""
         free = max(self.room - self._held, 0)
-        chosen = list(islice(self.unsent, free))
-        self.unsent.difference_update(chosen)
+        chosen = list(islice(self._unsent, free))
+        for meter in chosen:
+            del self._unsent[meter]
         return chosen
 
     def _supersede(self, push: Push) -> None:

@@ -144,7 +144,7 @@ class Pushes:
         try:
             opened = {meter for meter, _, claimed in await self._store.pushes.open_alarms() if not claimed}
         except StoreUnavailable:
-            self.outbox.unsent.update(meters)
+            self.outbox.put_back(meters)
             return
         rows: dict[Cohort, list[int]] = {}
         for cohort, row in meters:
