@@ -36,6 +36,13 @@ def without_method(model: Model, key: str, target: Target) -> Unfit | None:
     return None if target.index in indices else Unfit(key, f"has no method {target.index} of {_told(found)}")
 
 
+def without_client(model: Model, key: str, client: int | None) -> Unfit | None:
+    """None: no client is asked for."""
+    if client is None or client in model.views:
+        return None
+    return Unfit(key, f"has no client {client}; its clients are {', '.join(map(str, sorted(model.views)))}")
+
+
 def without_object(model: Model, key: str, logical_name: bytes) -> Unfit | None:
     return _without(key, logical_name) if _object(model, logical_name) is None else None
 

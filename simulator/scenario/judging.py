@@ -80,12 +80,14 @@ class Judge:
                 yield self.document.mistake(("network", place), str(error).removeprefix("--listen "))
 
     def _choices(self, residents: Residents) -> Iterator[Mistake]:
-        """Selectors that cannot choose anybody."""
+        """Selectors that choose nobody."""
         for at, one in self._parts():
             selectors = one.on if isinstance(one, Step | Counted) else ()
             for selector in selectors:
-                for words in residents.unknown(selector, unsure=self.unsure):
-                    yield self.document.mistake((*at, "on"), words)
+                told = residents.unknown(selector, unsure=self.unsure)
+                if not told and not self.unsure and (nobody := residents.nobody(selector)) is not None:
+                    told = [nobody]
+                yield from (self.document.mistake((*at, "on"), words) for words in told)
 
     def _codes(self, residents: Residents) -> Iterator[Mistake]:
         known = {code for model in residents.spec.models() for code in model.events}

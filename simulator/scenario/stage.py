@@ -21,6 +21,7 @@ from simulator.ports import ActAnswer, ActItem, GetAnswer, GetItem, SetItem
 from simulator.scenario.calling import place_to_call
 from simulator.scenario.fitting import attribute_of
 from simulator.scenario.selecting import Numbers, Residents
+from simulator.scenario.silence import Silence
 from simulator.scenario.values import Target
 from simulator.values import attribute_key
 from simulator.wire.axdr import Data
@@ -47,8 +48,18 @@ class Stage:
 
     # -- one meter, as a client or as the meter itself ------------------------------------------------------------
 
-    async def read(self, number: int, client: int, target: Target) -> GetAnswer:
+    def silence(self, number: int, client: int | None) -> Silence | None:
+        """Why whoever asks a meter as a client, or None past all access rights, is not heard; None: it listens."""
+        device = self.device(number)
+        if device.is_dark:
+            return Silence.NO_POWER
+        is_known = client is None or client in device.cohort.model.views
+        return None if is_known else Silence.NO_SUCH_CLIENT
+
+    async def read(self, number: int, client: int, target: Target) -> GetAnswer | Silence:
         """What a client of the meter would be told."""
+        if (silence := self.silence(number, client)) is not None:
+            return silence
         device = self.device(number)
         if (key := _key(device.cohort.model, target)) is None:
             return _UNDEFINED
@@ -62,7 +73,9 @@ class Stage:
         return None if place is None or key is None else (place, key)
 
     async def write(self, number: int, target: Target, value: Data, client: int | None) -> int:
-        """A result code; without a client no access right is asked for."""
+        """A result code or silence; without a client no access right is asked for."""
+        if (silence := self.silence(number, client)) is not None:
+            return silence
         device = self.device(number)
         key = _key(device.cohort.model, target)
         if key is None:
@@ -73,6 +86,8 @@ class Stage:
         return await _override(device, key, value)
 
     async def act(self, number: int, target: Target, parameter: Data, client: int | None) -> int:
+        if (silence := self.silence(number, client)) is not None:
+            return silence
         device = self.device(number)
         key = _key(device.cohort.model, target)
         if key is None:

@@ -37,6 +37,17 @@ def mistakes(folder: Path, timeline: str, expect: str = "") -> list[tuple[int, s
         ('do: write, object: "0.0.1.0.0.255:77", value: "long-unsigned:1"', "no attribute 77 of 0.0.1.0.0.255 (Clock)"),
         ('do: act, object: "0.0.96.3.10.255:9"', "has no method 9 of 0.0.96.3.10.255 (Disconnect control)"),
         ("do: push, setup: 0.7.25.9.0.255", "has no object 0.7.25.9.0.255"),
+        ("do: push, setup: 1.0.1.8.0.255", "has no push setup 1.0.1.8.0.255"),
+        (
+            'do: write, object: "0.0.96.13.1.255:2", value: "visible-string:a", client: 7',
+            "has no client 7; its clients",
+        ),
+        (
+            'do: act, object: "0.0.10.0.1.255:1", value: "long-unsigned:1", client: 5',
+            "has no client 5; its clients are",
+        ),
+        ("do: key_change, client: 5", "client: model is15959-1ph has no client 5"),
+        ("do: key_change, client: 16", "has no keys of client 16"),
     ],
 )
 def test_of_a_step(tmp_path: Path, step: str, words: str) -> None:
@@ -51,6 +62,7 @@ def test_of_a_step(tmp_path: Path, step: str, words: str) -> None:
         ('read: "1.0.32.7.0.255:2", equals: 0', "model is15959-1ph has no object 1.0.32.7.0.255"),
         ('reach: "0.0.1.0.0.255:12"', "has no attribute 12 of 0.0.1.0.0.255"),
         ("pushed: 0.7.25.9.0.255", "has no object 0.7.25.9.0.255"),
+        ('read: "1.0.1.8.0.255:2", refused: object-undefined, client: 7', "has no client 7; its clients are 16, 32"),
     ],
 )
 def test_of_an_expectation(tmp_path: Path, wish: str, words: str) -> None:

@@ -59,12 +59,14 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
         await happen(cohort, lit, at_ms, also)
 
 
-async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> None:
+async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> int:
     """The same for several events of these meters, one after the other: each raises its bit and is heard of, though the
-    next may take it back."""
+    next may take it back. Returns how many of the meters noticed them."""
     async with cohort.lock:
         at_ms = await bring_locked(cohort, cohort.around.now_ms())
-        await happen_in_turn(cohort, rows[cohort.columns.powered[rows] == 1], codes, at_ms)
+        lit = rows[cohort.columns.powered[rows] == 1]
+        await happen_in_turn(cohort, lit, codes, at_ms)
+        return len(lit)
 
 
 async def bring_locked(cohort: Cohort, instant_ms: int) -> int:

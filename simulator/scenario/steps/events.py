@@ -7,6 +7,7 @@ have nothing that could be measured: the event happens.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -18,10 +19,13 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.detectors import detectors_of
 from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import Numbers
+from simulator.scenario.silence import Silence, result_in_words
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome
 from simulator.scenario.steps.supply import How, Part, Phase, disturb, meddled, of_other_phases, unmeddled
+from simulator.scenario.words import Codes
 
+_NO_POWER = result_in_words(Silence.NO_POWER)
 _UNKNOWN = "the model knows no such event"
 _TAMPERS: Mapping[str, int] = {  # the code of the occurrence (IS 15959 parts 1 and 2)
     "reverse": 51,
@@ -66,7 +70,7 @@ class Event(Lasting):
     """Meters notice events; after `for` those that restore them."""
 
     do: Literal["event"]
-    code: int | list[int] = Field(description="one code or several; `meterfleet events codes` lists them")
+    code: Codes = Field(description="one code or several; `meterfleet events codes` lists them")
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await notice(stage, numbers, _codes(self.code))
@@ -116,15 +120,13 @@ async def notice(stage: Stage, numbers: Numbers, codes: Sequence[int], *, restor
 
 
 async def _notice(parts: Sequence[Part], codes: Sequence[int], *, restored: bool) -> Outcome:
-    done = unknown = 0
+    done, refused = 0, Counter[str]()
     for cohort, rows in parts:
         known = [code for code in _meant(cohort, codes, restored=restored) if code in cohort.model.events]
-        if known or restored:
-            await story.notice_in_turn(cohort, rows, known)
-            done += len(rows)
-        else:
-            unknown += len(rows)
-    return Outcome(done, {_UNKNOWN: unknown} if unknown else {})
+        noticed = await story.notice_in_turn(cohort, rows, known) if known else len(rows) * restored
+        done += noticed
+        refused[_NO_POWER if known else _UNKNOWN] += len(rows) - noticed
+    return Outcome(done, +refused)
 
 
 def _meant(cohort: Cohort, codes: Sequence[int], *, restored: bool) -> list[int]:

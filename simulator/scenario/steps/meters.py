@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.cosem.model import Model
-from simulator.scenario.fitting import Unfit, without_attribute, without_method
+from simulator.scenario.fitting import Unfit, without_attribute, without_client, without_method
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome, Step, each
@@ -61,7 +61,7 @@ class Write(Step):
     client: int | None = Field(default=None, ge=1, le=127, description="whose access rights hold: 32, 48 …")
 
     def unfit(self, model: Model) -> Unfit | None:
-        return without_attribute(model, "object", self.object)
+        return without_attribute(model, "object", self.object) or without_client(model, "client", self.client)
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await each(numbers, lambda number: stage.write(number, self.object, self.value, self.client))
@@ -76,7 +76,7 @@ class Act(Step):
     client: int | None = Field(default=None, ge=1, le=127, description="whose access rights hold: 32, 48 …")
 
     def unfit(self, model: Model) -> Unfit | None:
-        return without_method(model, "object", self.object)
+        return without_method(model, "object", self.object) or without_client(model, "client", self.client)
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await each(numbers, lambda number: stage.act(number, self.object, self.value, self.client))
