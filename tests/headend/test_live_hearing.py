@@ -79,7 +79,8 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
             instants = f"{sent} AND trigger = 'SCHEDULE'"
             eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
-            eventually(lambda: fleet.sql(f"{sent} AND trigger = 'ALARM'")[0][0])
+            alarmed = "SELECT count(*) FROM public.meter_events WHERE event_code = 251 AND source = 'PUSH_ALARM'"
+            eventually(lambda: sql(database, alarmed)[0][0])
             eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
             eventually(
                 lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
