@@ -22,7 +22,8 @@ from simulator.commands.usage import in_our_words, is_usage
 from simulator.errors import MeterfleetError, UserError, told
 
 _CUT = 128 + 13  # as the shell tells of a program that SIGPIPE has ended
-_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR,
+            errno.ENAMETOOLONG)  # fmt: skip
 
 
 class _Place(NamedTuple):
@@ -44,7 +45,7 @@ _PLACES = {
     "listen": _Place("listen", "listen", "EPILOG"),
     "headend": _Place("headend", "headend", "EPILOG"),
     "verify": _Place("verify", "verify", "EPILOG"),
-    "demo": _Place("demo", "demo"),
+    "demo": _Place("demo", "demo", "EPILOG"),
     "check": _Place("check", "check", "EPILOG"),
     "clock": _Place("clock", "clock", "EPILOG"),
     "link": _Place("link", "link", "EPILOG"),

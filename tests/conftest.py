@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import settings
+from memory import IN_MEMORY, server_folder
 from plugged import MISSING
 from psycopg import sql
 
@@ -28,27 +27,14 @@ pytest_plugins = ["pytester", *MISSING]
 
 _TEMPLATE = "template_meterfleet"
 _numbers = itertools.count(1)
-_MEMORY_OCTETS = 2 << 30
-
-
-def _memory() -> str | None:
-    """A file system in memory, with room for the servers of some workers: each test makes and drops 350 files."""
-    place = "/dev/shm"
-    if not os.access(place, os.W_OK) or os.statvfs(place).f_flag & os.ST_NOEXEC:  # programs may have to be copied there
-        return None
-    return place if shutil.disk_usage(place).free > _MEMORY_OCTETS else None
-
-
-_MEMORY = _memory()
-_STRATEGY = "FILE_COPY" if _MEMORY else "WAL_LOG"  # the other one is slower there
+_STRATEGY = "FILE_COPY" if IN_MEMORY else "WAL_LOG"  # the other one is slower there
 
 
 @pytest.fixture(scope="session")
 def postgres_home() -> Iterator[Path]:
     """The home of a running embedded server of this test process (under xdist each worker has its own)."""
-    with tempfile.TemporaryDirectory(prefix="meterfleet-test-", dir=_MEMORY) as folder:
-        Path(folder).chmod(0o755)  # as root the server runs as an unprivileged user
-        server = EmbeddedPostgres(Path(folder))
+    with server_folder() as folder:
+        server = EmbeddedPostgres(folder)
         server.start()
         try:
             yield server.home

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live import command as command_line
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from simulator.cli import app, main
@@ -38,6 +42,12 @@ def test_a_command_has_no_options_but_its_own(command: str) -> None:
         ("link 2 delay:500ms", "'delay:500ms': write a fault in braces: '{delay: 500ms}'"),
         ("link 2 nb-iott", "'nb-iott' is no link profile or quirk pack; known are 4g"),
         ("read", "say which meter"),
+        (
+            "replay hello --report /nowhere/x.html",
+            "--report /nowhere/x.html: there is no folder /nowhere",
+        ),
+        ("replay hello --junit /", "--junit /: this is a folder; name a file in it"),
+        ("db stop --home /dev/null", "/dev/null is no folder; set METERFLEET_HOME, or --home, to one of yours"),
     ],
 )
 def test_mistakes_are_told_in_one_way(
@@ -68,6 +78,36 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
 def test_output_that_cannot_be_written_is_told() -> None:
     told = "meterfleet: the output cannot be written: No space left on device\n"
     assert piped("events codes", "> /dev/full") == (1, told)
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All that can be called, with their words."""
+    for name in list(group.commands):
+        one = group.commands[name]
+        if hasattr(one, "commands"):
+            yield from commands(one, *path, name)
+        else:
+            yield (*path, name), one
+
+
+def examples(command: Any) -> list[str]:
+    """Lines of the epilog that can be typed, without remarks, markup and what other programs do."""
+    plain = re.sub(r"\[/?(dim|bold)\].*|Examples?:?", "", command.epilog or "")
+    lines = (re.split(r"  +| \| | > ", line.strip())[0] for line in plain.splitlines())
+    return [line for line in lines if line.startswith("meterfleet ")]
+
+
+ALL = dict(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_of_every_command_has_an_example_that_can_be_typed(path: tuple[str, ...]) -> None:
+    told = examples(ALL[path])
+    assert told
+    for line in told:
+        program, *words = shlex.split(line)
+        assert (program, *words[: len(path)]) == ("meterfleet", *path)
+        ALL[path].make_context(path[-1], words[len(path) :])
 
 
 @pytest.mark.parametrize(("word", "code", "told"), [("--version", 0, "meterfleet 0."), ("spwan", 2, "spwan")])

@@ -183,7 +183,7 @@ class _Run:
                 _say(f"calls of meters are taken on {board.host}:{board.port}")
             ear = self._hear(stack, where, place, collector) if where else None
             collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
-            collector.tally.bugs += ear.bugs if ear else 0
+            collector.tally.bugs += (ear.bugs if ear else 0) + (board.bugs if board else 0)
         self._conclude(collector, place)
         return not collector.tally.bugs
 

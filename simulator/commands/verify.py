@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.commands.options import JsonOption, span_ms
+from simulator.commands.outputs import check_output, unwritten
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
@@ -68,6 +69,7 @@ def verify(
 ) -> None:
     """Compare a head-end's tables with what the meters really said: missing, extra, different, duplicate, late."""
     place = existing_place(database, home, fleet)
+    check_output("--report", report)
     limits = Limits(_moment(from_, latest=False), _moment(to, latest=True), _span(late))
     maps = read_maps(map_).tables()
     if tables is not None:
@@ -167,7 +169,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise unwritten(path, error) from None
 
 
 def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:

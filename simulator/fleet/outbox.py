@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 
 from simulator.dlms.push import Confirmation, Link, covered, framed
 from simulator.errors import StoreError, StoreUnavailable
@@ -121,6 +122,7 @@ class Outbox:
         self._sending: set[Push] = set()  # whose attempts have not come to their end
         self._latest: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that are not over: of each setup one
         self._again: dict[int, list[Push]] = {}  # by instant
+        self._unsent: dict[tuple[Cohort, int], None] = {}  # meters whose alarms could not go out for a while
         self._is_closed = False
         self._landed = asyncio.Event()
 
@@ -160,11 +162,28 @@ class Outbox:
         room = max(self.room - self._held, 0)
         for push in pushes[room:]:
             self._journal.cancelled(push, "the outbox is full")
+            self.keep_in_mind(push)
         self._held += len(pushes[:room])
         for push in pushes[:room]:
             push.is_confirmed = self._is_confirmed or (push.setup.is_confirmed and _is_due(push))
             self._supersede(push)
         await self._attempt(pushes[:room])
+
+    def keep_in_mind(self, push: Push) -> None:
+        """It could not go out for a while: its alarms may later."""
+        if push.alarms:
+            self.put_back([(push.cohort, push.row)])
+
+    def put_back(self, meters: Iterable[tuple[Cohort, int]]) -> None:
+        self._unsent.update(dict.fromkeys(meters))
+
+    def take_unsent(self) -> list[tuple[Cohort, int]]:
+        """Meters whose alarms may try again, as many as there is room for."""
+        free = max(self.room - self._held, 0)
+        chosen = list(islice(self._unsent, free))
+        for meter in chosen:
+            del self._unsent[meter]
+        return chosen
 
     def _supersede(self, push: Push) -> None:
         """A newer push on schedule takes the place of an older one: what waits is not sent again, what is on the wire
@@ -213,6 +232,7 @@ class Outbox:
                 unsafe.update(own)
         for push in unsafe:
             self._give_up(push, "no invocation counter could be made safe in the store")
+            self.keep_in_mind(push)
         left = [push for push in pushes if push not in unsafe] if unsafe else pushes
         for push in left:
             if not push.is_there:

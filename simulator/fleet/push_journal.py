@@ -16,6 +16,7 @@ import numpy as np
 
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.push_rows import (
+    CANCELLED,
     Attempt,
     alarm_edits,
     former_numbers,
@@ -71,10 +72,10 @@ class Journal:
 
     def cancelled(self, push: Push, why: str) -> None:
         """It was not sent; its alarms stay open."""
-        self._keep(push, "CANCELLED", why, alarm_status="PENDING")
+        self._keep(push, CANCELLED, why, alarm_status="PENDING")
 
     def _keep(self, push: Push, status: str, error: str | None, *, alarm_status: str) -> None:
-        cohort, was_sent = push.cohort, status != "CANCELLED"
+        cohort, was_sent = push.cohort, status != CANCELLED
         local_s = cohort.clock_ms_at(push.row, push.at_ms) // MS_PER_SECOND
         self._attempts.append(
             Attempt(
@@ -190,7 +191,8 @@ class Journal:
                 return Batch()
             rows = [history_rows(written, numbers, history), *object_rows(written, numbers, history)]
             confirmed = [one for one in written if one.is_there and one.alarm_status == _CONFIRMED]
-            return Batch(rows, after=[*alarm_edits(written, history), *kept(list(map(_confirmed, confirmed)))])
+            edits = [*alarm_edits(written, history), *kept(list(map(_confirmed, confirmed)))]
+            return Batch(rows, after=edits)
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from simulator.cosem.stamps import local_seconds
+from simulator.fleet.sender import STOPPED
 from simulator.meter.change import plain
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
@@ -25,6 +26,7 @@ from simulator.store.copy import Blobs, Column, Int4, Int8, Jsonb, Rows, Text, T
 from simulator.store.rows import Edit
 from simulator.wire.axdr import decode_whole
 
+CANCELLED = "CANCELLED"
 _DATE_TIME = b"\x09\x0c"
 _SHORT = 64  # octets of a value that may come again; a whole profile does not
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -134,7 +136,8 @@ def _known_json(cell: bytes) -> str:
 
 
 def alarm_edits(attempts: Sequence[Attempt], ids: Ints) -> list[Edit]:
-    """Of each alarm what its latest attempt came to; the attempts are in their order."""
+    """Of each alarm what its latest attempt came to; the attempts are in their order. What was given up, the next alert
+    carries; of what was under way when the fleet stopped the next start decides that."""
     told = {
         alarm: (attempt, number)
         for number, attempt in zip(ids.tolist(), attempts, strict=True)
@@ -150,7 +153,8 @@ def alarm_edits(attempts: Sequence[Attempt], ids: Ints) -> list[Edit]:
         "retried": list(moments.values()),
         "history_ids": [number for _, number in told.values()],
     }
-    return [Edit("settle_alarms", values)]
+    unsent = [alarm for alarm, (attempt, _) in told.items() if attempt.status == CANCELLED and attempt.error != STOPPED]
+    return [Edit("settle_alarms", values), *([Edit("release_alarms", {"ids": unsent})] if unsent else [])]
 
 
 def _retried(attempt: Attempt) -> dt.datetime | None:

@@ -131,10 +131,28 @@ class Pushes:
         await self.journal.flush()
 
     def make_up(self) -> None:
-        """The store may be back: alerts that waited for it go out."""
+        """The store may be back, and there may be room: alerts that waited for that go out."""
         waiting, self._unclaimed = self._unclaimed, []
         for alert in waiting:
             self._at(self._clock.now_ms(), partial(self._alert, alert))
+        if unsent := self.outbox.take_unsent():
+            self._at(self._clock.now_ms(), partial(self._alert_anew, unsent))
+
+    async def _alert_anew(self, meters: Sequence[tuple[Cohort, int]]) -> None:
+        """Those whose alarms nothing else has carried since."""
+        await self.journal.flush()  # which gives back what they had claimed
+        try:
+            opened = {meter for meter, _, claimed in await self._store.pushes.open_alarms() if not claimed}
+        except StoreUnavailable:
+            self.outbox.put_back(meters)
+            return
+        rows: dict[Cohort, list[int]] = {}
+        for cohort, row in meters:
+            if cohort.identities[row].id in opened:
+                rows.setdefault(cohort, []).append(row)
+        for cohort, own in rows.items():
+            chosen = np.array(own)
+            self._alert_all(cohort, chosen[powered(cohort, chosen)], self._clock.now_ms())
 
     # -- occasions ----------------------------------------------------------------------------------------------
 
@@ -251,6 +269,8 @@ class Pushes:
             push = _push(due, row, cells or [], alarms.get(row, ()))
             if cells is None:
                 self.journal.cancelled(push, why)
+                if why is _NO_STORE:
+                    self.outbox.keep_in_mind(push)
             else:
                 pushes.append(push)
         if pushes:

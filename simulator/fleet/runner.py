@@ -99,7 +99,7 @@ class Fleet:
         self.spec.check(world)
         await self.store.ensure_schema()
         if not await self.store.lock_fleet():
-            raise UserError("another meterfleet serves this database now; stop it, or use another --database")
+            raise UserError("this fleet is served already; stop it there, or start one that differs, say by --seed")
         codes = await register_codes(self.store, self.spec)
         stored = await self.store.fleet()
         if stored is not None and (differences := self.spec.difference(stored.spec)):

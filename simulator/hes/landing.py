@@ -183,7 +183,7 @@ class Landing:
         except StoreUnavailable:
             raise
         except Exception as error:
-            if self._learn():
+            if _is_about_ids(error) and self._learn():
                 return self.land_each(batch)
             parts = batch.by_meter()
             if len(parts) > 1:
@@ -282,7 +282,7 @@ class Memory:
         self._connection = connection
 
     def last(self, relation: str, time: str) -> dict[str, Any]:
-        """The newest time by meter, of what was read: before what came by itself there may be more."""
+        """The newest time by meter, of what was read whole: before what came by itself there may be more."""
         query = _template("last").format(relation=_name(relation), time=sql.Identifier(time))
         with store_errors():
             return dict(self._connection.execute(query).fetchall())
@@ -311,6 +311,12 @@ class Memory:
         with store_errors():
             rows = self._connection.execute(_QUERIES["last_registers"].encode()).fetchall()
         return {(serial, kind): value for serial, kind, value in rows}
+
+
+def _is_about_ids(error: Exception) -> bool:
+    """A row refers to nothing; or it is ours, of a meter that is not there."""
+    cause = error.__cause__
+    return isinstance(error, StoreError) and (cause is None or isinstance(cause, psycopg.errors.ForeignKeyViolation))
 
 
 def _words(table: Table) -> dict[str, sql.Composable]:

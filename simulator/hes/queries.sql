@@ -107,7 +107,7 @@ ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
-WHERE p.source <> 'AUTO_READ' GROUP BY 1
+WHERE p.source <> 'AUTO_READ' AND p.communication_status <> 'PARTIAL' GROUP BY 1
 
 -- name: last_events
 SELECT m.meter_number, max(e.timestamp) FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id

@@ -205,7 +205,7 @@ def test_a_second_process_on_the_same_fleet_is_refused(three: Spawned, home_of_t
     words = (*AT, "--history", "2d", "--seed", 31, "--listen", f"wrapper,address=127.43.0.1,port={free_port()}")
     done = run("spawn", 3, *words, home=home_of_three)
     assert done.returncode == 2
-    assert "another meterfleet serves this database now" in done.stderr
+    assert "this fleet is served already; stop it there" in done.stderr
     with Judge(three.meters[0]) as judge:
         assert judge.get(3, ENERGY).result == 0
     assert three.sql("SELECT DISTINCT host, status FROM sim.meters") == [("127.0.0.1", "RUNNING")]

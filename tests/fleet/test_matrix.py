@@ -39,6 +39,7 @@ from matrix_bench import (
 from openssl import openssl
 
 from simulator.headend.failures import ActionRefused
+from simulator.headend.objects import ObjectEntry
 from simulator.headend.reader import MeterReader
 from simulator.wire.axdr import Data
 from simulator.wire.codes import DataAccessResult, Tag
@@ -96,14 +97,21 @@ def activate(fleet: Spawned, meter: int, model: str, policy: int) -> None:
 
     A policy of the other version is refused, and one that demands signatures.
     """
+    known = setups(fleet, model)
     with reader_of(fleet, meter, Case("hdlc", 2, 0, model)) as reader:
-        for setup in sorted({setup_of(client) for client in CLIENTS.values()}):
+        for setup in known:
             for wrong in (0x03, 0x10, 0xFC) if policy in BITS else (0x04, 0x6C):
                 with pytest.raises(ActionRefused):
                     reader.act(setup, 1, Data(Tag.ENUM, wrong))
             if policy:
                 reader.act(setup, 1, Data(Tag.ENUM, policy))
             assert reader.read(setup).value == policy
+
+
+@cache
+def setups(fleet: Spawned, model: str) -> list[ObjectEntry]:
+    with reader_of(fleet, 0, Case("hdlc", 2, 0, model)) as reader:
+        return [reader.find(setup) for setup in sorted({setup_of(client) for client in CLIENTS.values()})]
 
 
 @cache

@@ -11,6 +11,7 @@ from pushing_fleet import Pushing, pushing
 from test_orders import give
 
 from simulator.errors import StoreUnavailable, UserError
+from simulator.meter.succession import YEAR
 from simulator.store.database import Store
 from simulator.store.rows import RowsChange
 
@@ -94,6 +95,7 @@ async def test_a_replacement_in_doubt_is_looked_up_before_a_serial_number_means_
         assert logged(meters) == []
         assert (await give(meters, "event", meters=old.successor(1).serial, codes=[MAGNET]))["meters"] == 1
         assert logged(meters) == [(old.successor(1).serial,)]
+        assert (0, YEAR) in meters.fleet.cohorts[0].overrides  # of manufacture, as after any replacement
 
 
 async def test_what_was_replaced_before_the_store_went_away_is_told(database: str, lost_answers: list[str]) -> None:

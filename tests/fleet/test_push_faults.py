@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 from pushing_fleet import INSTANT, MINUTE_MS, PLAIN, Pushing, book_of, heard, pushing
 
-from simulator.fleet import push_links
+from simulator.fleet import push_links, sender
 from simulator.fleet.links import understood
 from simulator.headend.listener import Listener
 from simulator.headend.notifications import Notification
 
 TOLD = "status, retry_count, error_message"
+WAIT_S = 2.0  # for what never comes
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "_TIMEOUT_S", WAIT_S)
 
 
 def afflict(meters: Pushing, index: int, *faults: dict[str, Any]) -> None:
@@ -47,7 +53,7 @@ async def test_each_fault_does_to_a_push_what_it_does_to_an_answer(database: str
         ({"reset_at_byte": 40, "times": 1}, 1, [("RETRY", 0, reset), ("SUCCESS", 1, None)]),
         ({"one_client": True}, 1, [("SUCCESS", 0, None)]),  # nobody is refused by his own call
         ({"half_open": 0, "times": 1}, 1, [
-            ("RETRY", 0, "no acknowledgement within 5 s (fault: half_open)"), ("SUCCESS", 1, None)]),
+            ("RETRY", 0, f"no acknowledgement within {WAIT_S:g} s (fault: half_open)"), ("SUCCESS", 1, None)]),
         ({"aare_reject": 1}, 1, [("SUCCESS", 0, None)]),  # of answers only
         ({"loss": 1, "retransmission": "10ms"}, 1, [("SUCCESS", 0, None)]),  # sent again below us
     ]  # fmt: skip

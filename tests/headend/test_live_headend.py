@@ -136,6 +136,13 @@ def test_readings_are_the_original_times_its_power_of_ten(collected: str) -> Non
         assert row[1] == 0
 
 
+def test_what_was_read_is_validated_and_audited(collected: str) -> None:
+    """S000-21: the triggers, on real rows."""
+    assert _count(collected, "public.meter_readings WHERE (quality < 192) <> (validation_status = 'UNVALIDATED')") == 0
+    audited = _count(collected, "hes.meter_readings_audit WHERE operation = 'I' AND modified_by IS NOT NULL")
+    assert audited == _count(collected, "public.meter_readings") > 0
+
+
 def test_an_interval_is_the_difference_of_two_registers(fleet: Spawned, collected: str) -> None:
     """S000-04: intervals of a day sum to what the daily profile's registers differ by."""
     (row,) = sql(
@@ -247,7 +254,7 @@ def test_exactly_the_five_rows_that_were_tampered_with_are_found(fleet: Spawned,
     assert "http" not in text
 
 
-def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) -> None:
+def test_rows_that_came_late_are_told_on_request_and_those_that_nobody_said_always(fleet: Spawned, copied: str) -> None:
     _change(
         copied,
         "UPDATE hes.daily_load_profile SET inserted_at = inserted_at + interval '3 hours'"
@@ -256,6 +263,10 @@ def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) ->
     assert _verify(fleet, copied, "--tables", "daily_load_profile")[0] == 0
     code, found = _verify(fleet, copied, "--tables", "daily_load_profile", "--late", "2h")
     assert (code, [one["kind"] for one in found["findings"]]) == (1, ["late"])
+    _change(copied, "UPDATE hes.daily_load_profile SET capture_date = '2025-05-01' WHERE meter_id = (SELECT"
+                    " min(id::text)::uuid FROM public.meters) AND capture_date = '2025-06-01'")  # fmt: skip
+    _, found = _verify(fleet, copied, "--tables", "daily_load_profile")
+    assert sorted(one["kind"] for one in found["findings"]) == ["extra", "missing"]
 
 
 def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str, tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
     assert process.returncode == 0, errors
 
 
+def kept_schedule(fleet: Spawned) -> str:
+    """The one that pushes every quarter of an hour."""
+    statement = (
+        "SELECT DISTINCT logical_name FROM sim.push_schedules p JOIN sim.obis_codes o ON o.id = p.obis_code_id"
+        " WHERE schedule_type = 'FIFTEEN_MIN' AND p.is_enabled"
+    )
+    ((schedule,),) = fleet.sql(statement)
+    return str(schedule)
+
+
 def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database: str) -> None:
     """S001-04, S001-06 to -10, S001-19; a push of a stranger is an entry of the head-end's own log."""
     port = free_port()
@@ -69,7 +79,8 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
             instants = f"{sent} AND trigger = 'SCHEDULE'"
             eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
-            eventually(lambda: fleet.sql(f"{sent} AND trigger = 'ALARM'")[0][0])
+            alarmed = "SELECT count(*) FROM public.meter_events WHERE event_code = 251 AND source = 'PUSH_ALARM'"
+            eventually(lambda: sql(database, alarmed)[0][0])
             eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
             eventually(
                 lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
@@ -91,8 +102,21 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
         kept = fleet.sql(_SETUPS.format("sim", "sim"))
         assert len(kept) >= _METERS
         assert set(kept) <= set(sql(database, _SETUPS.format("hes", "public")))
-        words = ("--hes-database", database, "--database", fleet.dsn, "--once", "--profiles", "events")
+        schedule = kept_schedule(fleet)
+        hourly = 'array(structure(octet-string,octet-string)):[["hex:ff0000ff", "hex:ffffffffff"]]'
+        meter = f"{fleet.meters[0].host}:{fleet.meters[0].port}"
+        words = (meter, f"{schedule}:4", hourly, "--client", "us")
+        done = run("write", *words, home=fleet.log.parent)
+        assert done.returncode == 0, done.stderr
+        words = ("--hes-database", database, "--database", fleet.dsn, "--once", "--profiles", "events,config")
         assert run("headend", *words, home=fleet.log.parent).returncode == 0
+        kept = fleet.sql(configured.format("sim", "sim"))
+        types = {serial: kind for serial, obis, _, kind, *_ in kept if obis == schedule}
+        assert list(types.values()).count("ONE_HOUR") == 1  # S001-20: a SET changes what is kept, on both sides
+        assert types[fleet.meters[0].serial] == "ONE_HOUR"
+        read = sql(database, configured.format("hes", "public"))
+        assert set(kept) <= set(read)
+        assert {serial: kind for serial, obis, _, kind, *_ in read if obis == schedule} == types
     readings = dict(sql(database, "SELECT source, count(*) FROM hes.energy_measurements GROUP BY 1"))
     assert readings["AUTO_READ"] >= 4 * _METERS
     flagged = (

@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from playing import judge
 
 from simulator.documents import read_leniently, read_yaml
 from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.scenario import Scenario, load_scenario
-from simulator.scenario.schema import schema_text
 from simulator.scenario.selecting import Selector
 from simulator.scenario.timing import Turn, timeline
 from simulator.scenario.words import parse_comparison, parse_moment
@@ -153,16 +151,10 @@ def test_mistakes_of_all_kinds_are_told_in_one_pass(tmp_path: Path) -> None:
 def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(TEN_MISTAKES)
-    assert list(_judge().iter_errors(read_leniently(MISTAKES_OF_ALL_KINDS, path)[0].data))
-    refused = {tuple(error.absolute_path)[:2] for error in _judge().iter_errors(read_yaml(path).data)}
+    assert list(judge().iter_errors(read_leniently(MISTAKES_OF_ALL_KINDS, path)[0].data))
+    refused = {tuple(error.absolute_path)[:2] for error in judge().iter_errors(read_yaml(path).data)}
     assert refused >= {(), ("clock", "start"), ("clock", "speed"), ("fleet", 0), ("timeline", 0), ("timeline", 1),
                        ("timeline", 2), ("expect", 0)}  # fmt: skip
-
-
-def _judge() -> jsonschema.Draft202012Validator:
-    schema = json.loads(schema_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
 
 
 @pytest.mark.parametrize(
