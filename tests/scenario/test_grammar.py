@@ -196,6 +196,16 @@ def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
             "nobody is chosen; 0.1 of 4 meters is none",
         ),
         ("expect: [{event: 201, on: {feeder: A, meters: 2}}]", "expect.0.on: nobody is chosen"),
+        (
+            "timeline: [{do: relay, to: open, on: {step: a}}]",
+            "no step above this one strikes meters",
+        ),
+        (
+            "timeline: [{id: a, do: relay, to: open, on: {step: a}}]",
+            "no step above this one",
+        ),
+        ("timeline: [{id: a, do: log, text: a}]\nexpect: [{event: 201, on: {step: a}}]", "no step of this scenario"),
+        ("timeline: [{id: a, do: outage, on: {feeder: A}}, {do: restore, on: {feeder: B, step: a}}]", "nobody is"),
         ("timeline: [{do: relay, to: open, on: {index: 4-2}}]", "timeline.0.on.index: '4-2' ends before it begins"),
         ("timeline: [{do: relay, to: open, for: 99999999999d}]", "is longer than a hundred years"),
         ("timeline: [{do: relay, to: open, on: []}]", "timeline.0.on: nobody is chosen; write all, or which"),

@@ -154,6 +154,32 @@ async def test_a_clock_that_is_wrong_stays_so_when_the_fleet_starts_again(databa
     assert [stamp for (stamp,) in seen] == ["11:30", "12:00", "12:30", "13:00", "13:30"]  # 10:30 to 12:30
 
 
+async def test_the_meters_that_a_step_struck(play: Play) -> None:
+    """Also of each share that another one takes, of all times that it came, and with what `for` undoes."""
+    result = await play(f"""name: x
+{START}fleet: [{{count: 20, load: shop}}]
+timeline:
+  - {{id: dark, at: 5m, do: outage, on: {{share: 0.5}}}}
+  - {{id: some, at: 6m, do: restore, on: {{step: dark, share: 0.5}}}}
+  - {{id: often, at: 20m, every: 1m, count: 3, do: event, code: 203, on: {{step: some, share: 0.2}}, for: 30s}}
+  - {{id: late, at: 20m, every: 1m, count: 3, do: event, code: 251, on: {{step: often}}}}
+expect:
+  - {{event: 101, on: {{step: dark}}, after: dark}}
+  - {{event: 101, count: 10, after: dark}}
+  - {{event: 102, on: {{step: some}}, after: some}}
+  - {{event: 102, count: 5, after: some}}
+  - {{event: 203, on: {{step: often}}, after: often}}
+  - {{event: 203, count: 3, after: often}}
+  - {{event: 203, count: 1, share: 1, on: {{step: often}}, after: often, within: 30s}}
+  - {{event: 204, count: 3, after: often}}
+""")
+    assert result.is_good, [row.detail for _, row in result.expectations if row]
+    struck = {row.step: row.meters for row in result.rows if row.step.startswith("late")}
+    assert struck["late#0"] == 1
+    assert struck["late#2"] > 1
+    assert struck["late#2"] == next(row.meters for name, row in result.expectations[4:5] if row)
+
+
 # -- determinism -----------------------------------------------------------------------------------------------------
 
 STORY = f"""name: x
