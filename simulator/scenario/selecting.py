@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which meters: the words after `on:`, and the choice that they make in a fleet.
 
-A share takes exactly so many of the meters that the other words leave, those with the least noise: the choice depends
-on the seed, the meters and the place in the scenario, and on nothing else.
+A share takes exactly so many of the meters that the other words leave, but at least one, so that a scenario can be made
+smaller: those with the least noise. The choice depends on the seed, the meters and the place in the scenario only.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Residents:
 
     def _part(self, numbers: Numbers, share: float, slot: int) -> Numbers:
         order = np.argsort(self.noise(numbers, slot), kind="stable")
-        return np.sort(numbers[order[: round(share * len(numbers))]])
+        return np.sort(numbers[order[: max(round(share * len(numbers)), share > 0)]])
 
     @cached_property
     def _serials(self) -> npt.NDArray[np.str_]:
