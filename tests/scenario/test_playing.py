@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -101,7 +102,11 @@ expect:
     assert "good &amp; &lt;b&gt;" in html
     assert "<b>" not in html
     assert "http" not in html.replace("<!DOCTYPE html>", "")
-    assert html.count("<svg") == 3  # load, events, alarms
+    timeline, load, events, alarms, pushes = html.split("<svg")[1:]
+    labels = re.findall(r"<text x=[^>]*>([^<]*)</text></g>", timeline)
+    assert labels == ["out: relay", "met: good &amp; &lt;b&gt;", "missed: bad"]
+    assert all("no " not in chart for chart in (load, events, alarms))
+    assert ">no pushes</text>" in pushes
 
 
 # -- going on --------------------------------------------------------------------------------------------------------
