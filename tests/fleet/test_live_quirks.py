@@ -206,7 +206,7 @@ def test_the_command_sets_lists_and_clears(fleet: Spawned, home: Path) -> None:
     [
         (("9", "{delay: 2s}"), "'9' is no meter; write a number from 1 to 3"),
         (("all", "{delay: 2}"), "faults:1:9: delay: 2 is not a duration"),
-        (("all", "5g"), "there is no link profile '5g'; known are"),
+        (("all", "5g"), "'5g' is no link profile or quirk pack; known are"),
         (("all", "{delay: 2s"), "not valid YAML"),
     ],
 )
