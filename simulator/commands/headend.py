@@ -124,6 +124,7 @@ class _Run:
         self.entries = inventory()
         self.meters = self._known()
         self.pasts: dict[str, Past] = {}
+        self._words: dict[str, bytes] = {}  # event status words that were told last
         if unread := len(self.entries) - len(self.meters):
             _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
 
@@ -166,7 +167,8 @@ class _Run:
         with HesDatabase.open(self.dsn) as database:
             landing = self._furnish(database, ())
             landing.register([_registered(entry) for entry in self.entries], self.zone)
-            self.pasts = _pasts(Memory(database.connection))
+            memory = Memory(database.connection)
+            self.pasts, self._words = _pasts(memory), memory.words()
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
     def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
@@ -205,7 +207,8 @@ class _Run:
             collector.renewal.doubt()
             return self._acquainted(place)
 
-        known, hearer = self._acquainted(place), Hearer(self.manners.zone, block_s=collector.block_s)
+        known = self._acquainted(place)
+        hearer = Hearer(self.manners.zone, block_s=collector.block_s, words=self._words)
         hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
         _say(f"pushes are received on {where[0]}:{hearing.port}")
         return hearing

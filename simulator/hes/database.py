@@ -42,6 +42,12 @@ class Policy(NamedTuple):
     span: dt.timedelta | None
     provided_by: str
 
+    @property
+    def kept_by(self) -> str:
+        """`provided_by`, or that nobody keeps it: compression is not emulated."""
+        is_kept = self.kind != "compression" or self.provided_by != "emulated"
+        return self.provided_by if is_kept else "not on this tier"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -147,7 +153,7 @@ class HesDatabase:
                 steps.append(Step(policy.relation, "statistics brought up to date"))
                 if not dry_run:
                     self.connection.execute(_template("analyze").format(relation=_relation(policy.relation)))
-            elif policy.kind == "compression" and policy.provided_by == "emulated":
+            elif policy.kind == "compression" and policy.kept_by != policy.provided_by:
                 steps.append(Step(policy.relation, "not compressed: this tier has no compression"))
         expired = {step.relation: step.rows for step in steps if step.rows}
         if expired and not dry_run:

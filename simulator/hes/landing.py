@@ -292,6 +292,12 @@ class Memory:
         with store_errors():
             return dict(self._connection.execute(_QUERIES["last_events"].encode()).fetchall())
 
+    def words(self) -> dict[str, bytes]:
+        """The event status word that the newest alert has told, by meter."""
+        with store_errors():
+            rows = self._connection.execute(_QUERIES["last_words"].encode()).fetchall()
+        return {serial: bytes.fromhex(word) for serial, word in rows}
+
     def gaps(self) -> dict[str, list[tuple[dt.datetime, dt.datetime]]]:
         """The first and last missing block of each gap in the block profile, by meter."""
         found: dict[str, list[tuple[dt.datetime, dt.datetime]]] = defaultdict(list)

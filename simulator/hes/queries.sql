@@ -37,11 +37,12 @@ SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescal
 -- name: policies
 SELECT relation, kind, time_column, span, provided_by FROM hes.policies ORDER BY relation, kind
 
+-- Counted back from the newest row, for meters may live in another time than the server; never from a future one.
 -- name: count_expired
-SELECT count(*) FROM {relation} WHERE {column} < now() - {span}
+SELECT count(*) FROM {relation} WHERE {column} < (SELECT least(now(), max({column})) FROM {relation}) - {span}
 
 -- name: delete_expired
-DELETE FROM {relation} WHERE {column} < now() - {span}
+DELETE FROM {relation} WHERE {column} < (SELECT least(now(), max({column})) FROM {relation}) - {span}
 
 -- name: note
 INSERT INTO hes.event_logs (event_code, event_type, description, additional_data)
@@ -113,6 +114,13 @@ WHERE p.source <> 'AUTO_READ' AND p.communication_status <> 'PARTIAL' GROUP BY 1
 SELECT m.meter_number, max(e.timestamp) FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
 WHERE e.source = 'EVENT_LOG' GROUP BY 1
 
+-- The status word that the newest alert has told, in hexadecimal.
+-- name: last_words
+SELECT DISTINCT ON (e.meter_id) m.meter_number, e.additional_data ->> 'word'
+FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
+WHERE e.source IN ('PUSH_ALARM', 'ESW_DIFF') AND e.additional_data ? 'word'
+ORDER BY e.meter_id, e.received_at DESC, e.timestamp DESC
+
 -- Two neighbours that are further apart than a block.
 -- name: block_gaps
 SELECT meter_number, previous + step, capture_time - step
@@ -123,10 +131,11 @@ JOIN public.meters m ON m.id = meter_id
 WHERE capture_time - previous > step
 ORDER BY 1, 2
 
+-- Whatever its quality: after a value that was wrong, the right ones must not be held against that one for ever.
 -- name: last_registers
 SELECT DISTINCT ON (meter_id, reading_type) m.meter_number, e.reading_type, e.value
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
-WHERE measurement_type = 'CUMULATIVE' AND quality >= 192
+WHERE measurement_type = 'CUMULATIVE' AND e.value IS NOT NULL
 ORDER BY meter_id, reading_type, e.timestamp DESC
 
 -- name: last_intervals

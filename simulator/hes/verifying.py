@@ -50,12 +50,21 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one table. `days` are meter-days that were compared."""
+    """Of one table. `days` are meter-days that were compared, `first` to `last`."""
 
     table: str
     rows: int = 0
     days: int = 0
+    first: str = ""
+    last: str = ""
     findings: list[Finding] = field(default_factory=list)
+
+    def meet(self, rows: int, day: str) -> None:
+        """A meter-day is compared; `rows`: of the meter's."""
+        self.days += 1
+        self.rows += rows
+        self.first = min(self.first or day, day)
+        self.last = max(self.last, day)
 
     def count(self, kind: str) -> int:
         return sum(one.rows for one in self.findings if one.kind == kind)
@@ -129,8 +138,7 @@ class _Comparison:
             self._hes.cursor().copy(digests(theirs, group, self._limits, width)) as right,
         ):
             for mine, other in _merged(_read(left), _read(right)):
-                self.outcome.days += 1
-                self.outcome.rows += mine.rows if mine else 0
+                self.outcome.meet(mine.rows if mine else 0, _either((mine, other)).day)
                 if self._is_suspect(mine, other):
                     yield mine, other
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from live import Spawned, spawned, sql
+from live import Spawned, run, spawned, sql
 
 from simulator.hes import verifying
 from simulator.hes.asking import Group, Limits
@@ -60,3 +61,11 @@ def test_rows_are_listed_up_to_a_limit_and_counted_beyond_it(fleet: Spawned, mon
     assert (by_day.rows, by_day.count("missing"), by_day.count("different")) == numbers
     assert len(by_day.findings) == listed.days == by_day.days == _METERS * (_DAYS + 1)
     assert {one.time for one in by_day.findings} == {one.day for one in listed.findings}
+
+
+def test_verify_that_has_compared_nothing_says_so(fleet: Spawned) -> None:
+    """Exit code 2: 0 would be a proof of nothing, and 1 a difference that is none."""
+    words = ("verify", "--database", fleet.dsn, "--tables", "block_load_profile", "--json")
+    done = run(*words, "--from", "2031-01-01", home=fleet.log.parent)
+    assert (done.returncode, json.loads(done.stdout)["tables"]["block_load_profile"]["meter_days"]) == (2, 0)
+    assert "nothing to compare" in done.stderr

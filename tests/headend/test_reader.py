@@ -32,6 +32,7 @@ from simulator.headend.failures import (
     ActionRefused,
     AssociationRefused,
     BrokenAnswer,
+    ConnectionBroken,
     NoAnswer,
     NotReachable,
     ReadRefused,
@@ -297,7 +298,7 @@ def test_everything_readable_is_read(reader: MeterReader) -> None:
         (b"\xc4\x01\xc2\x00\x63\x01", BrokenAnswer, "gurux cannot parse"),
         (b"\xc4\x01\xc2\x01\x4d", BrokenAnswer, "77 is no data-access-result"),
         (b"\x99", BrokenAnswer, "gurux cannot parse"),
-        (b"", NoAnswer, "closed the connection"),
+        (b"", ConnectionBroken, "closed the connection"),
     ],
 )
 def test_answers_that_are_wrong(meter: Peer, octets: bytes, failure: type[Exception], told: str) -> None:

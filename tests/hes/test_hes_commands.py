@@ -29,6 +29,7 @@ def test_status_names_who_keeps_each_promise(database: str) -> None:
     told = json.loads(call("db", "status", "--database", database, "--json").stdout)["head_end"]
     assert "public.meter_readings: hypertable (emulated)" in told
     assert "hes.block_load_profile: retention (emulated)" in told
+    assert "hes.block_load_profile: compression (not on this tier)" in told  # nothing emulates it
 
 
 def test_status_says_how_to_get_the_tables(database: str) -> None:
@@ -43,14 +44,31 @@ def test_maintenance_says_first_what_it_would_do(database: str) -> None:
         hes.connection.execute("INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1')")
         hes.connection.execute(
             "INSERT INTO public.meter_readings (meter_id, timestamp, reading_type, value)"
-            " SELECT id, now() - interval '1 year', 'ACTIVE_ENERGY_IMPORT', 1 FROM public.meters"
+            " SELECT id, now() - age, 'ACTIVE_ENERGY_IMPORT', 1 FROM public.meters,"
+            " unnest(ARRAY[interval '1 year', interval '1 day', interval '-1 year']) AS age"
         )
         would = call("db", "maintain", "--database", database, "--dry-run").stdout
         assert "would: public.meter_readings: rows older than 90 days deleted: 1" in would
         assert "would: hes.block_load_profile: statistics brought up to date" in would
-        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (1,)
+        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (3,)
         call("db", "maintain", "--database", database)
-        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (0,)
+        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (2,)
+
+
+def test_retention_is_counted_from_the_newest_row(database: str) -> None:
+    """A fleet may live in any year: of a week that is long past by the server's clock, all is kept."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute(
+            "INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1');"
+            "INSERT INTO hes.instant_profile (meter_id, timestamp) SELECT id, '2025-06-08'::timestamptz - age"
+            " FROM public.meters, unnest(ARRAY[interval '0', interval '7 days', interval '1 year']) AS age;"
+            "INSERT INTO hes.billing_profile (meter_id, billing_date) SELECT id, date"
+            " FROM public.meters, unnest(ARRAY['1999-12-01', '1989-12-15', '1989-11-15']::date[]) AS date"
+        )
+        call("db", "maintain", "--database", database)
+        newest = "SELECT (SELECT count(*) FROM hes.instant_profile), (SELECT count(*) FROM hes.billing_profile)"
+        assert hes.connection.execute(newest.encode()).fetchone() == (2, 2)
 
 
 def test_our_own_map_compares_every_table() -> None:

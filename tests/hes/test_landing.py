@@ -13,7 +13,7 @@ import pytest
 from simulator.hes import landing, review
 from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landed, Landing, LogEntry, Memory, Push, Registered
-from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
+from simulator.hes.tables import BLOCK, ENERGY, EVENTS, READINGS, Row
 
 FIRST = dt.datetime(2025, 6, 1, 0, 30, tzinfo=dt.UTC)
 HALF = dt.timedelta(minutes=30)
@@ -215,3 +215,22 @@ def test_gaps_are_what_lies_between_blocks(hes: HesDatabase) -> None:
     memory = Memory(hes.connection)
     assert memory.gaps() == {"M17": [(FIRST + 2 * HALF, FIRST + 4 * HALF)]}
     assert memory.last("hes.block_load_profile", "capture_time") == {"M17": FIRST + 6 * HALF}
+
+
+def test_the_newest_register_is_what_the_next_is_held_against_whatever_its_quality(hes: HesDatabase) -> None:
+    """S000-20: after a value that was ten times too large, only the first honest one runs backwards."""
+    place = Landing(hes.connection)
+    for number, (value, quality) in enumerate([(100, 192), (1010, 192), (102, 64), (None, 64)]):
+        row = [*reading(0), "CUMULATIVE"]
+        row[0], row[2], row[3] = FIRST + HALF * number, value, quality
+        place.land(batch(tuple(row), table=ENERGY))
+    assert Memory(hes.connection).registers() == {("M17", "ACTIVE_ENERGY_IMPORT"): 102}
+
+
+def test_the_last_status_word_is_known_after_a_start(hes: HesDatabase) -> None:
+    place = Landing(hes.connection)
+    for number, word in enumerate(("02" * 16, "06" * 16)):
+        data = {"bit": 81, "word": word}
+        row = (FIRST + HALF * number, 201, "ACCESS", "CRITICAL", "magnet", "PUSH_ALARM", data)
+        place.land(batch(row, table=EVENTS))
+    assert Memory(hes.connection).words() == {"M17": bytes.fromhex("06" * 16)}
