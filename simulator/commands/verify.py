@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`meterfleet verify`: what the meters said against what a head-end stored; exit code 1 if they differ, 2 if nothing was
-there to be compared."""
+"""`meterfleet verify`: what the meters said against what a head-end stored; exit code 1 if they differ, 2 if there
+was nothing to compare."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
 from simulator.hes.asking import Group, Limits
 from simulator.hes.heat_map import changes, page
-from simulator.hes.maps import read_maps
+from simulator.hes.maps import read_maps, with_derived
 from simulator.hes.ranges import Range, ranges
 from simulator.hes.verifying import KINDS, Finding, Outcome, compare, reading
 from simulator.meter.identity import index_of
@@ -115,7 +115,7 @@ def _told(model: str) -> dict[str, frozenset[str]]:
     """Columns by table that a meter of the model captures in a profile, as the store names them."""
     profiles = [profile for profile in compile_model(model).profiles.values() if profile.table]
     return {
-        profile.table: frozenset(cell.column.lower() for cell in profile.cells if cell is not None and cell.column)
+        profile.table: with_derived(cell.column.lower() for cell in profile.cells if cell is not None and cell.column)
         for profile in profiles
     }
 

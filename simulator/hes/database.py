@@ -25,7 +25,9 @@ from simulator.store.queries import statements
 
 HES = read_plan("simulator.hes", "hes")
 DEFAULT_ZONE = "Asia/Kolkata"
-_FULL = ("plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql")
+_FULL = (
+    "plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql", "check_view.sql",
+)  # fmt: skip
 _FILES = files(__package__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 

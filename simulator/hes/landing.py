@@ -207,10 +207,16 @@ class Landing:
         return Landed(self.land(Batch(log=[entry])), frozenset({serial}), is_bug)
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
+        ids = [self._id(serial) for serial in meters]  # asked now if need be: while a COPY runs, nothing can be
+        landed = self._merge(table, meters)
+        numbers = [row[len(table.key) - 2] for rows in meters.values() for row in rows]
+        if table.fill and landed and numbers:
+            self._run(table.fill, meters=ids, first=min(numbers), last=max(numbers))
+        return landed
+
+    def _merge(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
         words = _words(table)
-        for serial in meters:
-            self._id(serial)  # asked now if need be: while a COPY runs, nothing can be
         if sum(map(len, meters.values())) >= _MANY:
             with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
                 return self._copy(words["relation"], words["columns"], self._parts(table, meters))

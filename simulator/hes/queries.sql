@@ -53,6 +53,7 @@ ANALYZE {relation}
 
 -- One by one: TimescaleDB drops no hypertable along with others.
 -- name: drop
+DROP VIEW IF EXISTS hes.daily_load_profile_check;
 DROP VIEW IF EXISTS hes.daily_load_profile_agg;
 DROP MATERIALIZED VIEW IF EXISTS hes.daily_load_profile_buckets;
 DROP TABLE IF EXISTS hes.power_readings CASCADE;
@@ -105,6 +106,39 @@ ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new
 -- Or was part of an answer that broke off, and has come again in a whole one.
 -- name: or_whole
  OR (old.communication_status = 'PARTIAL' AND EXCLUDED.communication_status = 'SUCCESS')
+
+-- Differences of successive registers, of rows that have come and of those that follow them.
+-- name: fill_days
+UPDATE hes.daily_load_profile d
+SET (daily_kwh_import, daily_kwh_export, daily_kvah_import, daily_kvah_export)
+  = (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+FROM (SELECT now.meter_id, now.capture_date,
+             now.cumulative_kwh_import - b.cumulative_kwh_import AS kwh_import,
+             now.cumulative_kwh_export - b.cumulative_kwh_export AS kwh_export,
+             now.cumulative_kvah_import - b.cumulative_kvah_import AS kvah_import,
+             now.cumulative_kvah_export - b.cumulative_kvah_export AS kvah_export
+      FROM hes.daily_load_profile now
+      LEFT JOIN hes.daily_load_profile b ON b.meter_id = now.meter_id AND b.capture_date = now.capture_date - 1
+      WHERE now.meter_id = ANY (%(meters)s::uuid[]) AND now.capture_date BETWEEN %(first)s AND %(last)s + 1) AS n
+WHERE d.meter_id = n.meter_id AND d.capture_date = n.capture_date
+  AND (d.daily_kwh_import, d.daily_kwh_export, d.daily_kvah_import, d.daily_kvah_export)
+      IS DISTINCT FROM (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+
+-- name: fill_bills
+UPDATE hes.billing_profile d
+SET (monthly_kwh_import, monthly_kwh_export, monthly_kvah_import, monthly_kvah_export)
+  = (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+FROM (SELECT now.meter_id, now.billing_date, now.reset_count,
+             now.cumulative_kwh_import - b.cumulative_kwh_import AS kwh_import,
+             now.cumulative_kwh_export - b.cumulative_kwh_export AS kwh_export,
+             now.cumulative_kvah_import - b.cumulative_kvah_import AS kvah_import,
+             now.cumulative_kvah_export - b.cumulative_kvah_export AS kvah_export
+      FROM hes.billing_profile now
+      LEFT JOIN hes.billing_profile b ON b.meter_id = now.meter_id AND b.reset_count = now.reset_count - 1
+      WHERE now.meter_id = ANY (%(meters)s::uuid[]) AND now.reset_count BETWEEN %(first)s AND %(last)s + 1) AS n
+WHERE d.meter_id = n.meter_id AND d.billing_date = n.billing_date AND d.reset_count = n.reset_count
+  AND (d.monthly_kwh_import, d.monthly_kwh_export, d.monthly_kvah_import, d.monthly_kvah_export)
+      IS DISTINCT FROM (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
 
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -16,6 +16,7 @@ class Table:
     key: tuple[str, ...]
     told: tuple[str, ...]
     code: str = ""  # the object whose rows these are; `channel_id`: each row says it; empty: none is kept
+    fill: str = ""  # the statement that fills what follows from successive rows, numbered by the last column of `key`
 
 
 Row = tuple[Any, ...]
@@ -66,12 +67,15 @@ BLOCK = _profile(
     ),
     "1.0.99.1.0.255",
 )
-DAILY = _profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE, "1.0.99.2.0.255")
-BILLING = _profile(
-    "hes.billing_profile",
-    ("billing_date", "reset_count"),
-    (*_CUMULATIVE, "max_demand_kw", "max_demand_date", "power_factor"),
-    "1.0.98.1.0.255",
+DAILY = replace(_profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE, "1.0.99.2.0.255"), fill="fill_days")
+BILLING = replace(
+    _profile(
+        "hes.billing_profile",
+        ("billing_date", "reset_count"),
+        (*_CUMULATIVE, "max_demand_kw", "max_demand_date", "power_factor"),
+        "1.0.98.1.0.255",
+    ),
+    fill="fill_bills",
 )
 EVENTS = Table(
     "public.meter_events",
