@@ -21,7 +21,7 @@ from rich.console import Console
 
 from simulator.commands.inventory import read_inventory
 from simulator.commands.options import HesOption, span_ms
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, ended, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
@@ -185,8 +185,8 @@ class _Run:
                 _say(f"calls of meters are taken on {board.host}:{board.port}")
             ear = self._hear(stack, where, place, collector) if where else None
             collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
-            collector.tally.bugs += ear.bugs if ear else 0
-        self._conclude(collector)
+            collector.tally.bugs += (ear.bugs if ear else 0) + (board.bugs if board else 0)
+        self._conclude(collector, place)
         return not collector.tally.bugs
 
     def _switchboard(self) -> Switchboard | None:
@@ -225,7 +225,7 @@ class _Run:
         serials = {str(one[name]): str(one["serial"]) for one in self.entries for name in names if name in one}
         return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), told)
 
-    def _conclude(self, collector: Collector) -> None:
+    def _conclude(self, collector: Collector, place: Place | None) -> None:
         tally = collector.tally
         words = f"{tally.polls} reads of meters, {tally.failed} given up, {tally.pushes} pushes, {tally.rows} rows new"
         words += f", {tally.bugs} mistakes of meterfleet's own" if tally.bugs else ""
@@ -234,6 +234,8 @@ class _Run:
         _say(words)
         for serial, problem in list(tally.problems.items())[:5]:
             _say(f"{serial}: {problem}")
+        if tally.failed and place and (hint := ended(place)):
+            _say(hint)
 
 
 def _pasts(memory: Memory) -> dict[str, Past]:

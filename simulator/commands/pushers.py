@@ -16,11 +16,11 @@ from simulator.commands.inventory import read_inventory
 from simulator.commands.place import Place
 from simulator.commands.pushed import Reference, listed
 from simulator.errors import UserError
-from simulator.fleet.keyfile import MeterKeys, read_keys
+from simulator.fleet.keyfile import read_keys
 from simulator.fleet.spec import FleetSpec
 from simulator.headend.keybook import KeyPair, Owner
 from simulator.headend.notifications import PUSH_SETUP
-from simulator.meter.identity import index_of
+from simulator.meter.identity import Delivered, index_of
 from simulator.store.database import Store
 
 _PUSH_CLIENT = 64
@@ -82,7 +82,7 @@ def _owners_in_csv(path: Path) -> dict[bytes, Owner]:
     return {meter.title: Owner(serial, tuple(_pairs(meter))) for serial, meter in meters.items()}
 
 
-def _pairs(meter: MeterKeys) -> Iterable[KeyPair]:
+def _pairs(meter: Delivered) -> Iterable[KeyPair]:
     """The push client's first, then those of all clients, then any other."""
     clients = {client for client, name in meter.keys if name == "ek"}
     for client in sorted(clients, key=lambda client: (client != _PUSH_CLIENT, client)):

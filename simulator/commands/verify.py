@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.commands.options import JsonOption, span_ms
+from simulator.commands.outputs import check_output, unwritten
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
@@ -30,6 +31,7 @@ from simulator.hes.ranges import Range, ranges
 from simulator.hes.verifying import KINDS, Finding, Outcome, compare, reading
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
+from simulator.values import is_date
 
 _SHOWN = 5  # meters of a table and kind
 _PIPE_COLUMNS = 160
@@ -68,6 +70,7 @@ def verify(
 ) -> None:
     """Compare a head-end's tables with what the meters really said: missing, extra, different, duplicate, late."""
     place = existing_place(database, home, fleet)
+    check_output("--report", report)
     limits = _limits(from_, to, late)
     maps = read_maps(map_).tables()
     if tables is not None:
@@ -170,7 +173,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise unwritten(path, error) from None
 
 
 def _limits(from_: str | None, to: str | None, late: str | None) -> Limits:
@@ -190,7 +193,7 @@ def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
         raise UserError(f"{text!r} is not a date; write 2026-11-01 or 2026-11-01T18:30, meter-local") from None
     if moment.tzinfo is not None:
         raise UserError(f"{text!r}: write the time as the meters' clocks show it, without an offset")
-    return moment.replace(hour=23, minute=59, second=59) if latest and len(text) <= 10 else moment
+    return moment.replace(hour=23, minute=59, second=59) if latest and is_date(text) else moment
 
 
 def _span(text: str | None) -> dt.timedelta | None:

@@ -30,6 +30,7 @@ class Renewal:
         self._renew = renew
         self._doubt = threading.Event()
         self._again_s = 0.0
+        self._is_away = False
 
     def doubt(self) -> None:
         """Something speaks for an inventory that is not up to date. From any thread."""
@@ -42,10 +43,14 @@ class Renewal:
         self._doubt.clear()
         began_s = time.monotonic()
         try:
-            return {meter.serial: meter for meter in self._renew()} or None
+            meters = {meter.serial: meter for meter in self._renew()}
+            self._is_away = False
+            return meters or None
         except (MeterfleetError, psycopg.Error) as error:
             self._doubt.set()
-            log.warning("the inventory cannot be asked for now: %s", error)
+            if not self._is_away:
+                log.warning("the inventory cannot be asked for now: %s", error)
+            self._is_away = True
             return None
         finally:
             ended_s = time.monotonic()

@@ -33,7 +33,7 @@ _PAUSE_S = 1.0
 
 class Switchboard:
     """`with Switchboard(...)`: a listener in a thread of its own. `names`: serials by logical device name; `hand_in`
-    takes what is to be told of callers that nobody knows."""
+    takes what is to be told of callers that nobody knows; `bugs`: mistakes of our own."""
 
     def __init__(self, place: tuple[str, int], names: Mapping[str, str], way: Way, *, timeout_s: float) -> None:
         self.host, self.port = place
@@ -45,6 +45,7 @@ class Switchboard:
         self._asking = ThreadPoolExecutor(_ASKED_AT_ONCE, "switchboard")
         self._server: socket.socket | None = None
         self._closing = threading.Event()
+        self.bugs = 0
 
     def __enter__(self) -> Switchboard:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -140,9 +141,11 @@ class Switchboard:
             self._turn_away(line, f"{name!r} has called from {where}, and is not in the inventory")
         except (MeterfleetError, OSError) as error:
             self._turn_away(line, f"who has called from {where} does not say who it is: {error}")
-        except Exception:  # our own mistake: it costs that call only, and it is shown
+        except Exception as error:  # our own mistake: it costs that call only, and it is shown
+            self.bugs += 1
             log.exception("a mistake of meterfleet's own while it asked a caller from %s", where)
             line.close()
+            self.hand_in(Batch(log=[LogEntry("INTERNAL_ERROR", f"who has called from {where}: {error!r}")]))
 
     def _name(self, line: socket.socket, where: str) -> str:
         held = HeldLine(line, where, timeout_s=self._timeout_s)

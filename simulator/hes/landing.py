@@ -183,7 +183,7 @@ class Landing:
         except StoreUnavailable:
             raise
         except Exception as error:
-            if self._learn():
+            if _is_about_ids(error) and self._learn():
                 return self.land_each(batch)
             parts = batch.by_meter()
             if len(parts) > 1:
@@ -323,6 +323,12 @@ class Memory:
         with store_errors():
             rows = self._connection.execute(_QUERIES["last_registers"].encode()).fetchall()
         return {(serial, kind): value for serial, kind, value in rows}
+
+
+def _is_about_ids(error: Exception) -> bool:
+    """A row refers to nothing; or it is ours, of a meter that is not there."""
+    cause = error.__cause__
+    return isinstance(error, StoreError) and (cause is None or isinstance(cause, psycopg.errors.ForeignKeyViolation))
 
 
 def _words(table: Table) -> dict[str, sql.Composable]:

@@ -58,6 +58,8 @@ class EmbeddedPostgres:
         if sys.platform == "win32":
             raise UserError("there is no embedded PostgreSQL on Windows yet; name a server with --database")
         self.home = Path(os.path.realpath(home))  # one spelling: the server is known by its path
+        if self.home.exists() and not self.home.is_dir():
+            raise UserError(f"{home} is no folder; set METERFLEET_HOME, or --home, to one of yours")
         self._binaries = binaries
         self.cluster = cluster_folder(self.home)
         self.data = self.cluster / "data"
@@ -113,7 +115,7 @@ class EmbeddedPostgres:
             descriptor = os.open(self.cluster.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise UserError(
-                f"cannot keep data in {self.home}: {error}; set METERFLEET_HOME to a folder of yours"
+                f"cannot keep data in {self.home}: {error.strerror or error}; set METERFLEET_HOME to a folder of yours"
             ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner, Result
@@ -352,7 +353,7 @@ def test_a_mistake_of_ours_is_shown_and_costs_its_meter_only(
 def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet: Spawned, empty: str) -> None:
     words = ("--every", "1s", "--for", "6s", "--profiles", "block,daily")
     line, environment = command(*_words(fleet, empty, *words), home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
     eventually(lambda: _count(empty, "hes.event_logs"))
     postgres.stop()
@@ -422,7 +423,7 @@ def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> Non
 
 def test_a_profile_is_exported_without_a_gap(fleet: Spawned, collected: str) -> None:
     """S001-18: 48 half hours a day."""
-    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-02", "--csv")
+    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-01", "--csv")
     rows = list(csv.DictReader(_hes(collected, "profile", "export", *words).splitlines()))
     assert len(rows) == 96
     assert rows[0]["rtc_timestamp"] == "2025-05-31 00:30:00"

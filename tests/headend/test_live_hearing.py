@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 from push_bench import ALERT_BODY, notification, wrapped
@@ -42,7 +43,7 @@ def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
     """The head-end's process, when it has read every meter's configuration; it ends in good order."""
     words = ("--database", fleet.dsn, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
     line, environment = command("headend", *words, "--profiles", "config,events", home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
         eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(_METERS,)])
@@ -91,7 +92,8 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
             instants = f"{sent} AND trigger = 'SCHEDULE'"
             eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
-            eventually(lambda: fleet.sql(f"{sent} AND trigger = 'ALARM'")[0][0])
+            alarmed = "SELECT count(*) FROM public.meter_events WHERE event_code = 251 AND source = 'PUSH_ALARM'"
+            eventually(lambda: sql(database, alarmed)[0][0])
             eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
             eventually(
                 lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]

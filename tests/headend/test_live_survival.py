@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 
@@ -41,7 +42,7 @@ def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
 def headend(fleet: Spawned, dsn: str, *words: object) -> Iterator[subprocess.Popen[str]]:
     where = ("--database", fleet.dsn, "--hes-database", dsn, "--every", "1s", "--profiles", "block,daily")
     line, environment = command("headend", *where, *words, home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
         eventually(lambda: is_complete(fleet, dsn))
@@ -94,7 +95,7 @@ def test_the_second_interrupt_does_not_wait_for_meters_that_stall(fleet: Spawned
         inventory.write_text(json.dumps([entry | {"host": "127.0.0.1", "port": silent.getsockname()[1]}]))
         words = ("headend", "--inventory", inventory, "--hes-database", empty, "--timeout", 600)
         line, environment = command(*words, home=fleet.log.parent)
-        process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+        process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         with silent.accept()[0], process.stderr:
             process.send_signal(signal.SIGINT)
