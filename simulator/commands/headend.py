@@ -251,7 +251,7 @@ def _pasts(memory: Memory) -> dict[str, Past]:
         block = blocks.get(serial)
         holes = tuple(gap for gap in gaps.get(serial, ()) if block and gap[0] < block)  # what is later is read anyway
         pasts[serial] = Past(Known(block, day=days.get(serial), event=events.get(serial), gaps=holes))
-        pasts[serial].block_s = periods[serial] * 60 if serial in periods else None
+        pasts[serial].block_s = 60 * period if (period := periods.get(serial)) else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value
     for (serial, kind), values in memory.intervals().items():
