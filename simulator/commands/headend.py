@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from simulator.commands.inventory import read_inventory
+from simulator.commands.inventory import read_inventory, read_replaced
 from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, ended, existing_place
 from simulator.cosem.registry import read_registry, registry_files
@@ -94,6 +94,7 @@ def headend(
     run = _Run(
         dsn=hes or (place.dsn if place else ""),
         inventory=partial(_entries, inventory, place),
+        replaced=partial(_replaced, inventory, place),
         preset=parse_client(client),
         manners=manners,
         zone=timezone,
@@ -113,13 +114,14 @@ class _Run:
         *,
         dsn: str,
         inventory: Inventory,
+        replaced: Callable[[], dict[str, str]],
         preset: Preset,
         manners: Any,
         zone: str,
         accept: tuple[tuple[str, int], Way] | None = None,
     ) -> None:
         self.dsn, self.manners, self.zone = dsn, manners, zone
-        self._inventory, self._preset, self._accept = inventory, preset, accept
+        self._inventory, self._replaced, self._preset, self._accept = inventory, replaced, preset, accept
         self._board: Switchboard | None = None
         self.entries = inventory()
         self.meters = self._known()
@@ -164,11 +166,14 @@ class _Run:
 
     def prepare(self) -> None:
         """Tables, objects and meters, as the inventory has them; what the tables hold is asked of them."""
+        from simulator.headend.renewing import gone
+
         with HesDatabase.open(self.dsn) as database:
             landing = self._furnish(database, ())
             landing.register([_registered(entry) for entry in self.entries], self.zone)
             memory = Memory(database.connection)
             self.pasts, self._words = _pasts(memory), memory.words()
+            landing.land(gone(self._replaced(), memory.in_use()))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
     def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
@@ -266,6 +271,11 @@ def _entries(inventory: Path | None, place: Place | None) -> list[dict[str, Any]
         return read_inventory_file(inventory)
     assert place is not None
     return asyncio.run(read_inventory(place))
+
+
+def _replaced(inventory: Path | None, place: Place | None) -> dict[str, str]:
+    """An inventory in a file tells of nobody who was there before."""
+    return {} if inventory or place is None else asyncio.run(read_replaced(place))
 
 
 def _registered(entry: dict[str, Any]) -> Registered:

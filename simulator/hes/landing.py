@@ -293,6 +293,11 @@ class Memory:
         with store_errors():
             return dict(self._connection.execute(query).fetchall())
 
+    def in_use(self) -> set[str]:
+        """Serial numbers of meters that are not RETIRED."""
+        with store_errors():
+            return {serial for (serial,) in self._connection.execute(_QUERIES["in_use"].encode())}
+
     def last_events(self) -> dict[str, dt.datetime]:
         """The newest entry of any event log by meter."""
         with store_errors():

@@ -144,6 +144,9 @@ WHERE d.meter_id = n.meter_id AND d.billing_date = n.billing_date AND d.reset_co
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
 WHERE p.source <> 'AUTO_READ' AND p.communication_status <> 'PARTIAL' GROUP BY 1
 
+-- name: in_use
+SELECT meter_number FROM public.meters WHERE status <> 'RETIRED'
+
 -- name: last_events
 SELECT m.meter_number, max(e.timestamp) FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
 WHERE e.source = 'EVENT_LOG' GROUP BY 1
