@@ -189,6 +189,7 @@ class Collector:
         """What is done by now, together."""
         done = self._gathered()
         if done is None:
+            landing.look()
             return
         landed = landing.land(done.batch)
         self.tally.rows += landed.rows

@@ -162,6 +162,11 @@ class Landing:
             self._objects = dict(self._connection.execute(_QUERIES["object_ids"].encode()).fetchall())
         return (self.ids, self._objects) != before
 
+    def check(self) -> None:
+        """StoreError if the tables are not to be had now."""
+        with store_errors():
+            self._connection.execute(_QUERIES["timezone"].encode())
+
     def land(self, batch: Batch) -> int:
         """How many rows are new, or were changed."""
         with store_errors(), self._connection.transaction():
