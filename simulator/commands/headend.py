@@ -42,6 +42,7 @@ Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
+_SCALED = {"CUMULATIVE": "daily", "INTERVAL": "block"}  # the profiles that have registers of the same scalers
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
 _ENDING = b"reads under way come to their end; Ctrl-C again ends at once\n"
 EPILOG = f"""Examples:
@@ -250,12 +251,14 @@ def _pasts(memory: Memory) -> dict[str, Past]:
     blocks = memory.last("hes.block_load_profile", "capture_time")
     days = memory.last("hes.daily_load_profile", "capture_date")
     periods = memory.last("hes.block_load_profile", "block_interval_minutes")
-    events, gaps = memory.last_events(), memory.gaps()
+    events, gaps, scalers = memory.last_events(), memory.gaps(), memory.scalers()
     pasts = {}
     for serial in {*blocks, *days, *events}:
         block = blocks.get(serial)
         holes = tuple(gap for gap in gaps.get(serial, ()) if block and gap[0] < block)  # what is later is read anyway
-        pasts[serial] = Past(Known(block, day=days.get(serial), event=events.get(serial), gaps=holes))
+        scales = {(_SCALED[kind], obis): scaler for (kind, obis), scaler in scalers.get(serial, {}).items()}
+        known = Known(block, day=days.get(serial), event=events.get(serial), gaps=holes, scalers=scales)
+        pasts[serial] = Past(known)
         pasts[serial].block_s = 60 * period if (period := periods.get(serial)) else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value

@@ -227,6 +227,8 @@ class Landing:
                 return self._copy(words["relation"], words["columns"], self._parts(table, meters))
         self._connection.execute(_template("landing_table").format(**words))
         self._copy(words["landing"], words["columns"], self._parts(table, meters))
+        if table.is_record:
+            self._connection.execute(_template("landing_changed").format(**words))
         return self._connection.execute(_template("landing_merge").format(**words)).rowcount
 
     def _parts(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> Iterator[str]:
@@ -322,6 +324,14 @@ class Memory:
                 found[serial].append((first, last))
         return found
 
+    def scalers(self) -> dict[str, dict[tuple[str, str], int]]:
+        """By meter, of CUMULATIVE or INTERVAL energies by object: powers of ten by which they were read."""
+        found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+        with store_errors():
+            for serial, kind, obis, scaler in self._connection.execute(_QUERIES["last_scalers"].encode()):
+                found[serial][kind, obis] = scaler
+        return found
+
     def intervals(self) -> dict[tuple[str, str], list[float]]:
         """Interval energies of the newest two days by meter and reading type, oldest first."""
         with store_errors():
@@ -352,6 +362,9 @@ def _words(table: Table) -> dict[str, sql.Composable]:
         "changes": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(column) for column in identifiers),
         "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
         "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
+        "name": sql.Literal(table.relation),
+        "time": sql.Identifier(table.key[1]),
+        "differs": sql.SQL(" OR ").join(sql.SQL("old.{0} <> new.{0}").format(column) for column in told),
         "or_flagged": sql.SQL(_QUERIES["or_flagged"] if "validation_flags" in table.columns else ""),
         "or_whole": sql.SQL(_QUERIES["or_whole"] if "communication_status" in table.columns else ""),
     }

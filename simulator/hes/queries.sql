@@ -99,6 +99,17 @@ INSERT INTO {relation} AS old ({columns})
 SELECT DISTINCT ON ({key}) {columns} FROM {landing}
 ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new}) {or_flagged} {or_whole}
 
+-- What a meter has recorded does not change: if it says another value, what was stored is kept in the log.
+-- name: landing_changed
+INSERT INTO hes.event_logs (meter_id, event_code, event_type, description, additional_data)
+SELECT meter_id, 0, 'ROWS_CHANGED',
+       'stored rows of ' || {name} || ' that have become others: ' || count(*) || ', from ' || min({time}) || ' to ' || max({time}),
+       jsonb_build_object('relation', {name}, 'before', jsonb_agg(jsonb_strip_nulls(to_jsonb(old) - ARRAY[
+           'meter_id', 'obis_code_id', 'rtc_timestamp', 'source', 'communication_status', 'created_at', 'inserted_at']) ORDER BY {time}))
+FROM (SELECT DISTINCT ON ({key}) {columns} FROM {landing}) AS new JOIN {relation} AS old USING ({key})
+WHERE {differs}
+GROUP BY meter_id
+
 -- Or came a second time, which is a fact of its own: flag 8.
 -- name: or_flagged
  OR (8 = ANY (EXCLUDED.validation_flags) AND NOT 8 = ANY (old.validation_flags))
@@ -174,6 +185,14 @@ SELECT DISTINCT ON (meter_id, reading_type) m.meter_number, e.reading_type, e.va
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
 WHERE measurement_type = 'CUMULATIVE' AND e.value IS NOT NULL
 ORDER BY meter_id, reading_type, e.timestamp DESC
+
+-- Of what was read of late, by kind and object.
+-- name: last_scalers
+SELECT DISTINCT ON (meter_id, measurement_type, channel_id) m.meter_number, measurement_type, channel_id, scaling_factor
+FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+WHERE source <> 'AUTO_READ' AND scaling_factor IS NOT NULL AND channel_id IS NOT NULL
+  AND e.timestamp > (SELECT max(timestamp) - interval '2 days' FROM hes.energy_measurements)
+ORDER BY meter_id, measurement_type, channel_id, e.timestamp DESC
 
 -- name: last_intervals
 SELECT m.meter_number, e.reading_type, array_agg(e.value ORDER BY e.timestamp)

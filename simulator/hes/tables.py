@@ -16,6 +16,7 @@ class Table:
     key: tuple[str, ...]
     told: tuple[str, ...]
     code: str = ""  # the object whose rows these are; `channel_id`: each row says it; empty: none is kept
+    is_record: bool = False  # what a meter keeps: it does not change
     fill: str = ""  # the statement that fills what follows from successive rows, numbered by the last column of `key`
 
 
@@ -26,7 +27,7 @@ _READING = (
     "timestamp", "reading_type", "value", "quality", "unit", "source", "capture_period", "validation_flags",
     "communication_status", "retry_count", "original_value", "scaling_factor", "channel_id",
 )  # fmt: skip
-_JUDGED = ("value", "quality", "unit")
+_JUDGED = ("value", "quality", "unit", "scaling_factor")
 _PHASES = "ryb"
 _ENERGIES = ("kwh_import", "kwh_export", "kvah_import", "kvah_export")
 _CUMULATIVE = tuple(f"cumulative_{name}" for name in _ENERGIES)
@@ -40,7 +41,7 @@ def _reading(relation: str, key: tuple[str, ...], more: tuple[str, ...] = ()) ->
 
 def _profile(relation: str, time: tuple[str, ...], told: tuple[str, ...], code: str) -> Table:
     key = ("meter_id", *time)
-    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told, code)
+    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told, code, is_record=time != ("timestamp",))
 
 
 READINGS = _reading("public.meter_readings", ("reading_type",))

@@ -294,3 +294,20 @@ def test_the_check_holds_days_against_their_blocks(hes: HesDatabase) -> None:
         (dt.date(2025, 6, 2), 48, True, Decimal(6), Decimal(6), Decimal(0)),
         (dt.date(2025, 6, 3), 47, False, Decimal("5.9"), Decimal("5.875"), Decimal("0.025")),
     ]
+
+
+def test_a_stored_record_that_becomes_another_is_kept_in_the_log(hes: HesDatabase, many: int) -> None:
+    """What a meter has recorded does not change; a column that comes later is no change."""
+    place = Landing(hes.connection)
+    place.land(batch(*blocks(3)))
+    later = [(*row[:6], Decimal(1), *row[7:]) for row in blocks(3)]
+    assert place.land(batch(*later, *blocks(1, first=3))) == 4
+    log = "SELECT description, additional_data FROM hes.event_logs WHERE event_type = 'ROWS_CHANGED'"
+    assert asked(hes, log) == []
+    assert place.land(batch(*blocks(2, "1.25", first=1), *blocks(1, first=4))) == 3
+    ((words, data),) = asked(hes, log)
+    assert "hes.block_load_profile that have become others: 2, from 2025-06-01 01:00:00+00 to" in words
+    assert [(row["capture_time"], row["kwh_import"]) for row in data["before"]] == [
+        ("2025-06-01T01:00:00+00:00", 0.125),
+        ("2025-06-01T01:30:00+00:00", 0.125),
+    ]
