@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -337,3 +338,10 @@ def _connect_while(reader: MeterReader, listener: socket.socket) -> None:
     finally:
         reader.close()
         thread.join(timeout=5)
+
+
+def test_gurux_says_nothing_on_the_users_stdout(reader: MeterReader, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as `Invalid StoC`, of a meter whose proof was spoilt on the way."""
+    for name in ("GXDLMSClient", "GXDLMS", "GXDLMSChippering"):
+        vars(sys.modules[f"gurux_dlms.{name}"]).get("print", print)("something")
+    assert capsys.readouterr().out == ""
