@@ -195,8 +195,7 @@ class Poll:
         return self._answer(reader, NAMES["daily"], file_days, start)
 
     def _is_rescaled(self, part: str, table: ProfileTable) -> bool:
-        """Whether the meter gives other scalers than before: then what was read by those may have been wrong, or is now,
-        and all is to be read again."""
+        """Whether the meter gives other scalers than before: then either may be wrong, and all is to be read again."""
         before = self.known.scalers
         now = {(part, column.obis): column.scaler for column in table.columns if column.register}
         changed = [obis for (_, obis), scaler in now.items() if before.get((part, obis), scaler) != scaler]

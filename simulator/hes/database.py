@@ -167,9 +167,10 @@ class HesDatabase:
             return Step(policy.relation, "retention is kept by the server")
         if policy.span is None:
             return Step(policy.relation, "kept for ever")
-        words = {"column": sql.Identifier(policy.time_column), "span": sql.Literal(policy.span)}
+        what = {"relation": _relation(policy.relation), "column": sql.Identifier(policy.time_column)}
         statement = _template("count_expired" if dry_run else "delete_expired")
-        cursor = self.connection.execute(statement.format(relation=_relation(policy.relation), **words))
+        newest = _template("newest").format(**what)
+        cursor = self.connection.execute(statement.format(newest=newest, span=sql.Literal(policy.span), **what))
         row = cursor.fetchone() if dry_run else None
         count = int(row[0]) if row else cursor.rowcount
         return Step(policy.relation, f"rows older than {policy.span.days} days deleted", count)

@@ -37,12 +37,16 @@ SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescal
 -- name: policies
 SELECT relation, kind, time_column, span, provided_by FROM hes.policies ORDER BY relation, kind
 
--- Counted back from the newest row, for meters may live in another time than the server; never from a future one.
+-- Counted back from the newest row, for meters may live in another time than the server; never from a future one, nor from
+-- one that no meter has said.
 -- name: count_expired
-SELECT count(*) FROM {relation} WHERE {column} < (SELECT least(now(), max({column})) FROM {relation}) - {span}
+SELECT count(*) FROM {relation} WHERE {column} < {newest} - {span}
 
 -- name: delete_expired
-DELETE FROM {relation} WHERE {column} < (SELECT least(now(), max({column})) FROM {relation}) - {span}
+DELETE FROM {relation} WHERE {column} < {newest} - {span}
+
+-- name: newest
+(SELECT least(now(), max({column})) FROM {relation} WHERE communication_status NOT IN ('TIMEOUT', 'ERROR'))
 
 -- name: note
 INSERT INTO hes.event_logs (event_code, event_type, description, additional_data)
@@ -69,6 +73,9 @@ DROP SCHEMA IF EXISTS hes CASCADE;
 DROP TABLE IF EXISTS public.meter_events, public.meters CASCADE
 
 -- ------------------------------------------------------------------------------------------------- readings that land
+
+-- name: meter_id
+SELECT id FROM public.meters WHERE meter_number = %(meter)s
 
 -- name: meter_ids
 SELECT meter_number, id FROM public.meters
@@ -103,9 +110,11 @@ ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new
 -- name: landing_changed
 INSERT INTO hes.event_logs (meter_id, event_code, event_type, description, additional_data)
 SELECT meter_id, 0, 'ROWS_CHANGED',
-       'stored rows of ' || {name} || ' that have become others: ' || count(*) || ', from ' || min({time}) || ' to ' || max({time}),
+       'stored rows of ' || {name} || ' that have become others: ' || count(*)
+           || ', from ' || min({time}) || ' to ' || max({time}),
        jsonb_build_object('relation', {name}, 'before', jsonb_agg(jsonb_strip_nulls(to_jsonb(old) - ARRAY[
-           'meter_id', 'obis_code_id', 'rtc_timestamp', 'source', 'communication_status', 'created_at', 'inserted_at']) ORDER BY {time}))
+           'meter_id', 'obis_code_id', 'rtc_timestamp', 'source', 'communication_status', 'created_at', 'inserted_at'
+       ]) ORDER BY {time}))
 FROM (SELECT DISTINCT ON ({key}) {columns} FROM {landing}) AS new JOIN {relation} AS old USING ({key})
 WHERE {differs}
 GROUP BY meter_id
@@ -349,6 +358,6 @@ WHERE (%(meter)s::text IS NULL OR m.meter_number = %(meter)s) AND a.modified_at 
 ORDER BY a.audit_id
 
 -- name: exported
-SELECT p.* FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
-WHERE m.meter_number = %(meter)s AND p.{time} > %(first)s::timestamp {zone} AND p.{time} <= %(last)s::timestamp {zone}
+SELECT p.* FROM {relation} p
+WHERE p.meter_id = %(meter)s AND p.{time} > %(first)s::timestamp {zone} AND p.{time} <= %(last)s::timestamp {zone}
 ORDER BY p.{time}

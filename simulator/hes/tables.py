@@ -17,7 +17,7 @@ class Table:
     told: tuple[str, ...]
     code: str = ""  # the object whose rows these are; `channel_id`: each row says it; empty: none is kept
     is_record: bool = False  # what a meter keeps: it does not change
-    fill: str = ""  # the statement that fills what follows from successive rows, numbered by the last column of `key`
+    fill: str = ""  # fills what follows from successive rows, which the last column of `key` numbers
 
 
 Row = tuple[Any, ...]
@@ -96,3 +96,14 @@ READING_TYPES = (
     "TAMPERS",
 )
 """What the head-end calls the readings that it makes; the tables take any other name, too."""
+_UNITS = {
+    "ACTIVE_ENERGY": "Wh", "APPARENT_ENERGY": "VAh", "ACTIVE_POWER": "W", "REACTIVE_POWER": "var", "APPARENT_POWER": "VA",
+    "VOLTAGE": "V", "CURRENT": "A", "MAX_DEMAND_ACTIVE": "W", "MAX_DEMAND_APPARENT": "VA",
+}  # fmt: skip
+
+
+def unit_of(reading_type: str) -> str | None:
+    """In which the head-end keeps one of its own types; None of a count, and of a type that is not its own."""
+    if reading_type not in READING_TYPES:
+        return None
+    return next((unit for kind, unit in _UNITS.items() if reading_type.startswith(f"{kind}_")), None)
