@@ -97,8 +97,8 @@ READING_TYPES = (
 )
 """What the head-end calls the readings that it makes; the tables take any other name, too."""
 _UNITS = {
-    "ACTIVE_ENERGY": "Wh", "APPARENT_ENERGY": "VAh", "ACTIVE_POWER": "W", "REACTIVE_POWER": "var", "APPARENT_POWER": "VA",
-    "VOLTAGE": "V", "CURRENT": "A", "MAX_DEMAND_ACTIVE": "W", "MAX_DEMAND_APPARENT": "VA",
+    "ACTIVE_ENERGY": "Wh", "APPARENT_ENERGY": "VAh", "ACTIVE_POWER": "W", "REACTIVE_POWER": "var",
+    "APPARENT_POWER": "VA", "VOLTAGE": "V", "CURRENT": "A", "MAX_DEMAND_ACTIVE": "W", "MAX_DEMAND_APPARENT": "VA",
 }  # fmt: skip
 
 
