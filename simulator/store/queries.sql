@@ -325,11 +325,18 @@ int8send(coalesce(extract(epoch FROM {column})::bigint, {missing}))
 -- name: databases
 SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
 
+-- name: unused_databases
+SELECT datname FROM pg_database d WHERE NOT datistemplate AND NOT EXISTS (
+    SELECT FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type = 'client backend') ORDER BY datname
+
 -- name: create_database
 CREATE DATABASE {database}
 
 -- name: drop_database
 DROP DATABASE IF EXISTS {database} WITH (FORCE)
+
+-- name: drop_unused_database
+DROP DATABASE IF EXISTS {database}
 
 -- name: copy_database
 CREATE DATABASE {database} TEMPLATE {template}
