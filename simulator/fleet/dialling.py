@@ -28,7 +28,7 @@ _AT_ONCE = 256
 _CONNECT_S = 10.0
 _FIRST_WAIT_MS, _LONGEST_WAIT_MS = 1_000, 60_000
 _SETTLED_MS = 10_000  # after so long a call was a good one, and the next is tried as if for the first time
-_ENDLESS = 99  # tries, after which the wait is the longest
+_ENDLESS = 15  # tries, after which the wait is the longest
 _WAITING, _QUEUED, _CALLING, _CONNECTED = range(4)
 Sources = Callable[[int], str | None]
 Caller = Callable[[int], asyncio.Protocol]
@@ -51,7 +51,8 @@ class Diallers:
 
     def tick(self) -> None:
         self._follow()
-        self._callers.update()
+        if self._diallers:
+            self._callers.update()
         for dialler in self._diallers:
             dialler.tick()
 
@@ -91,7 +92,8 @@ class Dialler:
         count = residents.count
         self._state = np.full(count, _WAITING, np.uint8)
         self._invoked = np.zeros(count, bool)  # called, or to be called, because a client said connect
-        self._tries = np.zeros(count, np.int16)  # calls in a row that were no good
+        self._tries = np.zeros(count, np.uint8)  # calls in a row that were no good
+        self._failed = np.zeros(count, np.int16)  # of the running series of trials
         self._due_ms = np.zeros(count, np.int64)
         self._since_ms = np.zeros(count, np.int64)  # when it was connected
         self._queue: deque[int] = deque()
@@ -115,7 +117,7 @@ class Dialler:
     def begin_anew(self, meters: Sequence[int]) -> None:
         """They have other rules: what failed before does not count."""
         for index in meters:
-            self._tries[index], self._due_ms[index] = 0, 0
+            self._tries[index], self._failed[index], self._due_ms[index] = 0, 0, 0
             self._invoked[index] &= self._state[index] != _WAITING
 
     def invoke(self, index: int) -> None:
@@ -123,7 +125,7 @@ class Dialler:
         if self._destination(index) is None or self._state[index] in (_CALLING, _CONNECTED):
             return
         self._invoked[index] = not self._callers.keeps_connected(index)
-        self._tries[index] = 0
+        self._tries[index] = self._failed[index] = 0
         if self._state[index] == _WAITING:
             self._state[index] = _QUEUED
             self._queue.appendleft(index)
@@ -178,39 +180,42 @@ class Dialler:
                 )
         except OSError as error:  # a TimeoutError is one too
             self._complain(destination, error)
+            self._failed[index] += 1
             self._put_off(index, self._clock(), was_good=False)
             return
         line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._complained.discard(destination)
         self._lines[index] = line, self._device(index)
-        self._state[index], self._since_ms[index] = _CONNECTED, self._clock()
+        self._state[index], self._failed[index], self._since_ms[index] = _CONNECTED, 0, self._clock()
 
     def _destination(self, index: int) -> Destination | None:
         destinations = self._callers.rules(index).destinations
         return destinations[self._place] if len(destinations) > self._place else None
 
     def _put_off(self, index: int, now_ms: int, *, was_good: bool) -> None:
-        """Until it calls again, if it is to: repetition_delay after a call that was no good, and when all repetitions
-        are used up a new series a minute later; one that a client has asked for is given up then."""
-        rules = self._callers.rules(index)
-        tries = 0 if was_good else int(self._tries[index]) + 1
-        wait_ms = self._spread(index, tries)
-        if tries > rules.repetitions:
-            tries, wait_ms = 0, max(rules.delay_s * 1000, self._spread(index, _ENDLESS))
-            self._invoked[index] = False
-        elif tries and rules.delay_s:
-            wait_ms = rules.delay_s * 1000
-        self._state[index], self._tries[index], self._due_ms[index] = _WAITING, tries, now_ms + wait_ms
+        """Until it calls again, if it is to."""
+        tries = 0 if was_good else min(int(self._tries[index]) + 1, _ENDLESS)
+        wait_ms = self._retry_ms(index) if self._failed[index] else None
+        self._state[index], self._tries[index] = _WAITING, tries
+        self._due_ms[index] = now_ms + (_spread_ms(index, tries) if wait_ms is None else wait_ms)
 
-    @staticmethod
-    def _spread(index: int, tries: int) -> int:
-        """Where no delay is specified: twice as long each time, spread by the meter's number, so that not all come back
-        in one moment."""
-        wait_ms = min(_FIRST_WAIT_MS << max(tries - 1, 0), _LONGEST_WAIT_MS)
-        return wait_ms + crc32(f"{index}/{tries}".encode()) % (wait_ms // 2)
+    def _retry_ms(self, index: int) -> int | None:
+        """repetition_delay after an attempt that has failed (None: it is not specified). When the repetitions are used
+        up, a call that a client has asked for is given up; a permanent one is tried for anew, a minute later."""
+        rules = self._callers.rules(index)
+        if self._failed[index] <= rules.repetitions:
+            return rules.delay_s * 1000 or None
+        self._failed[index], self._invoked[index] = 0, False
+        return max(rules.delay_s * 1000, _spread_ms(index, _ENDLESS))
 
     def _complain(self, destination: Destination, error: OSError) -> None:
         if destination not in self._complained:
             why = error.strerror or error or "no answer"
             log.warning("%s does not take calls: %s; meters try again", destination.place, why)
         self._complained.add(destination)
+
+
+def _spread_ms(index: int, tries: int) -> int:
+    """Twice as long each time, spread by the meter's number, so that not all come back in one moment."""
+    wait_ms = min(_FIRST_WAIT_MS << max(tries - 1, 0), _LONGEST_WAIT_MS)
+    return wait_ms + crc32(f"{index}/{tries}".encode()) % (wait_ms // 2)

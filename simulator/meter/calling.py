@@ -68,10 +68,24 @@ class Rules:
 
 def rules_of(cohort: Cohort, row: int) -> Rules:
     """As one meter has them now; by a model without the object it calls whom the fleet says."""
-    head = head_of(cohort.model)
-    if head is None:
-        return _without_object(cohort.around.destinations)
-    return _parse(tuple(kept(cohort, row, head + bytes((index,))) for index in range(MODE, DESTINATIONS + 1)))
+    own, keys = cohort.overrides, _keys(cohort.model)
+    if not any((row, key) in own for key in keys):
+        return _rules_delivered(cohort.model, cohort.around.destinations)
+    return _parse(tuple(kept(cohort, row, key) for key in keys))
+
+
+@lru_cache(maxsize=64)
+def _keys(model: Model) -> tuple[bytes, ...]:
+    """Of all attributes but the logical name."""
+    head = head_of(model)
+    return () if head is None else tuple(head + bytes((index,)) for index in range(MODE, DESTINATIONS + 1))
+
+
+@lru_cache(maxsize=64)
+def _rules_delivered(model: Model, destinations: tuple[str, ...]) -> Rules:
+    if not _keys(model):
+        return _without_object(destinations)
+    return _parse(tuple(_delivered(model, destinations, key) for key in _keys(model)))
 
 
 def head_of(model: Model) -> bytes | None:
@@ -109,7 +123,6 @@ def _parse(encoded: tuple[bytes, ...]) -> Rules:
     return Rules(mode, repetitions, delay_s, tuple(Window(*one) for one in windows), destinations_of(octets))
 
 
-@lru_cache(maxsize=8)
 def _without_object(places: tuple[str, ...]) -> Rules:
     mode = Mode.PERMANENT if places else Mode.NONE
     return Rules(mode, 10, 0, (), destinations_of([place.encode() for place in places]))

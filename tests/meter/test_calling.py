@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from meter_bench import Install, Meters, data, done, key
 
-from simulator.cosem.classes import CLASSES
-from simulator.cosem.compiler import compile_model
 from simulator.fleet.callers import Callers
 from simulator.fleet.dialling import Diallers
 from simulator.fleet.sessions import Residents
@@ -26,6 +24,7 @@ AUTO = "0.0.2.1.0.255"
 MODE, REPETITIONS, DELAY, WINDOWS, DESTINATIONS = range(2, 7)
 REFUSED, DENIED, MISMATCH = 250, 3, 12
 MINUTE_MS = 60_000
+CLOSED = 1  # a port that nobody listens on
 
 
 def places(*texts: str) -> Data:
@@ -42,10 +41,6 @@ def stamp_data(text: str) -> Data:
 
 async def octets(meters: Meters, index: int, *, client: int = 48) -> Any:
     return (await done(Device(meters.cohort, 0).get(client, GetItem(key(AUTO, index), None)))).hex()
-
-
-def test_every_class_has_an_object_of_each_class_that_is_known() -> None:
-    assert {one.interface_class.class_id for one in compile_model("every-class").objects} == set(CLASSES)
 
 
 async def test_a_meter_that_calls_nobody_shows_it(install: Install) -> None:
@@ -114,22 +109,34 @@ class Exchange:
 
     def __init__(self, meters: Meters) -> None:
         cohort, count = meters.cohort, len(meters.cohort.identities)
-        self.meters, self.now_ms, self.calls, self.closes = meters, 1_000_000, 0, False
+        self.meters, self.now_ms, self.calls, self.attempts = meters, 1_000_000, 0, 0
         self.open: list[asyncio.StreamWriter] = []
         self.callers = Callers(count, [cohort], lambda: meters.now_ms)
         residents = Residents(count, lambda index: Device(cohort, index), lambda index: cohort.identities[index])
         self.diallers = Diallers(
-            self.callers, residents, lambda place: lambda index: asyncio.Protocol(), lambda i: None, lambda: self.now_ms
+            self.callers, residents, lambda place: lambda index: asyncio.Protocol(), self._source, lambda: self.now_ms
         )
 
     async def taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.calls += 1
         self.open.append(writer)
-        if self.closes:
-            writer.close()
         await reader.read()  # until the meter, too, has closed
         writer.close()
         self.open.remove(writer)
+
+    def _source(self, index: int) -> None:
+        self.attempts += 1
+
+    async def attempted(self, wall_ms: int, attempts: int) -> None:
+        """So much later a head-end that takes no calls has been called so often."""
+        self.now_ms += wall_ms
+        async with asyncio.timeout(10):
+            while self.attempts < attempts:
+                self.diallers.tick()
+                await settled()
+        self.diallers.tick()
+        await settled()
+        assert self.attempts == attempts
 
     async def after(self, wall_ms: int, calls: int, *, held: int | None = None) -> None:
         """So much later there have been so many calls, of which so many are held."""
@@ -169,18 +176,40 @@ async def exchange(meters: Meters, **rules: Data) -> AsyncIterator[Exchange]:
         server.close()
 
 
+TRIALS = {"REPETITIONS": data("unsigned", 2), "DELAY": data("long-unsigned", 20)}
+
+
 async def test_repetitions_and_repetition_delay_space_the_trials(install: Install) -> None:
     """One call and two repetitions, 20 s apart; a permanent connection is tried for anew after a minute."""
     meters = await install("every-class", count=1)
-    rules = {"REPETITIONS": data("unsigned", 2), "DELAY": data("long-unsigned", 20)}
+    async with exchange(meters, DESTINATIONS=places(f"127.0.0.1:{CLOSED}"), **TRIALS) as head_end:
+        await head_end.attempted(0, 1)
+        await head_end.attempted(19_000, 1)
+        await head_end.attempted(1_000, 2)
+        await head_end.attempted(20_000, 3)
+        await head_end.attempted(59_000, 3)
+        await head_end.attempted(31_000, 4)
+        await head_end.attempted(20_000, 5)
+
+
+async def test_a_call_that_a_client_has_asked_for_is_given_up_after_the_last_trial(install: Install) -> None:
+    meters = await install("every-class", count=1)
+    there = places(f"127.0.0.1:{CLOSED}")
+    async with exchange(meters, MODE=data("enum", 104), DESTINATIONS=there, **TRIALS) as head_end:
+        assert await meters.act(AUTO, 1) == 0
+        for wall_ms, attempts in ((0, 1), (20_000, 2), (20_000, 3), (10 * MINUTE_MS, 3)):
+            await head_end.attempted(wall_ms, attempts)
+
+
+async def test_a_call_that_was_taken_and_ended_is_no_trial(install: Install) -> None:
+    """repetition_delay is for attempts that have failed."""
+    meters = await install("every-class", count=1)
+    rules = {"REPETITIONS": data("unsigned", 0), "DELAY": data("long-unsigned", 900)}
     async with exchange(meters, **rules) as head_end:
-        head_end.closes = True
-        await head_end.after(0, 1, held=0)
-        await head_end.after(19_000, 1)
-        await head_end.after(1_000, 2, held=0)
-        await head_end.after(20_000, 3, held=0)
-        await head_end.after(59_000, 3)
-        await head_end.after(31_000, 4, held=0)
+        for calls in (1, 2, 3):
+            await head_end.after(10_000, calls, held=1)
+            head_end.open[0].close()
+            await head_end.after(0, calls, held=0)
 
 
 async def test_connect_calls_at_once_and_only_once(install: Install) -> None:
