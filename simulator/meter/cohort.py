@@ -63,6 +63,8 @@ class Surroundings:
     occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
     push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
     look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
+    connect: Callable[[Cohort, int], None] = lambda cohort, row: None  # a client says connect
+    destinations: tuple[str, ...] = ()  # whom meters call, if nobody has told them otherwise
     address: Callable[[int], int] = lambda number: 0  # IPv4, of a meter by its number; 0: it has none
     delivered: Callable[[str], Delivered] = lambda serial: Delivered()  # with which title and keys, if not the seed's
 

@@ -28,6 +28,7 @@ from simulator.cosem.model import (
 from simulator.cosem.stamps import stamp
 from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
+from simulator.meter.calling import AUTO_CONNECT, kept
 from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
 from simulator.meter.status import encoded_word
 from simulator.ports import GetAnswer
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
+_LOGICAL_NAME = 1
+_AUTO_CONNECT = AUTO_CONNECT.to_bytes(2, "big")
 _IP_ADDRESS = 42, 3  # IPv4 setup (Blue Book 4.9.2)
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
 _LIVING_CLASSES = frozenset({4, 11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
@@ -85,6 +88,8 @@ def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> 
             return _setting(own, source.default)
         if (int.from_bytes(attribute.key[:2], "big"), attribute.key[8]) == _IP_ADDRESS:
             return _address(attribute.key)
+        if attribute.key[:2] == _AUTO_CONNECT and attribute.key[8] != _LOGICAL_NAME:
+            return _calling(attribute.key)
         return _setting(attribute.key, source.default) if writable else source.default
     if isinstance(source, InvocationCounter):
         return _counter(source)
@@ -132,6 +137,15 @@ def _address(key: bytes) -> Function:
             return _MISMATCH
         own = encode(Data(Tag.DOUBLE_LONG_UNSIGNED, cohort.around.address(cohort.first + row)))
         return cohort.overrides.get((row, key), own)
+
+    return read
+
+
+def _calling(key: bytes) -> Function:
+    """Whom it calls, and when."""
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        return kept(device.cohort, device.row, key) if selection is None else _MISMATCH
 
     return read
 
