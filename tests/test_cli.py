@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import manual
 import pytest
 from live import command as command_line
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from simulator.cli import app, main
+
+
+def test_the_manual_has_every_option_of_every_command() -> None:
+    """`.venv/bin/python tests/manual.py > docs/commands.md` makes it anew."""
+    assert (Path(__file__).parents[1] / "docs" / "commands.md").read_text() == manual.text()
 
 
 @pytest.mark.parametrize("command", ["check", "clock"])

@@ -26,7 +26,7 @@ from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
-from simulator.hes.database import DEFAULT_ZONE, HesDatabase
+from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
 from simulator.values import MS_PER_SECOND
 
@@ -80,7 +80,9 @@ def headend(
         str | None,
         typer.Option(metavar="HOST:PORT[,hdlc]", help="Read meters that call by themselves over their calls there."),
     ] = None,
-    timezone: Annotated[str, typer.Option(help="The meters' time zone.")] = DEFAULT_ZONE,
+    timezone: Annotated[
+        str | None, typer.Option(help="The meters' time zone (default: that of the tables, at first Asia/Kolkata).")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
@@ -91,14 +93,16 @@ def headend(
 
     place = None if inventory and hes else existing_place(database, home, fleet)
     periods = {part: _period(every or PERIODS[part]) for part in _parts(profiles)}
-    manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone), pdu)
+    dsn = hes or (place.dsn if place else "")
+    drift_s, zone = _seconds("--drift", drift), _agreed_zone(dsn, timezone)
+    manners = Manners(workers, timeout, retries, drift_s, ZoneInfo(zone), pdu)
     run = _Run(
-        dsn=hes or (place.dsn if place else ""),
+        dsn=dsn,
         inventory=partial(_entries, inventory, place),
         replaced=partial(_replaced, inventory, place),
         preset=parse_client(client),
         manners=manners,
-        zone=timezone,
+        zone=zone,
         accept=parse_accept(accept) if accept else None,
     )
     where = parse_address(listen, default_port=LISTEN_PORT) if listen else None
@@ -297,11 +301,13 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _zone(name: str) -> ZoneInfo:
+def _agreed_zone(dsn: str, wanted: str | None) -> str:
     try:
-        return ZoneInfo(name)
+        ZoneInfo(wanted or "UTC")
     except (KeyError, ValueError, OSError):
-        raise UserError(f"there is no time zone {name!r}; write for example Asia/Kolkata or UTC") from None
+        raise UserError(f"there is no time zone {wanted!r}; write for example Asia/Kolkata or UTC") from None
+    with HesDatabase.open(dsn) as database:
+        return database.agreed_zone(wanted)
 
 
 def _period(text: str) -> float:

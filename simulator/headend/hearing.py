@@ -120,7 +120,8 @@ def _as_table(note: Notification) -> ProfileTable | None:
         return None
     body = [_column(item) for item in note.values]
     clock = Column("", "0.0.1.0.0.255", 8, 2, type=Tag.DATE_TIME)
-    return ProfileTable(note.setup, [clock, *body], [[note.clock, *(item.value.value for item in note.values)]])
+    row = [note.clock, *(item.value.value for item in note.values)]
+    return ProfileTable(note.setup, [clock, *body], [row], (note.clock_status,))
 
 
 def _column(item: Item) -> Column:

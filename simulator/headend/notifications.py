@@ -75,6 +75,7 @@ class Notification:
     device: str = ""
     setup: str = ""  # of an event-notification empty
     clock: Any = None
+    clock_status: int = 0
     items: tuple[Item, ...] = ()  # all elements of the body, those of the head included
     alerts: tuple[StatusBit, ...] = ()  # bits that are set in an event status word
     problem: str = ""
@@ -127,12 +128,14 @@ class Decoder:
         labels = self.labels(received.opened.meter, head[1]) if head else ()
         known = labels if len(labels) == len(parts) else [None] * len(parts)
         items = tuple(map(_item, known, parts, decoded))
+        clock, status = (items[2].value.value, parts[2][-1]) if head else (None, 0)
         return Notification(
             received,
             int.from_bytes(apdu[1:5], "big") & _INVOKE_ID,
             moment(stamp) if len(stamp) == _CLOCK else None,
             *(head or ("", "")),
-            items[2].value.value if head else None,
+            clock,
+            status,
             items,
             _alerts(items, parts),
         )

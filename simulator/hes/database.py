@@ -76,15 +76,16 @@ class HesDatabase:
 
     # -- made ---------------------------------------------------------------------------------------------------
 
-    def install(self, zone: str = DEFAULT_ZONE) -> bool:
-        """Make what is missing, as far as the tier goes; False if all was there. `zone`: of the meters' days."""
+    def install(self, zone: str | None = None) -> bool:
+        """Make what is missing, as far as the tier goes; False if all was there. `zone`: as in `agreed_zone`."""
         with self.connection.transaction():
             self._run("lock")
-            if version := self.migrations().version():
-                if version != HES.version:
-                    raise misfit(HES, version)
+            version = self.migrations().version()
+            if version and version != HES.version:
+                raise misfit(HES, version)
+            self.use_timezone(self.agreed_zone(zone))
+            if version:
                 return False
-            self.use_timezone(zone)
             self._check_timescale()
             for name in _FULL:
                 self.connection.execute(_FILES.joinpath("sql", name).read_bytes())
@@ -108,13 +109,24 @@ class HesDatabase:
             raise UserError("the head-end's tables are of an early meterfleet; `db init --hes --fresh` makes them anew")
         return found
 
+    def agreed_zone(self, wanted: str | None) -> str:
+        """Of the meters' days: what the tables have, or else is wanted; UserError if they have another one."""
+        if wanted and self._read("is_timezone", timezone=wanted) != [(True,)]:
+            raise UserError(f"there is no time zone {wanted!r}; write for example Asia/Kolkata or UTC")
+        if not self.is_installed():
+            return wanted or DEFAULT_ZONE
+        if wanted and wanted != (zone := self.timezone()):
+            raise UserError(
+                f"--timezone {wanted}: the days of these tables are those of {zone}; leave it out, or make the tables "
+                f"anew, without their data, by `meterfleet db init --hes --fresh --timezone {wanted}`"
+            )
+        return self.timezone()
+
     def use_timezone(self, zone: str) -> None:
         """Of the meters' days, for tables that this connection makes."""
-        if self._read("is_timezone", timezone=zone) != [(True,)]:
-            raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
         self._run("set_timezone", timezone=zone)
 
-    def renew(self, zone: str = DEFAULT_ZONE) -> None:
+    def renew(self, zone: str | None = None) -> None:
         """All of it made anew, without its data; others see what was, or what is."""
         with self.connection.transaction():
             self._run("lock")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from faults_bench import HDLC, faulty, lasting, reader, tell
+from gurux_dlms import GXDLMSClient
+from gurux_dlms.enums import ClockStatus, DataType
 from live import BLOCK, CLOCK, INSTANTANEOUS, Judge, Spawned, by_entry, by_range, free_port, run, spawned
 from typer.testing import CliRunner
 
@@ -130,6 +132,26 @@ def test_rounded_times(fleet: Spawned) -> None:
             assert judge.rows(INSTANTANEOUS)[0][0][5:8] == bytes((10, 0, 0))
         with faulty(fleet, 1, {"rounded_times": "30s"}):
             assert judge.rows(INSTANTANEOUS)[0][0][5:8] == bytes((10, 0, 30))
+
+
+def test_clock_status(fleet: Spawned) -> None:
+    """Blue Book 4.1.6.1, as gurux understands it: of the clock, and of what is stamped by it. The time stays right."""
+
+    def seen(octets: bytes) -> tuple[int, str]:
+        read = GXDLMSClient.changeType(bytearray(octets), DataType.DATETIME)
+        return int(read.status), read.value.isoformat()
+
+    at, day = "2025-06-10T10:00:17+05:30", "2025-06-09T00:00:00+05:30"
+    with Judge(fleet.meters[0]) as judge:
+        assert seen(judge.get(8, CLOCK).value) == (0, at)
+        with faulty(fleet, 1, {"clock_status": "invalid"}):
+            assert seen(judge.get(8, CLOCK).value) == (ClockStatus.INVALID_VALUE, at)
+            assert seen(judge.rows(BLOCK, NIGHT)[0][0]) == (ClockStatus.INVALID_VALUE, day)
+            assert {row[0][-1] for row in judge.rows(BLOCK, by_entry(1, 60))} == {1}
+        with faulty(fleet, 1, {"clock_status": ["doubtful", "different_base"]}):
+            marks = ClockStatus.DOUBTFUL_VALUE | ClockStatus.DIFFERENT_CLOCK_BASE
+            assert seen(judge.rows(INSTANTANEOUS)[0][0]) == (marks, at)
+        assert seen(judge.rows(BLOCK, NIGHT)[0][0]) == (0, day)
 
 
 def test_short_frames(fleet: Spawned) -> None:

@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from live import eventually
-from push_bench import ALERT_BODY, BOOK, notification, wrapped
+from push_bench import ALERT_BODY, BLOCK, BOOK, HEAD, STAMP, notification, wrapped
 
 from simulator.commands.pushed import labels
 from simulator.cosem.status_word import octets_of, status_bits
 from simulator.headend import hearing
 from simulator.headend.hearing import Acquainted, Hearer, Hearing
-from simulator.headend.notifications import Notification, Received
+from simulator.headend.notifications import Decoder, Notification, Received
 from simulator.headend.unsealing import Opened
 from simulator.hes.landing import Batch
-from simulator.hes.tables import EVENTS
+from simulator.hes.tables import ENERGY, EVENTS
 
 SERIAL = "9160000007"
 NOBODY = Acquainted({}, BOOK, labels(lambda _serial: "is15959-1ph", {}))
@@ -134,3 +134,19 @@ def test_what_goes_wrong_before_it_listens_is_told_to_who_opens_it() -> None:
     ear = Hearing(("127.0.0.1", 70_000), KNOWN, Hearer(dt.UTC), lambda _batch: None)
     with pytest.raises(OverflowError), ear:
         pass
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(0x00, (192, ())), (0x01, (64, (1, 4))), (0xFF, (192, ()))])
+def test_a_push_whose_clock_calls_itself_invalid_brings_invalid_readings(
+    status: int, verdict: tuple[int, tuple[int, ...]]
+) -> None:
+    """Clock status bit 0 (Blue Book 4.1.6.1), in the head of what is pushed; FF: not specified."""
+    clock = b"\x09\x0c" + STAMP[:-1] + bytes((status,))
+    body = b"\x02\x0a" + HEAD + BLOCK + clock + b"\x17\x43\x66\x80\x00" + b"\x17\x3d\xcc\xcc\xcd" * 6
+    apdu = notification(body)
+    received = Received(dt.datetime.now(dt.UTC), "", "tcp", "wrapper", apdu, Opened(apdu), "")
+    hearer = Hearer(ZoneInfo("Asia/Kolkata"))
+    hearer.know(KNOWN.serials)
+    filed = hearer.file(Decoder(KNOWN.labels).decode(received)).rows[ENERGY][SERIAL]
+    rows = [dict(zip(ENERGY.columns[1:], row, strict=True)) for row in filed]
+    assert [(row["quality"], row["validation_flags"]) for row in rows] == [verdict] * 4

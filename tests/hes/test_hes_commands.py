@@ -32,6 +32,29 @@ def test_status_names_who_keeps_each_promise(database: str) -> None:
     assert "hes.block_load_profile: compression (not on this tier)" in told  # nothing emulates it
 
 
+@pytest.mark.parametrize(
+    "line", ["db init --hes", "db migrate --hes", "headend --once --retries 0 --inventory {inventory}"]
+)
+def test_another_time_zone_than_that_of_the_tables_is_refused_and_none_is_needed(
+    database: str, tmp_path: Path, line: str
+) -> None:
+    """The days of the tables are cut in one zone, for good."""
+    call("db", "init", "--hes", "--hes-database", database, "--timezone", "Europe/Berlin")
+    inventory = tmp_path / "none.json"
+    inventory.write_text('[{"serial": "1", "host": "127.0.0.1", "port": 9, "clients": [{"sap": 32, "password": "0"}]}]')
+    words = [*line.format(inventory=inventory).split(), "--hes-database", database]
+    told = str(CliRunner().invoke(app, [*words, "--timezone", "Asia/Kolkata"]).exception)
+    assert told == (
+        "--timezone Asia/Kolkata: the days of these tables are those of Europe/Berlin; leave it out, or make the "
+        "tables anew, without their data, by `meterfleet db init --hes --fresh --timezone Asia/Kolkata`"
+    )
+    assert not isinstance(CliRunner().invoke(app, words).exception, UserError)
+    with HesDatabase.open(database) as hes:
+        assert hes.timezone() == "Europe/Berlin"
+        zones = hes.connection.execute("SELECT DISTINCT timezone FROM public.meters").fetchall()
+    assert zones == ([("Europe/Berlin",)] if "headend" in line else [])
+
+
 def test_status_says_how_to_get_the_tables(database: str) -> None:
     (hint,) = json.loads(call("db", "status", "--database", database, "--json").stdout)["head_end"]
     assert "meterfleet db init --hes" in hint
