@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.cosem.catalogue import raisers
 from simulator.cosem.stamps import local_seconds
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
@@ -311,7 +312,9 @@ def alarm_edits(attempts: Sequence[Attempt], ids: Ints) -> list[Edit]:
         "retried": list(moments.values()),
         "history_ids": [number for _, number in told.values()],
     }
-    return [Edit("settle_alarms", values)]
+    confirmed = [alarm for alarm, (attempt, _) in told.items() if attempt.alarm_status == _CONFIRMED]
+    events = [Edit("acknowledge_events", {"alarms": confirmed, **raisers()})] if confirmed else []
+    return [Edit("settle_alarms", values), *events]
 
 
 def _retried(attempt: Attempt) -> dt.datetime | None:

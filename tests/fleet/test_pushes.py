@@ -149,6 +149,7 @@ async def test_a_confirmed_push_is_acknowledged_and_one_without_confirmation_ret
         await meters.happen([0], 201)
         await meters.step(MINUTE_MS)
         assert meters.alarms() == [("ACKNOWLEDGED", 0)]
+        assert meters.sql("SELECT acknowledged FROM sim.event_logs WHERE event_code = 201") == [(True,)]
         assert (await heard(ear, ALERT)).received.answer == "confirmed"
 
 
