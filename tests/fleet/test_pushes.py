@@ -32,6 +32,9 @@ from simulator.meter.push.times import SCHEDULE_TYPES
 from simulator.store.database import Store
 
 COUNTS = dict(zip(SCHEDULE_TYPES, (96, 48, 24, 6, 3, 2, 1), strict=True))
+_KEPT = """SELECT meter_number, logical_name, number_of_retries, schedule_type
+           FROM sim.push_setups p JOIN sim.meters m ON m.id = p.meter_id JOIN sim.obis_codes o ON o.id = p.obis_code_id
+           LEFT JOIN sim.push_schedules s ON s.push_setup_id = p.id ORDER BY meter_number, logical_name"""
 TIMES = "array(structure(stamp-time,stamp-date))"
 
 
@@ -106,13 +109,26 @@ async def test_an_empty_schedule_pushes_nothing_and_is_told_as_disabled(database
         assert meters.sql("SELECT count(*) FROM sim.active_schedules WHERE logical_name = %s", SCHEDULE) == [(0,)]
 
 
-async def test_without_a_destination_nobody_pushes_and_no_rows_are_made(database: str) -> None:
-    async with pushing(database, 2, None) as meters:
+async def test_without_a_destination_nobody_pushes_and_rows_are_made_of_whom_a_client_looks_at(database: str) -> None:
+    """S004-04: what a GET returns is what the row says. Meters that nobody asks have no rows."""
+    async with pushing(database, 3, None) as meters:
         await meters.step(2 * HOUR_MS)
         await meters.happen([0], 201)
         await meters.step(MINUTE_MS)
         assert meters.sql("SELECT count(*) FROM sim.push_setups") == [(0,)]
         assert meters.alarms() == [("PENDING", 0)]
+        assert await meters.get(1, 40, DAILY, 6) == b"\x11\x03"
+        assert await meters.set(2, 22, SCHEDULE, 4, TIMES, [["00:52:00.*", "*-*-*"]]) == 0
+        await meters.until(lambda: len(meters.sql(_KEPT)) == 2 * 7)
+        kept = meters.sql(_KEPT)
+        assert {row[0] for row in kept} == {meters.fleet.identity(index).serial for index in (1, 2)}
+        assert next(row[2:] for row in kept if row[1] == DAILY) == (3, "TWENTY_FOUR_HOUR")
+        types = {row[0]: row[3] for row in kept if row[1] == INSTANT}
+        assert list(types.values()) == ["FIFTEEN_MIN", "TWENTY_FOUR_HOUR"]
+    async with pushing(database, 3, None) as meters:
+        assert await meters.get(1, 40, DAILY, 6) == b"\x11\x03"
+        assert await meters.get(0, 22, SCHEDULE, 2) is not None
+        await meters.until(lambda: len(meters.sql(_KEPT)) == 3 * 7)
 
 
 async def test_a_listener_that_is_down_costs_all_retries_and_one_that_is_back_hears_the_next(database: str) -> None:
