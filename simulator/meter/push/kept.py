@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import StoreError
+from simulator.meter.behind import Behind
 from simulator.meter.columns import Ints
 from simulator.meter.push.schedule import Plan, model_plans, own_settings, plans_with
 from simulator.meter.push.setup import PushSetup, setup_objects, setups_of
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
 log = logging.getLogger(__name__)
-_TOGETHER_S = 0.1  # whom clients look at within it is written together
 
 
 @dataclass(slots=True)
@@ -49,8 +49,7 @@ class KeptPushes:
         self._schedules: dict[bytes, Ints] = {}  # by logical name
         self.making = asyncio.Lock()  # held while rows are made: they are those of the meters of that time
         self._wanted: set[int] = set()  # rows of meters that a client has looked at
-        self._unmade: set[int] = set()  # those of them whose rows may be missing
-        self._making: asyncio.Task[None] | None = None
+        self._unmade = Behind[int](cohort.writing, self._ensure_wanted)
         self._is_begun = False
 
     # -- what is known ------------------------------------------------------------------------------------------
@@ -106,31 +105,23 @@ class KeptPushes:
     def begin(self) -> None:
         """What the store has is known."""
         self._is_begun = True
-        self._make_wanted()
+        for row in self._wanted:
+            self._unmade.add(row)
 
     def want(self, row: int) -> None:
         """A client looks at what a meter pushes, or when: all its rows are made, and nobody waits for that."""
         if row not in self._wanted:
             self._wanted.add(row)
-            self._unmade.add(row)
-            self._make_wanted()
+            if self._is_begun:
+                self._unmade.add(row)
 
-    def _make_wanted(self) -> None:
-        if self._is_begun and self._unmade and (self._making is None or self._making.done()):
-            self._making = asyncio.create_task(self._ensure_wanted())
-            self._cohort.writing.add(self._making)
-            self._making.add_done_callback(self._cohort.writing.discard)
-
-    async def _ensure_wanted(self) -> None:
-        while self._unmade:
-            await asyncio.sleep(_TOGETHER_S)
-            rows, self._unmade = np.array(sorted(self._unmade)), set()
-            try:
-                for logical_name in setup_objects(self._cohort.model):
-                    await self.ensure(logical_name, rows)
-            except StoreError as error:
-                log.warning("rows of the push tables are not made, until a client looks again: %s", error)
-                self._wanted.difference_update(rows.tolist())
+    async def _ensure_wanted(self, rows: list[int]) -> None:
+        try:
+            for logical_name in setup_objects(self._cohort.model):
+                await self.ensure(logical_name, np.array(rows))
+        except StoreError as error:
+            log.warning("rows of the push tables are not made, until a client looks again: %s", error)
+            self._wanted.difference_update(rows)
 
     async def ensure(self, logical_name: bytes, rows: Ints) -> None:
         """Setup, objects and schedules of these meters have their rows. Raises StoreUnavailable."""
