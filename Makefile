@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/meterfleet demo
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev
 	$(BIN)/ruff check .

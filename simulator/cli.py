@@ -6,6 +6,8 @@ Exit codes: 0, 1 (it went wrong while running), 2 (a mistake in the user's optio
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections import UserDict
 from importlib import import_module
@@ -16,7 +18,12 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from simulator import __version__
-from simulator.errors import MeterfleetError, UserError
+from simulator.commands.usage import in_our_words, is_usage
+from simulator.errors import MeterfleetError, UserError, told
+
+_CUT = 128 + 13  # as the shell tells of a program that SIGPIPE has ended
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR,
+            errno.ENAMETOOLONG)  # fmt: skip
 
 
 class _Place(NamedTuple):
@@ -38,7 +45,7 @@ _PLACES = {
     "listen": _Place("listen", "listen", "EPILOG"),
     "headend": _Place("headend", "headend", "EPILOG"),
     "verify": _Place("verify", "verify", "EPILOG"),
-    "demo": _Place("demo", "demo"),
+    "demo": _Place("demo", "demo", "EPILOG"),
     "check": _Place("check", "check", "EPILOG"),
     "clock": _Place("clock", "clock", "EPILOG"),
     "link": _Place("link", "link", "EPILOG"),
@@ -95,17 +102,48 @@ def version(show: bool = typer.Option(False, "--version", help="Print the versio
 
 def main() -> None:
     """Entry point of the command."""
+    code: int | str | None
     try:
-        app()
-    except UserError as error:
-        _say(error)
-        sys.exit(2)
+        code = _run()
+        sys.stdout.flush()
+    except SystemExit as error:  # the parser ends so when the reader of a pipe has gone
+        code = _CUT if _is_cut(error.__context__) else error.code
+    except OSError as error:
+        code = _CUT if _is_cut(error) else _tell(_of_the_machine(error))
+    if code == _CUT:
+        _forget_output()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        return int(app(prog_name="meterfleet", standalone_mode=False) or 0)
     except MeterfleetError as error:
-        _say(error)
-        sys.exit(1)
+        return _tell(error)
+    except Exception as error:
+        if not is_usage(error):
+            raise
+        return _tell(UserError(words)) if (words := in_our_words(error)) else 2
 
 
-def _say(error: MeterfleetError) -> None:
-    in_files = isinstance(error, UserError) and any(mistake.path for mistake in error.mistakes)
-    text = f"{error}" if in_files else f"meterfleet: {error}"  # editors look for path:line where a line begins
-    Console(stderr=True).print(text, style="red", markup=False, emoji=False, highlight=False, soft_wrap=True)
+def _tell(error: MeterfleetError) -> int:
+    """Its exit code."""
+    Console(stderr=True).print(told(error), style="red", markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return 2 if isinstance(error, UserError) else 1
+
+
+def _is_cut(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+def _of_the_machine(error: OSError) -> MeterfleetError:
+    """A full disk, a folder in which nothing may be written: nobody's bug. Raises what is one."""
+    if error.errno not in _MACHINE:
+        raise error
+    _forget_output()
+    return MeterfleetError(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
+
+
+def _forget_output() -> None:
+    """What is still to be written goes nowhere, without a word when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

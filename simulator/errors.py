@@ -37,6 +37,12 @@ class UserError(MeterfleetError):
         super().__init__("\n".join(str(mistake).removeprefix(": ") for mistake in self.mistakes))
 
 
+def told(error: MeterfleetError) -> str:
+    """As the command line says it; mistakes in files as they are: editors look for path:line where a line begins."""
+    in_files = isinstance(error, UserError) and any(mistake.path for mistake in error.mistakes)
+    return f"{error}" if in_files else f"meterfleet: {error}"
+
+
 class PeerError(MeterfleetError):
     """A peer's bytes are broken; the protocol engine turns it into the answer that the standard gives."""
 

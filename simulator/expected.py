@@ -38,17 +38,21 @@ _KINDS: Mapping[str, str] = {
 _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "literal_error": lambda told: str(told["expected"]),
     "enum": lambda told: str(told["expected"]),
-    "greater_than": lambda told: f"more than {told['gt']:g}",
-    "greater_than_equal": lambda told: f"at least {told['ge']:g}",
-    "less_than": lambda told: f"less than {told['lt']:g}",
-    "less_than_equal": lambda told: f"at most {told['le']:g}",
-    "multiple_of": lambda told: f"a multiple of {told['multiple_of']:g}",
+    "greater_than": lambda told: f"more than {_amount(told['gt'])}",
+    "greater_than_equal": lambda told: f"at least {_amount(told['ge'])}",
+    "less_than": lambda told: f"less than {_amount(told['lt'])}",
+    "less_than_equal": lambda told: f"at most {_amount(told['le'])}",
+    "multiple_of": lambda told: f"a multiple of {_amount(told['multiple_of'])}",
     "string_pattern_mismatch": lambda told: f"a text of the form {told['pattern']}",
     "string_too_long": lambda told: f"a text of at most {told['max_length']} letters",
     "string_too_short": lambda told: f"a text of at least {told['min_length']} letters",
     "too_long": lambda told: f"at most {told['max_length']} of them",
     "too_short": lambda told: f"at least {told['min_length']} of them",
 }
+
+
+def _amount(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:.12g}"
 
 
 def in_words(found: Sequence[ErrorDetails]) -> str:

@@ -16,7 +16,9 @@ MS_PER_DAY = 86_400_000
 NEVER_MS = 1 << 62  # later than every instant
 
 _DURATION_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_LONGEST_MS = 36_525 * _DURATION_UNITS_MS["d"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DATE = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?")
 _OBIS = re.compile(r"\d{1,3}(?:\.\d{1,3}){5}")
 
 
@@ -25,7 +27,15 @@ def parse_duration_ms(text: str) -> int:
     parts = _DURATION.findall(text.strip())
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         raise ValueError(f"{text!r} is not a duration; write for example 60d, 12h, 1h30m or 2.5s")
-    return round(sum(float(number) * _DURATION_UNITS_MS[unit] for number, unit in parts))
+    length_ms = sum(float(number) * _DURATION_UNITS_MS[unit] for number, unit in parts)
+    if length_ms > _LONGEST_MS:
+        raise ValueError(f"{text!r} is longer than a hundred years")
+    return round(length_ms)
+
+
+def is_date(text: str) -> bool:
+    """Whether an ISO text is a day without a time."""
+    return _DATE.fullmatch(text.strip()) is not None
 
 
 def parse_obis(text: str) -> bytes:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import settings
+from memory import IN_MEMORY, server_folder
 from plugged import MISSING
 from psycopg import sql
 
@@ -27,14 +27,14 @@ pytest_plugins = ["pytester", *MISSING]
 
 _TEMPLATE = "template_meterfleet"
 _numbers = itertools.count(1)
+_STRATEGY = "FILE_COPY" if IN_MEMORY else "WAL_LOG"  # the other one is slower there
 
 
 @pytest.fixture(scope="session")
 def postgres_home() -> Iterator[Path]:
     """The home of a running embedded server of this test process (under xdist each worker has its own)."""
-    with tempfile.TemporaryDirectory(prefix="meterfleet-test-") as folder:
-        Path(folder).chmod(0o755)  # as root the server runs as an unprivileged user
-        server = EmbeddedPostgres(Path(folder))
+    with server_folder() as folder:
+        server = EmbeddedPostgres(folder)
         server.start()
         try:
             yield server.home
@@ -47,7 +47,8 @@ def postgres_home() -> Iterator[Path]:
 def postgres(postgres_home: Path) -> EmbeddedPostgres:
     server = EmbeddedPostgres(postgres_home)
     with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # tests kill the server, never the machine
+        for setting in ("fsync", "full_page_writes", "autovacuum"):  # tests kill the server, never the machine
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
     server.ensure_database(_TEMPLATE)
     asyncio.run(_prepare(server.dsn(_TEMPLATE)))
@@ -64,7 +65,7 @@ def meterfleet_server(postgres: EmbeddedPostgres) -> Server:
 def database(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The DSN of a fresh database with the schema applied; dropped afterwards, whoever is still connected."""
     name = f"test_{next(_numbers)}"
-    _administer(postgres, "CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
+    _administer(postgres, f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {_STRATEGY}", name, _TEMPLATE)
     yield postgres.dsn(name)
     postgres.start()  # a test may have killed it
     _administer(postgres, "DROP DATABASE {} WITH (FORCE)", name)

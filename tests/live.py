@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 import psycopg
+from forked import Forked
 from gurux_dlms import GXByteBuffer, GXDLMSClient, GXReplyData
 from gurux_dlms.enums import Authentication, Conformance, DataType, InterfaceType
 
@@ -114,16 +115,24 @@ def command(*words: object, home: Path) -> tuple[list[str], dict[str, str]]:
 
 def run(*words: object, home: Path) -> subprocess.CompletedProcess[str]:
     line, environment = command(*words, home=home)
-    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    with Forked(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            told = process.communicate(timeout=DEADLINE_S)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(line, process.returncode, *told)
 
 
-def start(home: Path, count: int, *options: object, listen: str | None = None) -> Spawned:
+def start(
+    home: Path, count: int, *options: object, listen: str | None = None, how: type[subprocess.Popen[str]] = Forked
+) -> Spawned:
     """Spawn a fleet and wait for its ready event; AssertionError with its words if it ends instead."""
     place = listen or f"wrapper,address=127.41.0.1,port={free_port()}"
     line, environment = command("spawn", count, "--json", "--listen", place, *options, home=home)
     log = home / f"fleet-{time.monotonic_ns()}.log"
     with log.open("w") as errors:
-        process = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = how(line, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     ready = process.stdout.readline()
     assert ready, f"exit code {process.wait()}: {log.read_text()}"

@@ -3,10 +3,20 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+from live import command as command_line
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from simulator.cli import app
+from simulator.cli import app, main
 
 
 @pytest.mark.parametrize("command", ["check", "clock"])
@@ -14,3 +24,96 @@ def test_a_command_has_no_options_but_its_own(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0
     assert "completion" not in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("spawn", "N is missing: How many meters; see `meterfleet spawn --help`"),
+        ("spawn abc", "N: expected a whole number, not 'abc'; see"),
+        ("spawn 3 --speed 2000000", "--speed: expected at most 1000000, not '2000000'; see"),
+        ("spawn 3 --hstory 3d", "there is no option --hstory; did you mean --history or --start?; see"),
+        ("spawn 3 more", "'more' is more than this command takes; see"),
+        ("spwan 3", "did you mean spawn?; see `meterfleet --help`"),
+        ("events inject 3 x", "CODES: expected a whole number, not 'x'; see `meterfleet events inject --help`"),
+        ("clock --speed", "--speed: its value is missing; see `meterfleet clock --help`"),
+        ("clock --step=-1h", "--step -1h: a fleet's time does not go back; give a span ahead"),
+        ("link 2 delay=500ms", "'delay=500ms': write a fault in braces: '{delay: 500ms}'"),
+        ("link 2 delay:500ms", "'delay:500ms': write a fault in braces: '{delay: 500ms}'"),
+        ("link 2 nb-iott", "'nb-iott' is no link profile or quirk pack; known are 4g"),
+        ("read", "say which meter"),
+        (
+            "replay hello --report /nowhere/x.html",
+            "--report /nowhere/x.html: there is no folder /nowhere",
+        ),
+        ("replay hello --junit /", "--junit /: this is a folder; name a file in it"),
+        ("db stop --home /dev/null", "/dev/null is no folder; set METERFLEET_HOME, or --home, to one of yours"),
+    ],
+)
+def test_mistakes_are_told_in_one_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, words: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["meterfleet", *line.split()])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr()
+    assert (end.value.code, told.out) == (2, "")
+    assert told.err.startswith("meterfleet: ")
+    assert words in told.err
+
+
+def piped(line: str, end: str) -> tuple[int, str]:
+    """Exit code and errors of a command whose output goes on into something else."""
+    shell = f"{shlex.quote(sys.executable)} -m simulator {line} {end}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stderr
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
+    """As SIGPIPE ends others: a verdict that nobody has read is no success."""
+    assert piped("events codes --json", "| true") == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+def test_output_that_cannot_be_written_is_told() -> None:
+    told = "meterfleet: the output cannot be written: No space left on device\n"
+    assert piped("events codes", "> /dev/full") == (1, told)
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All that can be called, with their words."""
+    for name in list(group.commands):
+        one = group.commands[name]
+        if hasattr(one, "commands"):
+            yield from commands(one, *path, name)
+        else:
+            yield (*path, name), one
+
+
+def examples(command: Any) -> list[str]:
+    """Lines of the epilog that can be typed, without remarks, markup and what other programs do."""
+    plain = re.sub(r"\[/?(dim|bold)\].*|Examples?:?", "", command.epilog or "")
+    lines = (re.split(r"  +| \| | > ", line.strip())[0] for line in plain.splitlines())
+    return [line for line in lines if line.startswith("meterfleet ")]
+
+
+ALL = dict(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_of_every_command_has_an_example_that_can_be_typed(path: tuple[str, ...]) -> None:
+    told = examples(ALL[path])
+    assert told
+    for line in told:
+        program, *words = shlex.split(line)
+        assert (program, *words[: len(path)]) == ("meterfleet", *path)
+        ALL[path].make_context(path[-1], words[len(path) :])
+
+
+@pytest.mark.parametrize(("word", "code", "told"), [("--version", 0, "meterfleet 0."), ("spwan", 2, "spwan")])
+def test_the_module_is_the_command(tmp_path: Path, word: str, code: int, told: str) -> None:
+    """Most other tests start it from `forked`."""
+    line, environment = command_line(word, home=tmp_path)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr

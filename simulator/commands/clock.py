@@ -11,6 +11,7 @@ import typer
 from simulator.commands.options import span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
+from simulator.errors import UserError
 from simulator.fleet.pace import MAX_SPEED
 from simulator.values import moment_of
 
@@ -34,6 +35,8 @@ def clock(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show the simulated clock of a running fleet, change its speed, or step it."""
+    if step and step.strip().startswith("-"):
+        raise UserError(f"--step {step}: a fleet's time does not go back; give a span ahead, for example 1h")
     step_ms, place = span_ms("--step", step), existing_place(database, home, fleet)
     answer = give_order(place, "clock", speed=speed, step_ms=step_ms)
     if as_json:

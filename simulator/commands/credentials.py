@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from simulator.commands.inventory import read_inventory
-from simulator.commands.place import Place, existing_place
-from simulator.errors import UserError
+from simulator.commands.place import Place, ended, existing_place
+from simulator.errors import MeterfleetError, UserError
 from simulator.headend.keyring import login_for
 from simulator.headend.options import Call, Known
 from simulator.store.embedded import EmbeddedPostgres
@@ -20,6 +20,14 @@ from simulator.store.embedded import EmbeddedPostgres
 def fleet_meters(name: str | None) -> list[dict[str, Any]]:
     """Of the fleet of that name, or of the last one that was started here; UserError if there is none."""
     return asyncio.run(read_inventory(_place(name)))
+
+
+def fleet_ended(name: str | None) -> str:
+    """If that fleet, or the last one that was started here, does not run: that, and which do."""
+    try:
+        return ended(_place(name))
+    except MeterfleetError:
+        return ""
 
 
 def known_credentials(call: Call) -> Known | None:

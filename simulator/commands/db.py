@@ -105,8 +105,8 @@ def init(
 def _init_head_end(dsn: str, timezone: str, *, fresh: bool) -> None:
     with HesDatabase.open(dsn) as database:
         if fresh:
-            database.remove()
-        is_new = database.install(timezone)
+            database.renew(timezone)
+        is_new = fresh or database.install(timezone)
         print(f"the head-end's tables are {'made' if is_new else 'there'}; TimescaleDB: {database.tier()}")
         if is_new and (hint := database.hint()):
             print(hint)

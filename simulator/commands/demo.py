@@ -22,12 +22,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from simulator.commands.outputs import check_output
 from simulator.cosem.registry import obis_names
 from simulator.errors import MeterfleetError
 from simulator.headend.reader import MeterReader
 from simulator.headend.tables import profile_tables
 from simulator.store.embedded import EmbeddedPostgres
 
+EPILOG = "Example: meterfleet demo --picture demo.svg"
 _METERS = 10
 _ROWS = 8
 _BLOCK = "1.0.99.1.0.255"
@@ -45,6 +47,7 @@ def demo(
     picture: Annotated[Path | None, typer.Option(help="Also write what is shown as an SVG picture.")] = None,
 ) -> None:
     """Start ten meters with a week of history, read one with a real client, show the same rows from SQL, and stop."""
+    check_output("--picture", picture)
     wide = None if sys.stdout.isatty() and not picture else 100
     console = Console(record=picture is not None, width=wide)
     with _folder(home) as folder:

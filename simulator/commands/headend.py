@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +21,7 @@ from rich.console import Console
 
 from simulator.commands.inventory import read_inventory
 from simulator.commands.options import HesOption, span_ms
-from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
+from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, ended, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
@@ -41,6 +43,7 @@ PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
+_ENDING = b"reads under way come to their end; Ctrl-C again ends at once\n"
 EPILOG = f"""Examples:
 
 meterfleet headend --once                                 read all meters of the fleet started last, then end
@@ -133,23 +136,35 @@ class _Run:
         """The inventory as it is now. Who is new is in the tables before anybody reads it. From any thread."""
         entries = self._inventory()
         with HesDatabase.open(self.dsn) as database:
-            known = Landing(database.connection)
-            if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in known.ids]:
-                known.register(new, self.zone)
+            self._furnish(database, entries)
         self.entries = entries
         if self._board is not None:
             self._board.names = self._device_names()
         return self._known()
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Landing]:
+        """A way into the tables, which somebody may have made anew since they were used last."""
+        with HesDatabase.open(self.dsn) as database:
+            yield self._furnish(database, self.entries)
+
+    def _furnish(self, database: HesDatabase, entries: Sequence[dict[str, Any]]) -> Landing:
+        """Tables, objects and meters, where they are missing."""
+        database.install(self.zone)
+        landing = Landing(database.connection)
+        landing.know(_objects())
+        if new := [_registered(entry) for entry in entries if str(entry["serial"]) not in landing.ids]:
+            landing.register(new, self.zone)
+        return landing
+
     def _device_names(self) -> dict[str, str]:
-        return {entry["logical_device_name"]: str(entry["serial"]) for entry in self.entries}
+        name = "logical_device_name"
+        return {entry[name]: str(entry["serial"]) for entry in self.entries if name in entry}
 
     def prepare(self) -> None:
-        """Tables, objects and meters, where they are missing; what the tables hold is asked of them."""
+        """Tables, objects and meters, as the inventory has them; what the tables hold is asked of them."""
         with HesDatabase.open(self.dsn) as database:
-            database.install(self.zone)
-            landing = Landing(database.connection)
-            landing.know(_objects())
+            landing = self._furnish(database, ())
             landing.register([_registered(entry) for entry in self.entries], self.zone)
             self.pasts = _pasts(Memory(database.connection))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
@@ -158,10 +173,9 @@ class _Run:
         """False: we have stumbled over mistakes of our own."""
         from simulator.headend.collecting import Collector
 
-        opened = partial(_open_landing, self.dsn)
         with contextlib.ExitStack() as stack:
             board = self._board = self._switchboard()
-            collector = Collector(self.meters, self.pasts, self.manners, opened, calls=board, renew=self.renewed)
+            collector = Collector(self.meters, self.pasts, self.manners, self.opened, calls=board, renew=self.renewed)
             stack.enter_context(_stopped_by_signals(collector))
             if board:
                 board.hand_in = collector.hand_in
@@ -169,8 +183,8 @@ class _Run:
                 _say(f"calls of meters are taken on {board.host}:{board.port}")
             ear = self._hear(stack, where, place, collector) if where else None
             collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
-            collector.tally.bugs += ear.bugs if ear else 0
-        self._conclude(collector)
+            collector.tally.bugs += (ear.bugs if ear else 0) + (board.bugs if board else 0)
+        self._conclude(collector, place)
         return not collector.tally.bugs
 
     def _switchboard(self) -> Switchboard | None:
@@ -203,11 +217,12 @@ class _Run:
         from simulator.headend.keybook import KeyBook
 
         found = asyncio.run(pushers.read_fleet(place)) if place else None
-        names = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
-        serials = {entry[name]: entry["serial"] for entry in self.entries for name in ("serial", "device_id")}
-        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), names)
+        told = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
+        names = ("serial", "device_id")
+        serials = {str(one[name]): str(one["serial"]) for one in self.entries for name in names if name in one}
+        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), told)
 
-    def _conclude(self, collector: Collector) -> None:
+    def _conclude(self, collector: Collector, place: Place | None) -> None:
         tally = collector.tally
         words = f"{tally.polls} reads of meters, {tally.failed} given up, {tally.pushes} pushes, {tally.rows} rows new"
         words += f", {tally.bugs} mistakes of meterfleet's own" if tally.bugs else ""
@@ -216,12 +231,8 @@ class _Run:
         _say(words)
         for serial, problem in list(tally.problems.items())[:5]:
             _say(f"{serial}: {problem}")
-
-
-@contextlib.contextmanager
-def _open_landing(dsn: str) -> Iterator[Landing]:
-    with HesDatabase.open(dsn) as database:
-        yield Landing(database.connection)
+        if tally.failed and place and (hint := ended(place)):
+            _say(hint)
 
 
 def _pasts(memory: Memory) -> dict[str, Past]:
@@ -289,9 +300,16 @@ def _seconds(option: str, text: str) -> float:
 
 @contextlib.contextmanager
 def _stopped_by_signals(collector: Collector) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end it in good order."""
+    """Ctrl-C and SIGTERM end it in good order, and a second one at once: what has landed is safe."""
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = [signal.signal(number, lambda *_: collector.stop()) for number in numbers]
+
+    def stop(*_: object) -> None:
+        collector.stop()
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        os.write(sys.stderr.fileno(), _ENDING)  # print must not be called within itself
+
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     finally:

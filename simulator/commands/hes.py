@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from simulator.commands.place import FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
 from simulator.hes import review
 from simulator.hes.database import HesDatabase
-from simulator.values import parse_duration_ms
+from simulator.values import is_date, parse_duration_ms
 
 _PIPE_COLUMNS = 160
 app = typer.Typer(
@@ -49,6 +50,9 @@ def put(
     value: Annotated[float, typer.Argument(help="In the reading's own unit, e.g. Wh.")],
     at: Annotated[str, typer.Option(help="The instant, with offset.")],
     unit: Annotated[str | None, typer.Option(help="For example Wh.")] = None,
+    new_type: Annotated[
+        bool, typer.Option("--new-type", help="The reading type is one that the head-end itself does not make.")
+    ] = False,
     manual: Annotated[bool, typer.Option("--manual", help="Read by a person (the default).")] = False,
     estimated: Annotated[bool, typer.Option("--estimated", help="Reckoned, not read.")] = False,
     validated: Annotated[bool, typer.Option("--validated", help="Checked by a person, and good.")] = False,
@@ -62,7 +66,10 @@ def put(
         raise UserError("give one of --manual, --estimated, --validated and --simulated")
     kinds = ((estimated, review.ESTIMATE), (validated, review.VALIDATED), (simulated, review.SIMULATED))
     verdict = next((verdict for is_meant, verdict in kinds if is_meant), review.MANUAL)
-    entry = review.Entry(meter, _instant(at, "--at"), reading_type, value, unit)
+    if not math.isfinite(value):
+        raise UserError(f"{value} is no reading; write a number")
+    kind = review.checked_type(reading_type, is_new=new_type)
+    entry = review.Entry(meter, _instant(at, "--at"), kind, value, unit)
     with _opened(hes, home, fleet) as database:
         print("stored" if review.put(database.connection, entry, verdict) else "it is there already")
 
@@ -121,7 +128,7 @@ def audit(
 def export(
     meter: Annotated[str, typer.Option(help="Serial number.")],
     from_: Annotated[str, typer.Option("--from", help="Intervals that begin at this date or time, or later.")],
-    to: Annotated[str, typer.Option(help="Intervals that end at this date or time, or earlier.")],
+    to: Annotated[str, typer.Option(help="Intervals that end by this time, or by the end of this date.")],
     profile: Annotated[str, typer.Option(help=f"{', '.join(review.PROFILES)}.")] = "block",
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV (the default).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -132,7 +139,7 @@ def export(
     """Print a meter's profile from the head-end's tables; times without an offset are the meters' own."""
     if profile not in review.PROFILES or (as_csv and as_json):
         raise UserError(f"--profile is one of {', '.join(review.PROFILES)}; give --csv or --json, not both")
-    first, last = _local(from_, "--from"), _local(to, "--to")
+    first, last = _local(from_, "--from"), _end(to, "--to")
     with _opened(hes, home, fleet) as database:
         names, rows = review.export(database.connection, profile, meter, first, last, database.timezone())
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -155,7 +162,7 @@ def _since(text: str) -> dt.datetime:
 
 def _instant(text: str, option: str) -> dt.datetime:
     moment = _local(text, option)
-    if moment.tzinfo is None and len(text) > len("2026-11-01"):
+    if moment.tzinfo is None and not is_date(text):
         raise UserError(f"{option} {text!r}: add an offset, for example 2026-11-01T00:00:00+05:30")
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
@@ -165,6 +172,12 @@ def _local(text: str, option: str) -> dt.datetime:
         return dt.datetime.fromisoformat(text)
     except ValueError:
         raise UserError(f"{option} {text!r}: write for example 2026-11-01 or 2026-11-01T18:30:00+05:30") from None
+
+
+def _end(text: str, option: str) -> dt.datetime:
+    """A date alone means that the day is part of it: its last interval ends with the midnight after it."""
+    moment = _local(text, option)
+    return moment + dt.timedelta(days=1) if is_date(text) else moment
 
 
 def _console() -> Console:

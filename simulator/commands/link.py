@@ -12,6 +12,8 @@ from rich.table import Table
 
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
+from simulator.documents import did_you_mean
+from simulator.errors import UserError
 from simulator.faults.packs import pack_names
 from simulator.faults.parse import faults_in
 from simulator.values import moment_of
@@ -56,10 +58,19 @@ def link(
 
 
 def _spelled(text: str) -> str:
-    """A name alone is that of a quirk pack or of a link profile."""
+    """A name alone is that of a quirk pack or of a link profile, or it is a path to one."""
     if text.lstrip().startswith(("{", "[")):
         return text
-    return f"{{quirk: {text}}}" if text in pack_names("quirks") else f"{{link: {text}}}"
+    known = {kind: pack_names(f"{kind}s") for kind in ("link", "quirk")}
+    kind = next((kind for kind, names in known.items() if text in names), "link")
+    if text in known[kind] or "/" in text or text.endswith((".yaml", ".yml")):
+        return f"{{{kind}: {text}}}"
+    name, sign, value = text.replace(":", "=").partition("=")
+    if sign:
+        raise UserError(f"{text!r}: write a fault in braces: '{{{name.strip()}: {value.strip()}}}'")
+    raise UserError(
+        f"{text!r} is no link profile or quirk pack; {did_you_mean(text, [*known['link'], *known['quirk']])}"
+    )
 
 
 def _show(faults: list[dict[str, Any]], more: int) -> None:

@@ -16,6 +16,8 @@ from simulator.errors import UserError
 from simulator.store.embedded import EmbeddedPostgres, default_home
 
 _CURRENT = "current"
+_NAMED = 8
+_NONE_RUNS = "none runs now"
 _SERVERS_OWN = "postgres"  # the database that each server has; nobody's fleet
 DatabaseOption = Annotated[
     str | None,
@@ -82,8 +84,7 @@ def existing_place(database: str | None, home: Path | None, fleet: str | None) -
     server = EmbeddedPostgres(home)
     server.start()
     if name not in server.databases():
-        known = ", ".join(one for one in server.databases() if one != _SERVERS_OWN) or "none"
-        raise UserError(f"there is no fleet {name!r} in {home}; known are {known}")
+        raise UserError(f"there is no fleet {name!r} in {home}; {_others(server, name)}")
     return Place(server.dsn(name), server.start, name, server.home)
 
 
@@ -91,9 +92,28 @@ def not_running(place: Place) -> UserError:
     """For orders to a fleet that is not there to take them; names those that are."""
     if place.revive is None:
         return UserError("no fleet runs on this database now")
-    running = [name for name in EmbeddedPostgres(place.home).served() if name != place.name]
-    hint = f"running now: {', '.join(running)}; name one with --fleet" if running else "start it again, or another one"
-    return UserError(f"the fleet {place.name} does not run now; {hint}")
+    others = _others(EmbeddedPostgres(place.home), place.name)
+    hint = "start one again by its command" if _NONE_RUNS in others else "name one with --fleet"
+    return UserError(f"the fleet {place.name} does not run now; {others}; {hint}")
+
+
+def ended(place: Place) -> str:
+    """The same words, if it is so and can be known."""
+    is_over = place.revive is not None and place.name not in EmbeddedPostgres(place.home).served()
+    return str(not_running(place)) if is_over else ""
+
+
+def _others(server: EmbeddedPostgres, name: str) -> str:
+    """Which fleets run, and which have ended."""
+    served = [one for one in server.served() if one != name]
+    ended = [one for one in server.databases() if one not in (name, _SERVERS_OWN, *served)]
+    running = f"running now: {_listed(served)}" if served else _NONE_RUNS
+    return f"{running}; ended: {_listed(ended)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more or "none"
 
 
 def _last(home: Path) -> str | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def off(
     answer = give_order(
         existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=span_ms("--for", for_)
     )
-    print(f"power of {counted(answer['meters'], 'meter')} is off")
+    _tell(answer, "is off", "had none already")
 
 
 @app.command(epilog="Example: meterfleet power on all")
@@ -50,7 +50,14 @@ def on(
 ) -> None:
     """The supply returns; each meter starts when it has needed its time."""
     answer = give_order(existing_place(database, home, fleet), "power", meters=meters, on=True)
-    print(f"power of {counted(answer['meters'], 'meter')} is back; meters answer again once they have started")
+    _tell(answer, "is back; meters answer again once they have started", "had it already")
+
+
+def _tell(answer: dict[str, Any], done: str, left: str) -> None:
+    if answer["meters"] or not answer["already"]:
+        print(f"power of {counted(answer['meters'], 'meter')} {done}")
+    if answer["already"]:
+        print(f"{counted(answer['already'], 'meter')} {left}")
 
 
 def supply(

@@ -16,11 +16,11 @@ from simulator.commands.inventory import read_inventory
 from simulator.commands.place import Place
 from simulator.commands.pushed import Reference, listed
 from simulator.errors import UserError
-from simulator.fleet.keyfile import MeterKeys, read_keys
+from simulator.fleet.keyfile import read_keys
 from simulator.fleet.spec import FleetSpec
 from simulator.headend.keybook import KeyPair, Owner
 from simulator.headend.notifications import PUSH_SETUP
-from simulator.meter.identity import index_of
+from simulator.meter.identity import Delivered, index_of
 from simulator.store.database import Store
 
 _PUSH_CLIENT = 64
@@ -55,11 +55,11 @@ async def read_fleet(place: Place) -> Found:
 
 
 def owners_in(entries: Iterable[Mapping[str, Any]]) -> dict[bytes, Owner]:
-    """Of the inventory."""
+    """Of the inventory; a meter without a title cannot be told by it."""
     owners = {}
-    for entry in entries:
+    for entry in (entry for entry in entries if "system_title" in entry):
         clients = sorted(entry["clients"], key=lambda client: client["sap"] != _PUSH_CLIENT)
-        pairs = [KeyPair(bytes.fromhex(one["ek"]), bytes.fromhex(one["ak"])) for one in clients if "ek" in one]
+        pairs = [KeyPair(bytes.fromhex(one["ek"]), bytes.fromhex(one.get("ak", ""))) for one in clients if "ek" in one]
         owners[bytes.fromhex(entry["system_title"])] = Owner(str(entry["serial"]), tuple(dict.fromkeys(pairs)))
     return owners
 
@@ -82,7 +82,7 @@ def _owners_in_csv(path: Path) -> dict[bytes, Owner]:
     return {meter.title: Owner(serial, tuple(_pairs(meter))) for serial, meter in meters.items()}
 
 
-def _pairs(meter: MeterKeys) -> Iterable[KeyPair]:
+def _pairs(meter: Delivered) -> Iterable[KeyPair]:
     """The push client's first, then those of all clients, then any other."""
     clients = {client for client, name in meter.keys if name == "ek"}
     for client in sorted(clients, key=lambda client: (client != _PUSH_CLIENT, client)):

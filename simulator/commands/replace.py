@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from simulator.commands.options import JsonOption, MetersArgument
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
+from simulator.errors import MeterfleetError
 from simulator.values import counted
 
 EPILOG = """Examples:
@@ -33,7 +34,13 @@ def replace(
     answer = give_order(place, "replace", meters=meters, reading_wh=round(reading * 1000))
     if as_json:
         print(json.dumps(answer))
-        return
+    else:
+        _tell(answer)
+    if refused := answer.get("refused"):
+        raise MeterfleetError(refused)
+
+
+def _tell(answer: dict[str, Any]) -> None:
     for one in answer["replaced"]:
         print(f"{one['was']} is replaced by {one['is']}")
     if more := answer["meters"] - len(answer["replaced"]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,10 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
+from simulator.commands.outputs import check_output, unwritten
 from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
-from simulator.errors import UserError
+from simulator.errors import MeterfleetError, UserError
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions
 from simulator.scenario.html import write_html
@@ -104,6 +104,8 @@ def replayed(
 
     On the embedded server each replay begins anew; its data stays until the next one.
     """
+    check_output("--junit", junit)
+    check_output("--report", report)
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
     options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else _rate(speed))
     console = ready_console()
@@ -141,18 +143,17 @@ def _show(result: Result, console: Console, junit: Path | None, report: Path | N
     out = Console()
     for table in tables(result):
         out.print(table)
+    failures: list[MeterfleetError] = []
     for path, what, write in ((junit, "verdicts", write_junit), (report, "report", write_html)):
         if path is not None:
-            _write(result, path, write)
-            console.print(f"{what}: {path.resolve()}", highlight=False, soft_wrap=True)
+            try:
+                write(result, path)
+                console.print(f"{what}: {path.resolve()}", highlight=False, soft_wrap=True)
+            except OSError as error:
+                failures.append(unwritten(path, error))
     console.print("as expected" if result.is_good else "not as expected", style="green" if result.is_good else "red")
-
-
-def _write(result: Result, path: Path, write: Callable[[Result, Path], None]) -> None:
-    try:
-        write(result, path)
-    except OSError as error:
-        raise UserError(f"a report cannot be written: {error}") from None
+    if failures:
+        raise failures[0]
 
 
 def _tell(row: StepRow) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import typer
 
-from simulator.commands.credentials import fleet_meters, known_credentials
+from simulator.commands.credentials import fleet_ended, fleet_meters, known_credentials
 from simulator.cosem.registry import obis_names
 from simulator.headend import changing, commands
 
 app = typer.Typer(rich_markup_mode="rich")
-commands.register(app, credentials=known_credentials, names=obis_names, fleet=fleet_meters)
-changing.register(app, credentials=known_credentials, names=obis_names, fleet=fleet_meters)
+for part in (commands, changing):
+    part.register(app, credentials=known_credentials, names=obis_names, fleet=fleet_meters, ended=fleet_ended)

@@ -18,6 +18,7 @@ from simulator.fleet.inventory import meter_entry, place_words, read_options
 from simulator.fleet.runner import Fleet, RunOptions, event_line
 from simulator.fleet.spec import FleetSpec
 from simulator.store.database import Store
+from simulator.values import counted
 
 _LISTED = 1000
 _SHOWN = 5
@@ -57,7 +58,8 @@ async def serve_fleet(
         place.remember()
         entries = [_entry(fleet, index) for index in range(min(spec.count, _LISTED))]
         if as_json:
-            print(event_line("ready", dsn=place.dsn, seed=spec.seed, count=spec.count, meters=entries), flush=True)
+            facts = {"seed": spec.seed, "count": spec.count, "unreached": fleet.listeners.unreached}
+            print(event_line("ready", dsn=place.dsn, **facts, meters=entries), flush=True)
         else:
             _show(console, fleet, place, entries)
 
@@ -76,7 +78,8 @@ def _entry(fleet: Fleet, index: int) -> dict[str, object]:
 
 
 def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, object]]) -> None:
-    table = Table("serial", "address", "logical device name", title=f"{fleet.spec.count} meters can be read")
+    reached = fleet.spec.count - fleet.listeners.unreached
+    table = Table("serial", "address", "logical device name", title=f"{counted(reached, 'meter')} can be read")
     for entry in entries[:_SHOWN]:
         table.add_row(str(entry["serial"]), place_words(entry), str(entry["logical_device_name"]))
     if fleet.spec.count > _SHOWN:
@@ -86,8 +89,8 @@ def _show(console: Console, fleet: Fleet, place: Place, entries: list[dict[str, 
     others = first.get("places")
     for other in others[1:] if isinstance(others, list) else []:
         console.print(f"also by:    {place_words(other)}", highlight=False)
-    if pushed := fleet.options.push.destination:
-        console.print(f"push to:    {pushed}", highlight=False)
+    if (pushed := fleet.options.push.destination) is not None:
+        console.print(f"push to:    {pushed or 'their serial lines'}", highlight=False)
     if words := read_options(first):
         console.print(f"read one:   meterfleet read {words} --client mr block", highlight=False, soft_wrap=True)
     console.print("list all:   meterfleet inventory --csv", highlight=False)

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.commands.options import JsonOption, span_ms
+from simulator.commands.outputs import check_output, unwritten
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
@@ -25,11 +26,13 @@ from simulator.fleet.spec import FleetSpec
 from simulator.hes.asking import Group, Limits
 from simulator.hes.heat_map import changes, page
 from simulator.hes.maps import read_maps
-from simulator.hes.verifying import KINDS, Outcome, compare, reading
+from simulator.hes.ranges import Range, ranges
+from simulator.hes.verifying import KINDS, Finding, Outcome, compare, reading
 from simulator.meter.identity import index_of
 from simulator.store.database import Store
+from simulator.values import is_date
 
-_SHOWN = 20
+_SHOWN = 5  # meters of a table and kind
 _PIPE_COLUMNS = 160
 EPILOG = """Examples:
 
@@ -66,6 +69,7 @@ def verify(
 ) -> None:
     """Compare a head-end's tables with what the meters really said: missing, extra, different, duplicate, late."""
     place = existing_place(database, home, fleet)
+    check_output("--report", report)
     limits = Limits(_moment(from_, latest=False), _moment(to, latest=True), _span(late))
     maps = read_maps(map_).tables()
     if tables is not None:
@@ -122,25 +126,42 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         counts = (one.rows, one.days, *(one.count(kind) for kind in KINDS))
         table.add_row(one.table, *(f"{count:,}" for count in counts), style="red" if one.findings else "")
     console.print(table)
-    findings = [finding for outcome in outcomes for finding in outcome.findings]
-    for found in findings[:_SHOWN]:
-        number = f" {found.number}" if found.number != "0" else ""
-        words = f"{found.table}: {found.kind} {found.meter} {found.time}{number} {changes(found)}".rstrip()
-        console.print(words, markup=False, soft_wrap=True)
-    if len(findings) > _SHOWN:
-        console.print(f"… and {len(findings) - _SHOWN:,} more: --json or --report")
-    if not findings:
+    for outcome in outcomes:
+        for kind in KINDS:
+            _show_ranges(console, [one for one in outcome.findings if one.kind == kind])
+    if not any(outcome.findings for outcome in outcomes):
         console.print("no difference")
 
 
+def _show_ranges(console: Console, findings: Sequence[Finding]) -> None:
+    """Of one table and kind, so that none is crowded out by another."""
+    found = ranges(findings)
+    for one in found[:_SHOWN]:
+        console.print(_words(one), markup=False, soft_wrap=True)
+    if more := found[_SHOWN:]:
+        rows = sum(one.rows for one in more)
+        console.print(f"… and {rows:,} more rows at {len(more):,} more meters: --json or --report")
+
+
+def _words(one: Range) -> str:
+    number = f" {one.number}" if one.number != "0" else ""
+    changed = f" {changed}" if (changed := changes(one.columns)) else ""
+    about = f"{one.table}: {one.kind} {one.meter}"
+    if one.rows == 1:
+        return f"{about} {one.first}{number}{changed}"
+    return f"{about}, {one.rows:,} rows from {one.first} to {one.last}" + (f"; first{changed}" if changed else "")
+
+
 def _document(outcomes: Sequence[Outcome], meters: int) -> dict[str, Any]:
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
     return {
         "meters": meters,
         "tables": {
             one.table: {"rows": one.rows, "meter_days": one.days, **{kind: one.count(kind) for kind in KINDS}}
             for one in outcomes
         },
-        "findings": [finding._asdict() for outcome in outcomes for finding in outcome.findings],
+        "ranges": [one._asdict() for one in ranges(findings)],
+        "findings": [finding._asdict() for finding in findings],
     }
 
 
@@ -148,7 +169,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise unwritten(path, error) from None
 
 
 def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
@@ -161,7 +182,7 @@ def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
         raise UserError(f"{text!r} is not a date; write 2026-11-01 or 2026-11-01T18:30, meter-local") from None
     if moment.tzinfo is not None:
         raise UserError(f"{text!r}: write the time as the meters' clocks show it, without an offset")
-    return moment.replace(hour=23, minute=59, second=59) if latest and len(text) <= 10 else moment
+    return moment.replace(hour=23, minute=59, second=59) if latest and is_date(text) else moment
 
 
 def _span(text: str | None) -> dt.timedelta | None:

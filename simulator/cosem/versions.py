@@ -55,6 +55,7 @@ _OTHERS = (
     declare(15, 3, "Association LN", _ASSOCIATION_2, _USER_METHODS),
     declare(40, 1, "Push setup", _PUSH_1, "push integer"),
     declare(40, 2, "Push setup", _PUSH_2, "push integer\nreset integer"),
+    declare(40, 3, "Push setup", _PUSH_2, "push integer\nreset integer"),
     declare(
         64,
         1,

@@ -10,21 +10,25 @@ from collections.abc import Callable
 
 from simulator.dlms.association import Association
 from simulator.ports import LogicalDevice
+from simulator.wire.codes import Conformance
 
 
 class Associations(dict[int, Association]):
     """By their server's number."""
 
-    __slots__ = ("_most",)
+    __slots__ = ("_most", "told_of_listener")
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
+        self.told_of_listener: Callable[[int], None] | None = None
 
     def keep(self, association: Association) -> None:
         if association.server not in self and len(self) >= self._most:
             del self[next(iter(self))]  # the oldest
         self[association.server] = association
+        if self.told_of_listener is not None and association.conformance & Conformance.EVENT_NOTIFICATION:
+            self.told_of_listener(association.server)
 
     def between(self, client: int, server: int) -> Association | None:
         association = self.get(server)

@@ -17,6 +17,7 @@ from simulator.wire.hdlc import Address, Control
 from simulator.wire.notification import DataNotification
 
 MANAGEMENT = 1  # the logical device that pushes
+OWN = Address(MANAGEMENT)
 _MAX_INFORMATION = 2_030  # IEC 62056-46 6.4.4.4.3.2
 _MAX_FRAME = 65_535
 
@@ -36,12 +37,15 @@ def covered(notice: DataNotification, protection: Protection, control: int) -> b
     return ciphering.encode(Envelope(GENERAL_GLO, title, control, counter, text))
 
 
-def framed(apdu: bytes, client: int, link: Link) -> bytes | None:
-    """In the wrapper, or in an unnumbered information frame of HDLC; None if it does not fit into one."""
+def framed(
+    apdu: bytes, client: int, link: Link, server: Address = OWN, information: int = _MAX_INFORMATION
+) -> bytes | None:
+    """In the wrapper, or in an unnumbered information frame of HDLC; None if it does not fit into one. `server`: the
+    meter's HDLC address, `information`: octets that a frame may carry there."""
     if link is Link.WRAPPER:
         return wrapper.encode(MANAGEMENT, client, apdu) if len(apdu) <= _MAX_FRAME else None
     lpdu = LLC_RESPONSE + apdu
-    return hdlc.encode(Address(MANAGEMENT), client, Control.UI, lpdu) if len(lpdu) <= _MAX_INFORMATION else None
+    return hdlc.encode(server, client, Control.UI, lpdu) if len(lpdu) <= information else None
 
 
 class Confirmation:

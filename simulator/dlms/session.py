@@ -110,6 +110,10 @@ class Session:
             return []
         return [server for server, association in self._associations.items() if hears(association)]
 
+    def expect_listeners(self, told: Callable[[int], None]) -> None:
+        """Who is told of servers that may come to be listened to from now on."""
+        self._associations.told_of_listener = told
+
     def notify(self, server: int, event: EventNotification) -> bool:
         """To the client that listens to a server: `next` gives it out when that is due. Whether it pushed out an older
         one that had to wait."""

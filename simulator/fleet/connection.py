@@ -114,6 +114,11 @@ class Connection(asyncio.Protocol):
         if octets and self._transport and not self._transport.is_closing():
             self._send([octets])
 
+    @property
+    def is_congested(self) -> bool:
+        """Its peer does not take what was sent already."""
+        return self._congested
+
     def notify(self, server: int, event: EventNotification) -> None:
         """Something for the client that listens to a server; it goes out as soon as nothing else is being said."""
         if self.session is not None and self.session.notify(server, event):

@@ -22,9 +22,7 @@ def injection(spec: FleetSpec, cohorts: Sequence[Cohort]) -> Follow:
         chosen = parse_meters(order["meters"], spec.count, spec.meter_named)
         codes, concerned = [int(code) for code in order["codes"]], parts_of(cohorts, chosen)
         _check(concerned, codes)
-        for cohort, rows in concerned:
-            await story.notice_in_turn(cohort, rows, codes)
-        lit = sum(int(cohort.columns.powered[rows].sum()) for cohort, rows in concerned)
+        lit = sum([await story.notice_in_turn(cohort, rows, codes) for cohort, rows in concerned])
         return {"meters": lit, "events": lit * len(codes), "dark": len(chosen) - lit}
 
     return inject

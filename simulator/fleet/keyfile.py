@@ -10,11 +10,12 @@ import csv
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.errors import Mistake, UserError
 from simulator.fleet.inventory import CSV_COLUMNS
+from simulator.meter.identity import Delivered
 from simulator.wire.ciphering import KEY_OCTETS, TITLE_OCTETS
 
 _KEY = re.compile(r"(?:client_(\d{1,5})_)?(ek|bk|ak|master|secret|password)")
@@ -23,15 +24,9 @@ _SECRET_OCTETS = range(8, 65)
 
 
 @dataclass(frozen=True, slots=True)
-class MeterKeys:
-    title: bytes = b""
-    keys: Mapping[tuple[int, str], bytes] = field(default_factory=dict, repr=False)  # by client (0: all) and name
-
-
-@dataclass(frozen=True, slots=True)
 class KeyFile:
     digest: str  # of the file: another file is another fleet
-    meters: Mapping[str, MeterKeys]  # by serial
+    meters: Mapping[str, Delivered]  # by serial, of meters that are there and of such as may replace them
 
 
 def read_keys(path: Path) -> KeyFile:
@@ -42,7 +37,7 @@ def read_keys(path: Path) -> KeyFile:
         raise UserError(f"{path}: the key file cannot be read: {error}") from None
     rows = csv.DictReader(text.splitlines())
     mistakes = [Mistake(str(path), 1, 0, message) for message in _of_header(rows.fieldnames or ())]
-    meters: dict[str, MeterKeys] = {}
+    meters: dict[str, Delivered] = {}
     for row in rows if not mistakes else ():
         serial = (row.get("serial") or "").strip()
         if not serial or serial in meters:
@@ -66,7 +61,7 @@ def _of_header(names: object) -> list[str]:
     ]
 
 
-def _meter(row: Mapping[str, str | None]) -> tuple[MeterKeys, list[str]]:
+def _meter(row: Mapping[str, str | None]) -> tuple[Delivered, list[str]]:
     keys: dict[tuple[int, str], bytes] = {}
     mistakes: list[str] = []
     title = b""
@@ -83,7 +78,7 @@ def _meter(row: Mapping[str, str | None]) -> tuple[MeterKeys, list[str]]:
             title = octets
         else:
             keys[int(match[1] or 0), "secret" if name == "password" else name] = octets
-    return MeterKeys(title, keys), mistakes
+    return Delivered(title, keys), mistakes
 
 
 def _sizes(name: str) -> range | tuple[int, ...]:

@@ -7,9 +7,9 @@ Faults are set and cleared while the fleet runs; connections that are open take 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from simulator.dlms.mode_e_link import ModeELink
 from simulator.dlms.session import Session
 from simulator.faults import course
 from simulator.faults.book import Book, Series, Standing, Turn, described
@@ -20,11 +20,18 @@ from simulator.fleet.delays import Delays
 from simulator.fleet.faulty import FaultyLink
 from simulator.fleet.listen import Listen
 from simulator.fleet.selection import Meters, in_words, parse_meters
-from simulator.fleet.sessions import Residents, meter_behind, meters_at, session_at, session_of_caller, session_on_line
+from simulator.fleet.sessions import (
+    OnLine,
+    Residents,
+    meter_behind,
+    meters_at,
+    session_at,
+    session_of_caller,
+    session_on_line,
+)
 from simulator.ports import LogicalDevice
 
 _MOST_TOLD = 25  # faults in one answer: a notification of PostgreSQL has at most 8,000 octets
-Signed = tuple[Session, ModeELink | None]
 Witness = Callable[[int, LogicalDevice], LogicalDevice]
 """Who stands between a meter, by its number from 0, and its clients, before all faults."""
 
@@ -44,6 +51,7 @@ class Links:
         self.residents, self._connections, self._clock = residents, connections, clock
         self._witness = witness
         self.book = Book(seed, lambda meter: residents.identity(meter).serial, clock.now_ms)
+        self.listened: Callable[[Connection, int], None] | None = None  # hears of servers that clients listen to
         self._on_ways: dict[Listen, list[Standing]] = {}
 
     # -- who calls ----------------------------------------------------------------------------------------------
@@ -53,7 +61,7 @@ class Links:
         session = session_at(self.residents, listen, host, port)
         if session is None:
             return None
-        connection.way, connection.called = listen, (host, port)
+        self._lead(connection, session, listen, (host, port))
         if self._is_concerned(connection):
             if not self._admits(connection):
                 connection.reset()
@@ -61,25 +69,32 @@ class Links:
             self._stand_in(connection, session)
         return session
 
-    def session_on_line(self, listen: Listen, connection: Connection, line: int) -> Signed:
-        session, sign_on = session_on_line(self.residents, listen, line)
-        connection.way, connection.called = listen, ("", line)
+    def session_on_line(self, listen: Listen, connection: Connection, line: int) -> OnLine:
+        found = session_on_line(self.residents, listen, line)
+        self._lead(connection, found.session, listen, ("", line))
         if self._is_concerned(connection):
-            self._stand_in(connection, session)
-        return session, sign_on
+            self._stand_in(connection, found.session)
+        return found
 
     def session_of_caller(self, listen: Listen, connection: Connection, index: int) -> Session:
         session = session_of_caller(self.residents, listen, index)
-        connection.way, connection.called = listen, ("", index)
+        self._lead(connection, session, listen, ("", index))
         if self._is_concerned(connection):
             self._stand_in(connection, session)
         return session
 
+    def _lead(self, connection: Connection, session: Session, way: Listen, called: tuple[str, int]) -> None:
+        connection.way, connection.called = way, called
+        if self.listened is not None:
+            session.expect_listeners(partial(self.listened, connection))
+
     # -- faults -------------------------------------------------------------------------------------------------
 
-    def is_clean(self, way: Listen | None) -> bool:
-        """No meter has a fault, and this way has none."""
-        return self.book.is_empty and not (way and way.faults)
+    def is_clean(self, meter: int, way: Listen | None) -> bool:
+        """The meter has no fault, and this way has none."""
+        if way and way.faults:
+            return False
+        return self.book.is_empty or not self.book.concerns(range(meter, meter + 1))
 
     def turns_of(self, meter: int, way: Listen | None, series: Series) -> list[Turn]:
         """For what a meter does by itself."""

@@ -20,12 +20,17 @@ from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
 from simulator.fleet.dialling import Dialler
 from simulator.fleet.links import Links
-from simulator.fleet.listen import Listen, Spread
+from simulator.fleet.listen import MANAGEMENT, Listen, Spread
+from simulator.fleet.push_links import PushLine
+from simulator.fleet.refusals import Refusals
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
+from simulator.fleet.sessions import meters_on
 from simulator.fleet.sockets import open_sockets
+from simulator.wire.hdlc import Address
 
 log = logging.getLogger(__name__)
 
+_ONE_OCTET = 0x7F  # of an HDLC address: seven bits
 _REACTION_S = 0.2  # a meter waits so long before it speaks in the sign-on (IEC 62056-21 6.3.13)
 
 
@@ -48,6 +53,7 @@ class Listeners:
         self._diallers: list[Dialler] = []
         self._lines: list[Line] = []
         self._opened: list[tuple[Listen, int, OpenLine]] = []
+        self._refused: list[Refusals] = []
         self.listens = [self._with_lines(listen) if listen.framing == "serial" else listen for listen in listens]
 
     async def open(self) -> int:
@@ -59,10 +65,11 @@ class Listeners:
                 await self._open_sockets(listen)
         self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]
         count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
+        words = [line for refused in self._refused for line in refused.words()]
         if not count:
-            places = ", ".join(_words(listen) for listen in self.listens)
-            hint = "another fleet may hold the port on all addresses; choose another port with --listen"
-            raise UserError(f"no meter can listen: {places} is in use; {hint}")
+            raise UserError("\n  ".join(["no meter can listen:", *words]))
+        for line in words:
+            log.warning("%s", line)
         for dialler in self._diallers:
             dialler.tick(monotonic_ms())
         return count
@@ -70,11 +77,21 @@ class Listeners:
     async def _open_sockets(self, listen: Listen) -> None:
         udp = listen.framing == "udp"
         protocol = self._protocol(partial(self._links.session, listen), self._tapes(udp=udp))
-        for opened in open_sockets(listen, self._links.residents.count):
+        for opened in open_sockets(listen, self._links.residents.count, self._refusals(listen)):
             if udp:
                 self._ports.append(DatagramPort(opened, protocol))
             else:
                 self._servers.append(await asyncio.get_running_loop().create_server(protocol, sock=opened))
+
+    def _refusals(self, listen: Listen) -> Refusals:
+        self._refused.append(Refusals(listen, self._links.residents.count))
+        return self._refused[-1]
+
+    @property
+    def unreached(self) -> int:
+        """How many meters can be reached in none of these ways."""
+        ways = len(self.listens)
+        return len(frozenset.intersection(*(one.meters for one in self._refused))) if len(self._refused) == ways else 0
 
     def tick(self, now_ms: int) -> None:
         """Lets the time-outs of connections and lines pass."""
@@ -86,6 +103,11 @@ class Listeners:
             dialler.tick(now_ms)
         if self._capture:
             self._capture.flush()
+
+    def line_of(self, meter: int) -> PushLine | None:
+        """The serial line that a meter is on, by its number from 0."""
+        line = next((line for line in self._lines if meter in line.meters), None)
+        return line.way_of(meter) if line is not None else None
 
     def close(self) -> None:
         for dialler in self._diallers:
@@ -128,12 +150,12 @@ class Listeners:
             lines = [open_pseudo_terminal() for _ in range(listen.lines)]
             self._opened += [(listen, number, line) for number, line in enumerate(lines)]
             return listen.on_devices(tuple(line.device for line in lines))
+        refused = self._refusals(listen)
         for number, device in enumerate(listen.devices):
             try:
-                speed = LineSpeed(listen.baud)
-                self._opened.append((listen, number, open_device(device, speed)))
+                self._opened.append((listen, number, open_device(device, LineSpeed(listen.baud))))
             except OSError as error:
-                log.warning("no meter can be reached on %s: %s; skipped", device, error.strerror or error)
+                refused.add(range(self._links.residents.count), error)
         return listen
 
 
@@ -149,6 +171,7 @@ class Line:
         protocol: Callable[[SessionAt], Connection],
     ) -> None:
         self._links, self._listen, self._number = links, listen, number
+        self.meters = meters_on(links.residents, listen, number)
         self._plain = LineSpeed(listen.baud)
         self._sign_on: ModeELink | None = None
         self.transport = SerialTransport(opened, lambda: protocol(self._begin), self._speed)
@@ -159,15 +182,30 @@ class Line:
             self.transport.follow_speed()
 
     def _begin(self, connection: Connection, _device: str, _port: int) -> Session:
-        session, self._sign_on = self._links.session_on_line(self._listen, connection, self._number)
-        return session
+        self._connection, found = connection, self._links.session_on_line(self._listen, connection, self._number)
+        self._link, self._sign_on = found.link, found.sign_on
+        return found.session
+
+    def way_of(self, meter: int) -> PushLine:
+        """How a meter speaks here unasked."""
+        lower = self._listen.physical + meter - self.meters.start
+        octets = 2 if lower <= _ONE_OCTET else 4
+        return PushLine(Address(MANAGEMENT, lower, octets), self._listen.hdlc.information, self._say)
+
+    def _say(self, frame: bytes) -> str | None:
+        """Only while no client has a connection: within one a station speaks when it is polled (IEC 62056-46 6.4.4.4),
+        and before a sign-on nobody listens in HDLC."""
+        self._link.pass_time(monotonic_ms())
+        if self._sign_on is not None:
+            return "the line begins with a sign-on"
+        if self._link.connected:
+            return "a client has a connection on the line"
+        if self._connection.is_congested:
+            return "nobody reads the line"
+        self._connection.deliver(frame)
+        return None
 
     def _speed(self) -> tuple[LineSpeed, float]:
         if self._sign_on is None:
             return self._plain, 0.0
         return self._sign_on.speed, 0.0 if self._sign_on.connected else _REACTION_S
-
-
-def _words(listen: Listen) -> str:
-    place = listen.place_of(0)
-    return str(place.device) if place.host is None else f"{place.host}:{place.port}"

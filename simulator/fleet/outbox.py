@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 
 from simulator.dlms.push import Confirmation, Link, covered, framed
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork, Hold
 from simulator.fleet.push_journal import Journal
-from simulator.fleet.push_links import Crossing, PushLinks
+from simulator.fleet.push_links import Crossing, PushLine, PushLinks
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.cohort import Cohort
 from simulator.meter.guard import Guard
 from simulator.meter.identity import Identity
 from simulator.meter.push.body import Cells, body_of
+from simulator.meter.push.confirmations import Confirmed, is_due
 from simulator.meter.push.setup import ACKNOWLEDGED_METHOD, Destination, PushSetup
 from simulator.values import MS_PER_SECOND
 from simulator.wire.ciphering import required
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 ROOM = 100_000  # pushes being sent or waiting to be sent again
 _HELD_MS = 10 * MS_PER_SECOND
 _PATIENCE_S = 30.0  # by the wall clock: a head-end that is out of reach does not stop the fleet's time for longer
+REPLACED = "the meter was replaced"
+UNPOWERED = "the meter is without power"
+_SUPERSEDED = "a newer push has taken its place"
 _SETUPS = 16  # how many pushes of different setups within one second get invoke ids of their own
 
 
@@ -51,6 +56,7 @@ class Push:
     schedule: bytes = b""  # logical name
     alarms: tuple[int, ...] = ()
     repeats: int = 0  # 1: it may have gone out before a restart
+    is_confirmed: bool = False  # whether it asks for a confirmation
     attempt: int = 0
     control: int = 0  # security control of the attempt
     apdu: bytes = b""
@@ -114,8 +120,9 @@ class Outbox:
         self._sender = Sender()
         self._held = 0
         self._sending: set[Push] = set()  # whose attempts have not come to their end
-        self._waiting: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that will be sent again
+        self._latest: dict[tuple[str, int, bytes], Push] = {}  # scheduled pushes that are not over: of each setup one
         self._again: dict[int, list[Push]] = {}  # by instant
+        self._unsent: dict[tuple[Cohort, int], None] = {}  # meters whose alarms could not go out for a while
         self._is_closed = False
         self._landed = asyncio.Event()
 
@@ -139,7 +146,7 @@ class Outbox:
         for push in waiting:
             self._journal.cancelled(push, STOPPED)
         self._again.clear()
-        return [alarm for push in waiting if not self._wants_confirmation(push) for alarm in push.alarms]
+        return [alarm for push in waiting if not push.is_confirmed for alarm in push.alarms]
 
     async def part(self, cohort: Cohort, rows: set[int]) -> None:
         """These meters are taken away: what is under way comes to its end, what waits to be sent again never is."""
@@ -148,27 +155,47 @@ class Outbox:
         for push in waiting:
             if push.cohort is cohort and push.row in rows:
                 push.is_superseded = True
-                self._give_up(push, "the meter was replaced")
-
-    def _wants_confirmation(self, push: Push) -> bool:
-        return self._is_confirmed or push.setup.is_confirmed
+                self._give_up(push, REPLACED)
 
     async def post(self, pushes: Sequence[Push]) -> None:
         """New pushes, all of one instant, in whose kernel event this happens."""
         room = max(self.room - self._held, 0)
         for push in pushes[room:]:
             self._journal.cancelled(push, "the outbox is full")
+            self.keep_in_mind(push)
         self._held += len(pushes[:room])
         for push in pushes[:room]:
+            push.is_confirmed = self._is_confirmed or (push.setup.is_confirmed and _is_due(push))
             self._supersede(push)
         await self._attempt(pushes[:room])
 
+    def keep_in_mind(self, push: Push) -> None:
+        """It could not go out for a while: its alarms may later."""
+        if push.alarms:
+            self.put_back([(push.cohort, push.row)])
+
+    def put_back(self, meters: Iterable[tuple[Cohort, int]]) -> None:
+        self._unsent.update(dict.fromkeys(meters))
+
+    def take_unsent(self) -> list[tuple[Cohort, int]]:
+        """Meters whose alarms may try again, as many as there is room for."""
+        free = max(self.room - self._held, 0)
+        chosen = list(islice(self._unsent, free))
+        for meter in chosen:
+            del self._unsent[meter]
+        return chosen
+
     def _supersede(self, push: Push) -> None:
-        """A newer push on schedule takes the place of one that waits to be sent again."""
-        if push.schedule and (older := self._waiting.pop(push.place, None)) is not None:
+        """A newer push on schedule takes the place of an older one: what waits is not sent again, what is on the wire
+        has its last attempt."""
+        if not push.schedule:
+            return
+        older = self._latest.get(push.place)
+        self._latest[push.place] = push
+        if older is not None:
             older.is_superseded = True
-            self._over(older)
-            self._journal.cancelled(older, "a newer push has taken its place")
+            if older not in self._sending:
+                self._give_up(older, _SUPERSEDED)
 
     # -- attempts -----------------------------------------------------------------------------------------------
 
@@ -205,37 +232,42 @@ class Outbox:
                 unsafe.update(own)
         for push in unsafe:
             self._give_up(push, "no invocation counter could be made safe in the store")
+            self.keep_in_mind(push)
         left = [push for push in pushes if push not in unsafe] if unsafe else pushes
         for push in left:
             if not push.is_there:
-                self._over(push)
+                self._give_up(push, REPLACED)
         return [push for push in left if push.is_there]
 
     def _order(self, push: Push, batch: _Batch) -> Order | None:
         """The push sealed and framed; None if its frame cannot be made."""
         setup, guard = push.setup, _guard(push)
         assert setup.destination is not None
-        is_confirmed = self._wants_confirmation(push)
-        invoke = _invoke_id(push) | (CONFIRMED if is_confirmed else 0)
+        line = self._links.line_of(push.cohort.first + push.row) if setup.destination.is_line else None
+        if setup.destination.is_line and (why := _unspeakable(push, line)):
+            self._give_up(push, why)
+            return None
+        invoke = _invoke_id(push) | (CONFIRMED if push.is_confirmed else 0)
         crossing = push.crossing = self._crossing(push, setup.destination)
         protection = guard if crossing is None else crossing.protection(guard)
         push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
         link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
-        frame = framed(push.apdu, setup.client, link)
+        own = (line.server, line.information) if line is not None else ()
+        frame = framed(push.apdu, setup.client, link, *own)
         if frame is None:
             self._give_up(push, f"{len(push.apdu)} octets are too long for one frame of the {link.value}")
             return None
         if crossing is not None:
             crossing.leave(frame)
-        confirmation = Confirmation(invoke, link, guard, push.control) if is_confirmed else None
+        confirmation = Confirmation(invoke, link, guard, push.control) if push.is_confirmed else None
         source = self._sources(push.cohort)[push.row]
         ended = partial(self._ended, push, batch)
         acknowledged = setup.method == ACKNOWLEDGED_METHOD
-        return Order(frame, setup.destination, source, confirmation, ended, acknowledged, crossing)
+        return Order(frame, setup.destination, source, confirmation, ended, acknowledged, crossing, line)
 
     def _crossing(self, push: Push, destination: Destination) -> Crossing | None:
         meter, setup = push.cohort.first + push.row, push.setup.logical_name
-        return self._links.crossing(meter, setup, push.at_ms, reliable=not destination.by_datagram)
+        return self._links.crossing(meter, setup, push.at_ms, reliable=destination.is_stream)
 
     def _ended(self, push: Push, batch: _Batch, why: str | None) -> None:
         try:
@@ -246,16 +278,16 @@ class Outbox:
     def _settle(self, push: Push, why: str | None) -> None:
         if why is None:
             self._over(push)
-            self._journal.delivered(push, is_confirmed=self._wants_confirmation(push))
+            self._journal.delivered(push)
         elif self._is_closed:
             self._over(push)
             self._journal.cancelled(push, STOPPED)
-        elif push.retries_left and is_powered(push):
+        elif push.retries_left and is_powered(push) and not push.is_superseded:
             self._journal.failed(push, why, is_last=False)
             self._retry(push)
         else:
             self._over(push)
-            self._journal.failed(push, why, is_last=True)
+            self._journal.failed(push, f"{why}; {_SUPERSEDED}" if push.is_superseded else why, is_last=True)
 
     def _land(self, push: Push, batch: _Batch) -> None:
         self._sending.discard(push)
@@ -267,11 +299,8 @@ class Outbox:
 
     def _over(self, push: Push) -> None:
         self._held -= 1
-        self._waits_no_more(push)
-
-    def _waits_no_more(self, push: Push) -> None:
-        if self._waiting.get(push.place) is push:
-            del self._waiting[push.place]
+        if push.schedule and self._latest.get(push.place) is push:
+            del self._latest[push.place]
 
     def _give_up(self, push: Push, why: str) -> None:
         self._over(push)
@@ -282,8 +311,6 @@ class Outbox:
     def _retry(self, push: Push) -> None:
         push.at_ms = max(push.at_ms + push.delay_ms, self._clock.instant_ms)
         push.attempt += 1
-        if push.schedule:
-            self._waiting[push.place] = push
         if push.at_ms not in self._again:
             self._again[push.at_ms] = []
             self._clock.schedule(push.at_ms, Priority.PUSH, partial(self._once_more, push.at_ms))
@@ -292,14 +319,25 @@ class Outbox:
     def _once_more(self, instant_ms: int) -> Awaitable[None]:
         pushes = [push for push in self._again.pop(instant_ms, ()) if not push.is_superseded]
         for push in pushes:
-            self._waits_no_more(push)
             if not is_powered(push):
-                self._give_up(push, "the meter is without power")
+                self._give_up(push, UNPOWERED)
         return self._attempt([push for push in pushes if is_powered(push)])
 
 
 def is_powered(push: Push) -> bool:
     return bool(push.cohort.columns.powered[push.row])
+
+
+def _unspeakable(push: Push, line: PushLine | None) -> str | None:
+    """Why it can never go along the meter's own line."""
+    if line is None:
+        return "the meter is on no serial line"
+    return "nobody can confirm a push along a serial line" if push.is_confirmed else None
+
+
+def _is_due(push: Push) -> bool:
+    local_s = push.cohort.clock_ms_at(push.row, push.at_ms) // MS_PER_SECOND
+    return is_due(Confirmed(push.cohort, push.row, push.setup.logical_name, local_s), push.setup)
 
 
 def _guard(push: Push) -> Guard:

@@ -7,32 +7,29 @@ Written in batches, a few times a second. While the store is away attempts are k
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import datetime as dt
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.cosem.catalogue import raisers
-from simulator.cosem.stamps import local_seconds
 from simulator.errors import StoreError, StoreUnavailable
-from simulator.meter.change import plain
+from simulator.fleet.push_rows import (
+    CANCELLED,
+    CONFIRMED,
+    Attempt,
+    alarm_edits,
+    former_numbers,
+    history_rows,
+    known_numbers,
+    object_rows,
+    told_s,
+)
 from simulator.meter.cohort import Cohort
-from simulator.meter.columns import Ints
-from simulator.meter.identity import Identity
-from simulator.meter.push.body import Cells
 from simulator.meter.push.confirmations import Confirmed, kept, show
-from simulator.store.copy import Blobs, Column, Int4, Int8, Jsonb, Rows, Text, Timestamp, encode_rows
 from simulator.store.database import Store
 from simulator.store.pushing import Batch, Ids
-from simulator.store.rows import Edit
-from simulator.wire.axdr import decode_whole
 
 if TYPE_CHECKING:
     from simulator.fleet.outbox import Push
@@ -47,33 +44,7 @@ _SMALLER = 8  # so many times fewer at once, after the store has refused some, s
 _REFUSALS = 50  # single attempts, until the store is left in peace for a while
 _PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
 _SOON = 20_000  # attempts that are written even while others are under way
-_CONFIRMED = "ACKNOWLEDGED"
 REPEATED = "repeated after a restart"
-_DATE_TIME = b"\x09\x0c"
-_SHORT = 64  # octets of a value that may come again; a whole profile does not
-_EPOCH = dt.datetime(1970, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One row of the history, and what it means for the alarms that it carried."""
-
-    cohort: Cohort
-    row: int
-    meter: Identity
-    setup: bytes
-    schedule: bytes
-    local_s: int
-    told_s: int | None  # what the push says of its time
-    status: str
-    retry_count: int
-    error: str | None
-    trigger: str
-    payload: bytes | None
-    destination: str | None
-    cells: Cells  # empty for an attempt that another one follows
-    alarms: tuple[int, ...]
-    alarm_status: str
 
 
 class Journal:
@@ -89,10 +60,10 @@ class Journal:
 
     # -- what is told -------------------------------------------------------------------------------------------
 
-    def delivered(self, push: Push, *, is_confirmed: bool) -> None:
+    def delivered(self, push: Push) -> None:
         error = ", ".join(filter(None, (REPEATED if push.repeats else None, push.remark)))
-        self._keep(push, "SUCCESS", error or None, alarm_status=_CONFIRMED if is_confirmed else "SENT")
-        if is_confirmed and push.is_there:
+        self._keep(push, "SUCCESS", error or None, alarm_status=CONFIRMED if push.is_confirmed else "SENT")
+        if push.is_confirmed and push.is_there:
             show(_confirmed(self._attempts[-1]))
 
     def failed(self, push: Push, why: str, *, is_last: bool) -> None:
@@ -101,20 +72,20 @@ class Journal:
 
     def cancelled(self, push: Push, why: str) -> None:
         """It was not sent; its alarms stay open."""
-        self._keep(push, "CANCELLED", why, alarm_status="PENDING")
+        self._keep(push, CANCELLED, why, alarm_status="PENDING")
 
     def _keep(self, push: Push, status: str, error: str | None, *, alarm_status: str) -> None:
-        cohort, was_sent = push.cohort, status != "CANCELLED"
+        cohort, was_sent = push.cohort, status != CANCELLED
         local_s = cohort.clock_ms_at(push.row, push.at_ms) // MS_PER_SECOND
         self._attempts.append(
             Attempt(
                 cohort,
                 push.row,
                 push.meter,
-                push.setup.logical_name,
+                push.setup,
                 push.schedule,
                 local_s,
-                _told_s(push.cells[2], cohort.calendar.utc_offset_minutes) if len(push.cells) > 2 else None,
+                told_s(push.cells[2], cohort.calendar.utc_offset_minutes) if len(push.cells) > 2 else None,
                 status,
                 push.attempt + push.repeats,
                 error,
@@ -159,14 +130,14 @@ class Journal:
             count = min(len(self._attempts), self._at_once)
             attempts = [self._attempts[place] for place in range(count)]
             try:
-                await self._write(_of_present(attempts))
+                written = await self._write(attempts)
             except StoreUnavailable as error:
                 self._tell_away(error)
                 return
             except StoreError:
                 refused += self._put_off(attempts)
                 continue
-            self._forget(attempts)
+            self._forget(attempts, {id(one) for one in written})
             self._is_away, self._at_once = False, min(self._at_once * _SMALLER, _AT_ONCE)
         self._written_s = asyncio.get_running_loop().time()
         self._tell_refused(bool(refused))
@@ -188,11 +159,13 @@ class Journal:
             log.warning("the history of pushes that the store had refused is written")
         self._is_refused = is_refused
 
-    def _forget(self, attempts: Sequence[Attempt]) -> None:
-        """They are written; some may have been dropped meanwhile."""
-        written = {id(attempt) for attempt in attempts}
-        while self._attempts and id(self._attempts[0]) in written:
-            self._attempts.popleft()
+    def _forget(self, attempts: Sequence[Attempt], written: set[int]) -> None:
+        """Those that are written; some may have been dropped meanwhile."""
+        for attempt in attempts:
+            if self._attempts and self._attempts[0] is attempt:
+                self._attempts.popleft()
+                if id(attempt) not in written:
+                    self._attempts.append(attempt)
         if self._dropped:
             log.warning("%d attempts to push were dropped while the store was away", self._dropped)
             self._dropped = 0
@@ -202,122 +175,38 @@ class Journal:
             log.warning("the store is away (%s); the history of pushes waits", error)
         self._is_away = True
 
-    async def _write(self, attempts: Sequence[Attempt]) -> None:
-        """Of meters that are still in their places: of others there was nothing left to write when they went."""
-        if not attempts:
-            return
-        concerned: dict[tuple[Cohort, bytes], list[int]] = {}
-        for attempt in attempts:
-            concerned.setdefault((attempt.cohort, attempt.setup), []).append(attempt.row)
-        for (cohort, setup), rows in concerned.items():
-            await cohort.kept_pushes.ensure(setup, np.array(rows))
+    async def _write(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Those that are written; a meter that was replaced in this very moment has them written the next time."""
+        present = [one for one in attempts if one.is_there]
+        left = await former_numbers([one for one in attempts if not one.is_there])
+        await _ensure_rows(present)
+        written: list[Attempt] = []
 
         def make(ids: Ids) -> Batch:
-            present = _of_present(attempts)
-            if not present:
+            known = [(one, known_numbers(one) if one.is_there else left.get(id(one))) for one in attempts]
+            told = [(one, numbers) for one, numbers in known if numbers is not None]
+            written.extend(one for one, _ in told)
+            numbers, history = [found for _, found in told], ids["push_history"][: len(told)]
+            if not told:
                 return Batch()
-            history = ids["push_history"][: len(present)]
-            rows = [history_rows(present, history), *object_rows(present, history)]
-            confirmations = kept([_confirmed(attempt) for attempt in present if attempt.alarm_status == _CONFIRMED])
-            return Batch(rows, after=[*alarm_edits(present, history), *confirmations])
+            rows = [history_rows(written, numbers, history), *object_rows(written, numbers, history)]
+            confirmed = [one for one in written if one.is_there and one.alarm_status == CONFIRMED]
+            edits = [*alarm_edits(written, history), *kept(list(map(_confirmed, confirmed)))]
+            return Batch(rows, after=edits)
 
         durable = any(attempt.alarms for attempt in attempts)
         await self._store.pushes.add({"push_history": len(attempts)}, make, durable=durable)
+        return written
 
 
-def _of_present(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-    """Those of meters that nobody has replaced since."""
-    return [one for one in attempts if one.cohort.identities[one.row] is one.meter]
-
-
-@lru_cache(maxsize=1024)  # thousands push at one instant
-def _told_s(cell: bytes, utc_offset_minutes: int) -> int | None:
-    """Of the third element, where IS 15959 puts the clock."""
-    try:
-        return local_seconds(cell[2:], utc_offset_minutes, latest=False) if cell.startswith(_DATE_TIME) else None
-    except ValueError:
-        return None
+async def _ensure_rows(attempts: Sequence[Attempt]) -> None:
+    """Setups and schedules of these attempts have theirs. Raises StoreUnavailable."""
+    concerned: dict[tuple[Cohort, bytes], list[int]] = {}
+    for attempt in attempts:
+        concerned.setdefault((attempt.cohort, attempt.setup.logical_name), []).append(attempt.row)
+    for (cohort, setup), rows in concerned.items():
+        await cohort.kept_pushes.ensure(setup, np.array(rows))
 
 
 def _confirmed(attempt: Attempt) -> Confirmed:
-    return Confirmed(attempt.cohort, attempt.row, attempt.setup, attempt.local_s)
-
-
-def history_rows(attempts: Sequence[Attempt], ids: Ints) -> Rows:
-    setups = [int(a.cohort.kept_pushes.setup_ids(a.setup, np.array([a.row]))[0]) for a in attempts]
-    schedules = np.array([a.cohort.kept_pushes.schedule_id(a.schedule, a.row) for a in attempts])
-    unsaid = np.array([a.told_s is None for a in attempts])
-    return encode_rows(
-        "push_history",
-        {
-            "id": Int8(ids),
-            "schedule_id": Int4(schedules, schedules == 0),
-            "push_setup_id": Int4(np.array(setups)),
-            "timestamp": Timestamp(np.array([a.local_s for a in attempts])),
-            "told_at": Timestamp(np.array([a.told_s or 0 for a in attempts]), unsaid),
-            "status": Text([a.status for a in attempts]),
-            "retry_count": Int4(np.array([a.retry_count for a in attempts])),
-            "error_message": Text([a.error for a in attempts]),
-            "trigger": Text([a.trigger for a in attempts]),
-            "payload": Blobs([a.payload for a in attempts]),
-            "destination": Text([a.destination for a in attempts]),
-        },
-    )
-
-
-def object_rows(attempts: Sequence[Attempt], ids: Ints) -> list[Rows]:
-    """The values of each push, with its last attempt; none if its setup lists other objects by now."""
-    history: list[int] = []
-    objects: list[int] = []
-    values: list[str | None] = []
-    for number, attempt in zip(ids.tolist(), attempts, strict=True):
-        known = attempt.cohort.kept_pushes.object_ids(attempt.setup, attempt.row).tolist()
-        if attempt.cells and len(known) == len(attempt.cells):
-            history += [number] * len(known)
-            objects += known
-            values += map(as_json, attempt.cells)
-    if not values:
-        return []
-    columns: dict[str, Column] = {
-        "push_history_id": Int8(np.array(history)),
-        "push_object_id": Int4(np.array(objects)),
-        "value": Jsonb(values),
-    }
-    return [encode_rows("push_history_objects", columns)]
-
-
-def as_json(cell: bytes) -> str:
-    return _known_json(cell) if len(cell) <= _SHORT else _known_json.__wrapped__(cell)
-
-
-@lru_cache(maxsize=65_536)
-def _known_json(cell: bytes) -> str:
-    return json.dumps(plain(decode_whole(cell)))
-
-
-def alarm_edits(attempts: Sequence[Attempt], ids: Ints) -> list[Edit]:
-    """Of each alarm what its latest attempt came to; the attempts are in their order."""
-    told = {
-        alarm: (attempt, number)
-        for number, attempt in zip(ids.tolist(), attempts, strict=True)
-        for alarm in attempt.alarms
-    }
-    if not told:
-        return []
-    moments = {alarm: _retried(attempt) for alarm, (attempt, _) in told.items()}
-    values = {
-        "ids": list(told),
-        "statuses": [attempt.alarm_status for attempt, _ in told.values()],
-        "retry_counts": [attempt.retry_count for attempt, _ in told.values()],
-        "retried": list(moments.values()),
-        "history_ids": [number for _, number in told.values()],
-    }
-    confirmed = [alarm for alarm, (attempt, _) in told.items() if attempt.alarm_status == _CONFIRMED]
-    events = [Edit("acknowledge_events", {"alarms": confirmed, **raisers()})] if confirmed else []
-    return [Edit("settle_alarms", values), *events]
-
-
-def _retried(attempt: Attempt) -> dt.datetime | None:
-    with contextlib.suppress(OverflowError):
-        return _EPOCH + dt.timedelta(seconds=attempt.local_s) if attempt.retry_count else None
-    return None
+    return Confirmed(attempt.cohort, attempt.row, attempt.setup.logical_name, attempt.local_s)

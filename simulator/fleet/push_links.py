@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from simulator.faults import course
 from simulator.faults.book import Series, Turn
@@ -18,21 +19,33 @@ from simulator.fleet.links import Links
 from simulator.fleet.listen import Listen
 from simulator.ports import Protection
 from simulator.values import MS_PER_SECOND, format_obis
+from simulator.wire.hdlc import Address
 
 _LATENESS = frozenset({"delay", "bandwidth", "late_last_frame"})
 
 
-class PushLinks:
-    """`way`: the one in whose link profile the meters push, that of their own addresses. `speed` of the clock."""
+class PushLine(NamedTuple):
+    """The serial line that a meter is on."""
 
-    def __init__(self, links: Links, way: Listen | None, speed: Callable[[], float]) -> None:
-        self._links, self._way, self._speed = links, way, speed
+    server: Address  # of the meter there
+    information: int  # octets that a frame carries there
+    say: Callable[[bytes], str | None]  # why it cannot be said now; None: it has been
+
+
+class PushLinks:
+    """`way`: the one in whose link profile the meters push, that of their own addresses. `speed` of the clock.
+    `line_of` a meter by its number from 0, if it is on one."""
+
+    def __init__(
+        self, links: Links, way: Listen | None, speed: Callable[[], float], line_of: Callable[[int], PushLine | None]
+    ) -> None:
+        self._links, self._way, self._speed, self.line_of = links, way, speed, line_of
         self._at_ms = 0
         self._made: Counter[tuple[int, bytes]] = Counter()  # at that instant
 
     def crossing(self, meter: int, setup: bytes, at_ms: int, *, reliable: bool) -> Crossing | None:
         """None: nothing is wrong with this meter and its link."""
-        if self._links.is_clean(self._way):
+        if self._links.is_clean(meter, self._way):
             return None
         series = Series(f"push {format_obis(setup)} {at_ms} {self._count(meter, setup, at_ms)}")
         turns = self._links.turns_of(meter, self._way, series)

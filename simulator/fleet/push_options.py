@@ -18,7 +18,7 @@ from simulator.errors import UserError
 from simulator.meter.change import objects_of
 from simulator.meter.guard import POLICY, SECURITY_SETUP
 from simulator.meter.push.schedule import SCHEDULE, TIMES
-from simulator.meter.push.setup import DESTINATION, PUSH_SETUP, Service, destination_of
+from simulator.meter.push.setup import DESTINATION, LINE, PUSH_SETUP, Service, destination_of
 from simulator.meter.push.times import SCHEDULE_TYPES, encoded_moments
 from simulator.values import attribute_key, parse_obis
 from simulator.wire.axdr import Data, encode
@@ -33,7 +33,7 @@ LISTEN_PORT = 4061  # where `meterfleet listen` is
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    destination: str = ""  # host:port; empty: the model's, that is nobody
+    destination: str | None = None  # host:port, or "" for the meters' serial lines; None: the model's, that is nobody
     service: Service = Service.TCP
     is_confirmed: bool = False
     policy: int | None = None  # security_policy of the push association; None: the model's
@@ -47,7 +47,7 @@ class PushOptions:
         return with_defaults(model, defaults) if defaults else model
 
     def _defaults(self, model: Model) -> Iterator[tuple[bytes, bytes]]:
-        if self.destination:
+        if self.destination is not None:
             for head in objects_of(model, PUSH_SETUP):
                 parts = (Tag.ENUM, self.service), (Tag.OCTET_STRING, self.destination.encode()), (Tag.ENUM, _A_XDR)
                 yield head + bytes((DESTINATION,)), encode(Data(Tag.STRUCTURE, tuple(Data(*part) for part in parts)))
@@ -76,9 +76,13 @@ def parse_push(text: str | None, schedule: str | None) -> PushOptions:
     controls = [word.removeprefix("security=") for word in words if word.startswith("security=")]
     if len(services) > 1 or len(controls) > 1:
         raise UserError(f"--push {text}: give one of {', '.join(_SERVICES)} or udp,hdlc, and one security")
-    service = services.pop() if services else Service.TCP
-    found = destination_of(service, destination.encode(), LISTEN_PORT)
+    service = services.pop() if services else Service.HDLC if destination == LINE else Service.TCP
+    if destination == LINE and (service is not Service.HDLC or "confirmed" in words):
+        raise UserError(f"--push {text}: along their serial lines meters push in HDLC, and nobody confirms it there")
+    found = destination_of(service, b"" if destination == LINE else destination.encode(), LISTEN_PORT)
     if found is None:
-        raise UserError(f"--push {text}: {destination!r} is no destination; write for example 127.0.0.1:4061")
+        raise UserError(
+            f"--push {text}: {destination!r} is no destination; write for example 127.0.0.1:4061, or {LINE}"
+        )
     policy = _SECURITIES[controls[0]] if controls else None
-    return PushOptions(found.place, service, "confirmed" in words, policy, schedule)
+    return PushOptions("" if found.is_line else found.place, service, "confirmed" in words, policy, schedule)

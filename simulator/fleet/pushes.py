@@ -17,10 +17,11 @@ import numpy as np
 
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.clockwork import Clockwork
-from simulator.fleet.outbox import Outbox, Push
+from simulator.fleet.outbox import REPLACED, UNPOWERED, Outbox, Push
 from simulator.fleet.push_journal import Journal
 from simulator.fleet.push_links import PushLinks
 from simulator.fleet.push_start import open_alarms, recall, unregistered
+from simulator.fleet.sender import STOPPED
 from simulator.fleet.timetable import Timetable
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
@@ -29,7 +30,7 @@ from simulator.meter.push.schedule import Plan
 from simulator.meter.push.setup import PushSetup, setups_of
 from simulator.meter.push.times import opening
 from simulator.store.database import Store
-from simulator.values import MS_PER_SECOND, parse_obis
+from simulator.values import MS_PER_SECOND, format_obis, parse_obis
 from simulator.world.kernel import Priority
 from simulator.world.noise import Bools, Purpose, unit, words
 
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 SCHEDULE, ALARM, MANUAL = "SCHEDULE", "ALARM", "MANUAL"  # ALARM: something has happened, be it a bill
 _NO_ROW = "the profile has no row yet"
 _NO_STORE = "the store is away, and the values are there"
+_REFUSED = "the store does not give the values"
 _NEVER = "no communication window opens any more"
 
 
@@ -85,6 +87,7 @@ class Pushes:
         self.outbox = Outbox(clock, self.journal, sources, links, is_confirmed=is_confirmed)
         self._timetable = Timetable(clock, self._fire)
         self._unclaimed: list[_Waiting] = []  # alerts that wait for the store
+        self._delayed: set[Due] = set()  # that wait for their window, or a random part of their start interval
         self._is_running = False
 
     async def start(self, cohorts: Sequence[Cohort]) -> None:
@@ -104,9 +107,17 @@ class Pushes:
     async def close(self) -> None:
         self._is_running = False
         unsent = await self.outbox.close()
+        self._give_up_delayed()
         await self.journal.close()
         with contextlib.suppress(StoreError):
             await self._store.pushes.release(unsent)
+
+    def _give_up_delayed(self) -> None:
+        """Who has not registered yet does so at the next start."""
+        for due in self._delayed:
+            for place in range(len(due.rows)) if not _is_registration(due) else ():
+                self.journal.cancelled(_of_then(due, place), STOPPED)
+        self._delayed.clear()
 
     async def part(self, cohort: Cohort, rows: Ints) -> None:
         """Other meters are about to take the places of these: what they have sent is in the history, and they try
@@ -120,10 +131,28 @@ class Pushes:
         await self.journal.flush()
 
     def make_up(self) -> None:
-        """The store may be back: alerts that waited for it go out."""
+        """The store may be back, and there may be room: alerts that waited for that go out."""
         waiting, self._unclaimed = self._unclaimed, []
         for alert in waiting:
             self._at(self._clock.now_ms(), partial(self._alert, alert))
+        if unsent := self.outbox.take_unsent():
+            self._at(self._clock.now_ms(), partial(self._alert_anew, unsent))
+
+    async def _alert_anew(self, meters: Sequence[tuple[Cohort, int]]) -> None:
+        """Those whose alarms nothing else has carried since."""
+        await self.journal.flush()  # which gives back what they had claimed
+        try:
+            opened = {meter for meter, _, claimed in await self._store.pushes.open_alarms() if not claimed}
+        except StoreUnavailable:
+            self.outbox.put_back(meters)
+            return
+        rows: dict[Cohort, list[int]] = {}
+        for cohort, row in meters:
+            if cohort.identities[row].id in opened:
+                rows.setdefault(cohort, []).append(row)
+        for cohort, own in rows.items():
+            chosen = np.array(own)
+            self._alert_all(cohort, chosen[powered(cohort, chosen)], self._clock.now_ms())
 
     # -- occasions ----------------------------------------------------------------------------------------------
 
@@ -181,7 +210,8 @@ class Pushes:
                     if due.instant_ms == instant_ms:
                         await self._begin(due)
                     else:
-                        self._at(due.instant_ms, partial(self._begin, due))
+                        self._delayed.add(due)
+                        self._at(due.instant_ms, partial(self._begin_late, due))
 
     def _parts(self, due: Due) -> Iterator[Due]:
         """By the instant at which they may start, to the second."""
@@ -204,27 +234,43 @@ class Pushes:
             waits[waits >= 0] += start_delays_s(due)[waits >= 0]
         return waits
 
+    async def _begin_late(self, due: Due) -> None:
+        """Those that are still there and have power."""
+        self._delayed.discard(due)
+        lost = ~due.is_there
+        for place in np.flatnonzero(lost).tolist():
+            self.journal.cancelled(_of_then(due, place), REPLACED)
+        dark = ~lost & ~powered(due.cohort, due.rows)
+        for row in due.rows[dark].tolist():
+            self.journal.cancelled(_push(due, row, []), UNPOWERED)
+        await self._begin(due.part(np.flatnonzero(~lost & ~dark), due.instant_ms))
+
     async def _begin(self, due: Due) -> None:
-        due = due.part(np.flatnonzero(powered(due.cohort, due.rows) & due.is_there), due.instant_ms)
-        if len(due.rows):  # not all of them have lost their power while they waited
+        if len(due.rows):
             collected = collect(due.cohort, due.setup, due.rows, due.instant_ms)
             await self._post(due, collected, {})
 
     async def _post(self, due: Due, collected: Collected, alarms: dict[int, tuple[int, ...]]) -> None:
         try:
             bodies = await collected.bodies()
-        except StoreUnavailable:
+        except StoreError as error:
             bodies = [None] * len(due.rows)
-            why = _NO_STORE
+            why = _NO_STORE if isinstance(error, StoreUnavailable) else _REFUSED
+            if why is _REFUSED:
+                log.exception("pushes could not be made")
         else:
             why = _NO_ROW
         pushes = []
-        for row, cells, is_there in zip(due.rows.tolist(), bodies, due.is_there.tolist(), strict=True):
-            if not is_there:
+        is_there = due.is_there.tolist()
+        for place, (row, cells) in enumerate(zip(due.rows.tolist(), bodies, strict=True)):
+            if not is_there[place]:
+                self.journal.cancelled(_of_then(due, place), REPLACED)
                 continue
             push = _push(due, row, cells or [], alarms.get(row, ()))
             if cells is None:
                 self.journal.cancelled(push, why)
+                if why is _NO_STORE:
+                    self.outbox.keep_in_mind(push)
             else:
                 pushes.append(push)
         if pushes:
@@ -295,3 +341,16 @@ def _push(due: Due, row: int, cells: list[bytes], alarms: tuple[int, ...] = ()) 
         alarms=alarms,
         repeats=repeats,
     )
+
+
+def _of_then(due: Due, place: int) -> Push:
+    """Of the meter that it was, be it still in its place or not."""
+    push, row = _push(due, int(due.rows[place]), []), due.rows[place]
+    later = int(due.cohort.columns.generation[row] - due.generation[place])
+    push.meter = push.meter.successor(-later)
+    return push
+
+
+def _is_registration(due: Due) -> bool:
+    pushes = due.cohort.model.spec.pushes
+    return pushes is not None and pushes.registration == format_obis(due.setup.logical_name)

@@ -46,7 +46,8 @@ from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.columns import Ints
 from simulator.meter.device import Device
-from simulator.meter.identity import Given, Identity
+from simulator.meter.identity import Delivered, Given, Identity
+from simulator.meter.locksmith import write_refused
 from simulator.store.database import Store
 from simulator.values import MS_PER_SECOND
 from simulator.world.shapes import load_world
@@ -81,10 +82,11 @@ class Fleet:
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
         self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
-        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed)
+        push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed, self.listeners.line_of)
         self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
         self.supplies = Supplies(spec, self.cohorts, self.clock, store)
-        self.notices = Notices(self.connections, self.links.meter_of)
+        self.notices = Notices(self.links.meter_of)
+        self.links.listened = self.notices.watch
         self.replacing = Replacing(spec.count, self.cohorts, self.clock, self.pushes, self.identity)
         self._firsts: list[int] = []  # number of each cohort's first meter
         self._stopping = asyncio.Event()
@@ -97,7 +99,7 @@ class Fleet:
         self.spec.check(world)
         await self.store.ensure_schema()
         if not await self.store.lock_fleet():
-            raise UserError("another meterfleet serves this database now; stop it, or use another --database")
+            raise UserError("this fleet is served already; stop it there, or start one that differs, say by --seed")
         codes = await register_codes(self.store, self.spec)
         stored = await self.store.fleet()
         if stored is not None and (differences := self.spec.difference(stored.spec)):
@@ -114,6 +116,7 @@ class Fleet:
             push=self.pushes.push,
             look=self.pushes.look,
             address=self._ip_address,
+            delivered=self._delivered,
         )
         models, known = self.options.push.model, titles(self.options.keys)
         self.cohorts += await asyncio.to_thread(lambda: list(build_cohorts(self.spec, around, known, models)))
@@ -175,6 +178,7 @@ class Fleet:
             beat += 1
             self.listeners.tick(monotonic_ms())
             await self._settle_counters()
+            await self._write_refused()
             if beat % int(_CLOCK_SAVE_S / _SWEEP_S) == 0:
                 await self._remember_clock()
                 self.captures.make_up()
@@ -184,6 +188,10 @@ class Fleet:
         with contextlib.suppress(StoreError):
             for cohort in self.cohorts:
                 await cohort.vault.settle(all_of_them=all_of_them)
+
+    async def _write_refused(self) -> None:
+        for cohort in self.cohorts:
+            await write_refused(cohort)
 
     async def _remember_clock(self) -> None:
         """Stored ahead by what may pass until the next time: no clock that a killed fleet has shown comes again."""
@@ -233,6 +241,10 @@ class Fleet:
         listens = [one for one in self.listeners.listens if one.spread not in (Spread.LINES, Spread.CALLS)]
         host = listens[0].place_of(number).host if listens else None
         return int(ipaddress.IPv4Address(host)) if host else 0
+
+    def _delivered(self, serial: str) -> Delivered:
+        keys = self.options.keys
+        return keys.meters.get(serial, Delivered()) if keys else Delivered()
 
     def device(self, index: int) -> Device:
         return Device(*self.place(index))
@@ -296,6 +308,7 @@ class Fleet:
     async def _close_store(self) -> None:
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:
             await asyncio.wait(writing)
+        await self._write_refused()
         await self._settle_counters(all_of_them=True)
         with contextlib.suppress(StoreError):
             await self.store.save_clock(self.clock.now_ms())

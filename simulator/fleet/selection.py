@@ -46,6 +46,16 @@ def _part(word: str, count: int, named: Callable[[str], int | None]) -> range | 
     return range(meter, meter + 1)
 
 
+def places_by_serial(text: str, count: int) -> list[int]:
+    """Of whom a text names by serial numbers, be they those of meters that are there or not."""
+    words = (word.strip() for word in text.split(","))
+    return [index_of(word) for word in words if _is_serial(word, count)]
+
+
+def _is_serial(word: str, count: int) -> bool:
+    return 0 <= index_of(word) < count and not (word.isdecimal() and int(word) <= count)
+
+
 def in_numbers(text: str, count: int, serial_of: Callable[[int], str]) -> str:
     """The same meters without serial numbers, which change when meters are replaced. UserError for the serial number
     of one that is not in its place any more."""
@@ -53,9 +63,9 @@ def in_numbers(text: str, count: int, serial_of: Callable[[int], str]) -> str:
 
 
 def _number(word: str, count: int, serial_of: Callable[[int], str]) -> str:
-    place = index_of(word)
-    if not 0 <= place < count or (word.isdecimal() and int(word) <= count):
+    if not _is_serial(word, count):
         return word
+    place = index_of(word)
     if (serial := serial_of(place)) == word:
         return str(place + 1)
     raise UserError(f"meters {word!r}: no meter has this number now; meter {place + 1} is {serial}")

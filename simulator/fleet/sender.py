@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, cast
 from simulator.dlms.push import Confirmation
 from simulator.faults.fault import End
 from simulator.fleet.connection import reset
-from simulator.fleet.push_links import Crossing
+from simulator.fleet.push_links import Crossing, PushLine
 from simulator.meter.push.setup import Destination
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Order(NamedTuple):
     done: Done
     acknowledged: bool = False  # delivered only when the peer's TCP has acknowledged all of it
     crossing: Crossing | None = None
+    line: PushLine | None = None  # the meter's own, where the push goes along that
 
 
 class Sender:
@@ -55,12 +56,17 @@ class Sender:
         self._queues: dict[Destination, deque[Order]] = {}
         self._workers: dict[Destination, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._late: dict[int, Order] = {}  # that wait for their time on a slow link, by identity
+        self._is_closed = False
         self._has_failed = False
 
     def send(self, order: Order) -> None:
-        """`done` is called later, once."""
-        if order.crossing is not None and order.crossing.wait_s:
-            self._begin(self._send_late(order, order.crossing.wait_s))  # it takes no room from others meanwhile
+        """`done` is called later, once; at once if it is closed."""
+        if self._is_closed:
+            self._tell(order, STOPPED)
+        elif order.crossing is not None and order.crossing.wait_s:
+            self._late[id(order)] = order  # it takes no room from others meanwhile
+            asyncio.get_running_loop().call_later(order.crossing.wait_s, self._send_late, id(order))
         else:
             self._queue(order)
 
@@ -76,18 +82,17 @@ class Sender:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send_late(self, order: Order, wait_s: float) -> None:
-        try:
-            await asyncio.sleep(wait_s)
-        except asyncio.CancelledError:
-            self._tell(order, STOPPED)
-            raise
-        self._queue(order)
+    def _send_late(self, number: int) -> None:
+        if (order := self._late.pop(number, None)) is not None:  # it was not given up meanwhile
+            self._queue(order)
 
     async def close(self) -> None:
         """What is still under way is given up and told so."""
-        waiting = [order for queue in self._queues.values() for order in queue]
-        self._queues.clear()
+        self._is_closed = True
+        waiting = [*self._late.values(), *(order for queue in self._queues.values() for order in queue)]
+        self._late.clear()
+        for queue in self._queues.values():  # a worker that begins now finds it empty
+            queue.clear()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -135,6 +140,8 @@ async def _delivered(order: Order) -> str | None:
     """None, or why it was not."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
+            if order.line is not None:
+                return _by_line(order, order.line)
             deliver = _by_datagram if order.destination.by_datagram else _by_stream
             return await deliver(order)
     except TimeoutError:
@@ -159,6 +166,13 @@ async def _by_stream(order: Order) -> str | None:
         return await line.ended
     finally:
         line.close()
+
+
+def _by_line(order: Order, line: PushLine) -> str | None:
+    for part in [order.frame] if order.crossing is None else order.crossing.parts:
+        if (why := line.say(part)) is not None:
+            return why
+    return None
 
 
 async def _by_datagram(order: Order) -> str | None:

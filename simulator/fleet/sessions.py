@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from simulator.dlms.gateway_link import GatewayLink, meter_of, server_of
 from simulator.dlms.hdlc_link import HdlcLink, HdlcSettings, server_parts
@@ -175,13 +176,21 @@ def _awake(devices: Devices) -> Callable[[int], bool]:
     return hears
 
 
-def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Session, ModeELink | None]:
-    """A session on a serial line, and its sign-on where the line begins with one."""
+class OnLine(NamedTuple):
+    """A session on a serial line."""
+
+    session: Session
+    link: HdlcLink
+    sign_on: ModeELink | None  # where the line begins with one
+
+
+def session_on_line(residents: Residents, listen: Listen, line: int) -> OnLine:
     meters = meters_on(residents, listen, line)
     devices = _neighbours(residents, listen, meters)
     settings, limits = _hdlc(listen, len(meters), _ON_A_LINE)
     if not listen.mode_e:
-        return Session(devices, framing=HdlcLink(_awake(devices), settings), limits=limits), None
+        link = HdlcLink(_awake(devices), settings)
+        return OnLine(Session(devices, framing=link, limits=limits), link, None)
 
     hears = _awake(devices)
 
@@ -198,5 +207,6 @@ def session_on_line(residents: Residents, listen: Listen, line: int) -> tuple[Se
         identity = residents.identity(index)
         return SignedOn(index, identity.flag, identity.logical_device_name)
 
-    sign_on = ModeELink(HdlcLink(awake, settings), find, baud=listen.baud, inactivity_ms=settings.inactivity_ms)
-    return Session(devices, framing=sign_on, limits=limits), sign_on
+    link = HdlcLink(awake, settings)
+    sign_on = ModeELink(link, find, baud=listen.baud, inactivity_ms=settings.inactivity_ms)
+    return OnLine(Session(devices, framing=sign_on, limits=limits), link, sign_on)

@@ -26,6 +26,7 @@ from simulator.meter.columns import Ints
 from simulator.meter.supply import disturb, power_fails, power_returns
 from simulator.store.database import Store
 from simulator.world.kernel import Priority
+from simulator.world.noise import Bools
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class _Span(NamedTuple):
     parts: Sequence[Part]
     begin: Act
     end: Act
+    is_so: Callable[[Cohort, Ints], Bools] = lambda cohort, rows: np.zeros(len(rows), bool)  # already
 
 
 class _Promise(NamedTuple):
@@ -84,6 +86,7 @@ class Supplies:
         span, now_ms, begun = self._span(name, order), self._clock.now_ms(), list[Part]()
         end_ms = now_ms + int(order.get("for_ms") or 0)
         told = {**order, "order": name}
+        already = sum(int(span.is_so(cohort, rows).sum()) for cohort, rows in span.parts)
         number = await self._store.supply_ends.put(end_ms, told) if end_ms > now_ms else None
         try:
             for cohort, rows in span.parts:
@@ -94,7 +97,8 @@ class Supplies:
             if number is not None:  # what has begun ends, though the store was away for the rest
                 promise = self._promises[number] = _Promise(number, end_ms, told, span.end)
                 self._at(end_ms, partial(self._end, promise, begun))
-        return {"meters": sum(len(rows) for _, rows in span.parts), "now_ms": now_ms}
+        meters = sum(len(rows) for _, rows in span.parts) - already
+        return {"meters": meters, "already": already, "now_ms": now_ms}
 
     async def _relieve(self, told: Mapping[str, Any]) -> None:
         """Earlier promises about the same do not end what this order began."""
@@ -142,7 +146,16 @@ def _covers(later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
 def _power(parts: Sequence[Part], order: Mapping[str, Any]) -> _Span:
     """`{"meters": "1-20", "on": false, "for_ms": 600000}`."""
     begin, end = (power_returns, power_fails) if order["on"] else (power_fails, power_returns)
-    return _Span(parts, begin, end)
+    return _Span(parts, begin, end, _has_power if order["on"] else _has_none)
+
+
+def _has_power(cohort: Cohort, rows: Ints) -> Bools:
+    """It starts, or has started."""
+    return ~_has_none(cohort, rows)
+
+
+def _has_none(cohort: Cohort, rows: Ints) -> Bools:
+    return np.asarray((cohort.columns.powered[rows] == 0) & (cohort.columns.boot_ms[rows] == 0))
 
 
 def _supply(parts: Sequence[Part], order: Mapping[str, Any]) -> _Span:

@@ -13,7 +13,7 @@ import typer
 from simulator.errors import UserError
 from simulator.headend.options import Credentials
 from simulator.headend.orders import parse_order
-from simulator.headend.reach import Fleet, Names, Reach, with_reach
+from simulator.headend.reach import Ended, Fleet, Names, Reach, with_reach
 
 _WHERE = "The meter (not with --serial), "
 _VALUES = """
@@ -53,6 +53,7 @@ def register(
     credentials: Credentials | None = None,
     names: Names | None = None,
     fleet: Fleet | None = None,
+    ended: Ended | None = None,
 ) -> None:
     """Add `write` and `act` to an application; the arguments are those of `commands.register`."""
 
@@ -92,5 +93,5 @@ def register(
 
         run(call.checked(credentials), order, names() if names else {})
 
-    app.command("write", epilog=WRITE_EPILOG)(with_reach(write))
-    app.command("act", epilog=ACT_EPILOG)(with_reach(act))
+    app.command("write", epilog=WRITE_EPILOG)(with_reach(write, ended))
+    app.command("act", epilog=ACT_EPILOG)(with_reach(act, ended))

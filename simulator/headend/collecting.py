@@ -14,7 +14,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulator.errors import MeterfleetError
@@ -81,6 +81,23 @@ class _Polled:
     was_tried: bool = True
 
 
+@contextlib.contextmanager
+def _ends_told(then: Callable[[], None]) -> Iterator[None]:
+    """A thread that ends by an exception, be it of gurux or of the machine, ends in words, and not alone."""
+    before = threading.excepthook
+
+    def tell(end: threading.ExceptHookArgs) -> None:
+        name = end.thread.name if end.thread else "a thread"
+        log.error("%s has ended by a mistake of meterfleet's own; the head-end ends", name, exc_info=end.exc_value)
+        then()
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 class Collector:
     """`open_landing` opens a connection to the database; it is called again after one was lost. `calls`: of meters
     that call by themselves; `renew` gives the inventory anew, when meters may have been replaced."""
@@ -102,9 +119,9 @@ class Collector:
         self._manners, self._open_landing, self._calls = manners, open_landing, calls
         self._due: queue.Queue[tuple[KnownMeter, tuple[str, ...]] | None] = queue.Queue()
         self._done: queue.Queue[_Done] = queue.Queue(maxsize=4 * manners.workers)
-        self._busy: set[str] = set()
         self._stop = threading.Event()
         self._ended = threading.Event()
+        self._is_broken = False
 
     def stop(self) -> None:
         """Reads that are under way come to their end."""
@@ -130,39 +147,45 @@ class Collector:
         for worker in workers:
             worker.start()
         try:
-            with contextlib.closing(Lasting(self._open_landing, self._stop)) as landing:
-                self._drive(schedule, for_s, landing)
-                self._finish(before_end, landing)
+            with _ends_told(self._break_off), contextlib.closing(Lasting(self._open_landing, self._stop)) as landing:
+                agenda = Agenda(schedule, self._meters)
+                self._drive(agenda, for_s, landing)
+                self._finish(before_end, agenda, landing)
         finally:
             self._ended.set()
             for _ in workers:
                 self._due.put(None)
 
-    def _drive(self, schedule: Schedule, for_s: float | None, landing: Lasting) -> None:
+    def _drive(self, agenda: Agenda, for_s: float | None, landing: Lasting) -> None:
         """Meters that are due go to the workers, what is done to the database."""
         end_s = None if for_s is None else time.monotonic() + for_s
-        agenda = Agenda(schedule, self._meters)
         while not self._stop.is_set() and (end_s is None or time.monotonic() < end_s):
-            for serial, parts in agenda.due(time.monotonic(), self._busy, self._absent()):
-                self._busy.add(serial)
+            if self._calls:
+                agenda.arrived(self._calls.arrived())
+            for serial, parts in agenda.due(time.monotonic(), self._is_absent):
                 self._due.put((self._meters[serial], parts))
-            if agenda.is_done and not self._busy and self._done.empty():
+            if agenda.is_done and not agenda.busy and self._done.empty():
                 break
-            self._land(landing)
+            self._land(agenda, landing)
             self._take_up(agenda, landing)
 
-    def _finish(self, before_end: Callable[[], None], landing: Lasting) -> None:
+    def _finish(self, before_end: Callable[[], None], agenda: Agenda, landing: Lasting) -> None:
         self._stop.set()
         closing = threading.Thread(target=before_end, daemon=True)
         closing.start()
-        while closing.is_alive() or self._busy or not self._done.empty():
-            self._land(landing)
+        while closing.is_alive() or (agenda.busy and not self._is_broken) or not self._done.empty():
+            self._land(agenda, landing)
 
-    def _absent(self) -> set[str]:
-        callers = [serial for serial, meter in self._meters.items() if meter.calls] if self._calls else []
-        return self._calls.absent(callers) if self._calls else set()
+    def _break_off(self) -> None:
+        """Somebody who works here has ended; what was to do for that one is not done any more."""
+        self.tally.bugs += 1
+        self._is_broken = True
+        self._stop.set()
 
-    def _land(self, landing: Lasting) -> None:
+    def _is_absent(self, serial: str) -> bool:
+        return self._calls is not None and self._meters[serial].calls and not self._calls.has(serial)
+
+    def _land(self, agenda: Agenda, landing: Lasting) -> None:
         """What is done by now, together."""
         done = self._gathered()
         if done is None:
@@ -170,17 +193,25 @@ class Collector:
         landed = landing.land(done.batch)
         self.tally.rows += landed.rows
         self.tally.pushes += len(done.batch.pushes)
+        self.tally.bugs += landed.bugs
+        self._pasts |= {serial: Past() for serial in landed.forgotten & self._pasts.keys()}
         for one in done.polls:
-            if one.serial not in landed.refused:
-                self._pasts[one.serial].known = one.poll.known
+            past = self._pasts[one.serial]
+            if one.serial not in landed.refused and one.poll.past is past:
+                past.known = one.poll.known
             self._count(one)
-            self._busy.discard(one.serial)
-        if "ERROR" in done.batch.status.values():
+            agenda.freed(one.serial)
+        if landed.forgotten or "ERROR" in done.batch.status.values():
             self.renewal.doubt()
 
     def _take_up(self, agenda: Agenda, landing: Lasting) -> None:
         """Who has come into others' places is read from now on, and those no more."""
-        found = self.renewal.found()
+        try:
+            found = self.renewal.found()
+        except Exception:  # our own mistake: those who are known are read on
+            self.tally.bugs += 1
+            log.exception("a mistake of meterfleet's own while it asked for the inventory")
+            return
         if found is None:
             return
         batch = told(self._meters, found)

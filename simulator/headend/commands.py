@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from simulator.headend.options import Call, Credentials, parse_rows, parse_wish
-from simulator.headend.reach import Fleet, Names, Reach, with_reach
+from simulator.headend.reach import Ended, Fleet, Names, Reach, with_reach
 
 READ_EPILOG = """
 [bold]Examples[/bold]
@@ -47,11 +47,13 @@ def register(
     credentials: Credentials | None = None,
     names: Names | None = None,
     fleet: Fleet | None = None,
+    ended: Ended | None = None,
 ) -> None:
     """Add `read` to an application.
 
     `credentials` is asked for a password that the user did not give; `names` gives objects' names by OBIS code, and
-    is called when they are needed; `fleet` gives the meters of a fleet, for users who name a meter and not its place.
+    is called when they are needed; `fleet` gives the meters of a fleet, for users who name a meter and not its place;
+    `ended` says so if a meter cannot be reached because its fleet does not run.
     """
 
     def read(
@@ -81,7 +83,7 @@ def register(
         call = replace(call, wishes=wishes, rows=parse_rows(from_, to, entries, columns), everything=everything)
         _run(call.checked(credentials), names, as_json=as_json)
 
-    app.command("read", epilog=READ_EPILOG)(with_reach(read))
+    app.command("read", epilog=READ_EPILOG)(with_reach(read, ended))
 
 
 def _run(call: Call, names: Names | None, *, as_json: bool) -> None:

@@ -200,8 +200,13 @@ def _profile_row(
     for column, cell in zip(columns, entry.cells, strict=True):
         name = objects.get(column.obis if column.attribute == 2 else f"{column.obis}:{column.attribute}")
         if name is not None:
-            found[name] = cell if isinstance(cell, dt.datetime) else _kilo(exact(cell), column.unit)
+            found[name] = _instant(cell, entry) if isinstance(cell, dt.datetime) else _kilo(exact(cell), column.unit)
     return (*time, entry.clock, *(found.get(name) for name in table.told), how.source, how.communication)
+
+
+def _instant(shown: dt.datetime, entry: Entry) -> dt.datetime:
+    """Without a deviation it is of the zone that the entry's own time is of."""
+    return shown if shown.tzinfo else shown.replace(tzinfo=entry.moment.tzinfo)
 
 
 def _kilo(value: Decimal | None, unit: str) -> Decimal | None:

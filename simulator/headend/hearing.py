@@ -32,6 +32,7 @@ _INSTANTANEOUS, _ALERT, _BLOCK, _DAILY = (f"0.{group}.25.9.0.255" for group in (
 _BLOCK_S = 1800
 _GATHER_S = 0.1
 _PAUSE_S = 5.0
+_REST_S = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -126,7 +127,7 @@ class Acquainted:
 
 class Hearing:
     """`with Hearing(...)`: a listener in a thread of its own. What was confirmed to a meter is handed in before it
-    ends; `bugs`: pushes that we could not file by our own fault."""
+    ends; `bugs`: mistakes of our own, none of which ends it."""
 
     def __init__(
         self,
@@ -143,7 +144,7 @@ class Hearing:
         self._hearer.know(known.serials)
         self._again_s = 0.0
         self._ready = threading.Event()
-        self._trouble: UserError | None = None
+        self._trouble: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), daemon=True)
@@ -168,21 +169,37 @@ class Hearing:
         self._thread.join()
 
     async def _listen(self) -> None:
+        """What ends the listener before it is told to is said, and it is opened again at the same place."""
         self._loop = asyncio.get_running_loop()
-        host, port = self._place
+        while not self._ended.is_set():
+            try:
+                await self._hear()
+            except Exception as error:
+                if not self._ready.is_set():
+                    self._trouble = error
+                    break
+                if isinstance(error, UserError):
+                    log.warning("pushes are not received now: %s", error)
+                else:
+                    self._stumbled("while it received pushes", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _REST_S)
+        self._ready.set()
+
+    async def _hear(self) -> None:
         decoder, unsealer = Decoder(self._known.labels), Unsealer(self._known.keys)
-        try:
-            async with Listener(host, port, decoder=decoder, unsealer=unsealer) as ear:
-                self.port = ear.port
-                self._ready.set()
-                while (first := await self._next(ear)) is not None:
-                    await asyncio.to_thread(self._hand_in, await self._gathered(ear, first))
-            while ear.waiting:
-                await asyncio.to_thread(self._hand_in, await self._gathered(ear, await ear.next()))
-        except UserError as error:
-            self._trouble = error
-        finally:
+        async with Listener(self._place[0], self.port, decoder=decoder, unsealer=unsealer) as ear:
+            self.port = ear.port
             self._ready.set()
+            while (first := await self._next(ear)) is not None:
+                await asyncio.to_thread(self._hand_in, await self._gathered(ear, first))
+        while ear.waiting:
+            await asyncio.to_thread(self._hand_in, await self._gathered(ear, await ear.next()))
+
+    def _stumbled(self, where: str, error: Exception) -> None:
+        """A mistake of our own is shown, and counted."""
+        self.bugs += 1
+        log.error("a mistake of meterfleet's own %s", where, exc_info=error)
 
     async def _next(self, ear: Listener) -> Notification | None:
         """None: it is to end."""
@@ -205,20 +222,23 @@ class Hearing:
     def _filed(self, note: Notification) -> Batch:
         try:
             return self._hearer.file(note)
-        except Exception as error:  # our own mistake: it costs that push only, and it is shown
-            self.bugs += 1
-            log.exception("a mistake of meterfleet's own while it filed a push of meter %s", note.meter)
+        except Exception as error:  # it costs that push only
+            self._stumbled(f"while it filed a push of meter {note.meter}", error)
             return Batch(log=[LogEntry("INTERNAL_ERROR", repr(error))])
 
     async def _acquaint(self, ear: Listener, note: Notification) -> Notification:
         """The same, or read with what the inventory has by now, if its meter was a stranger."""
         if self._renew is None or not self._hearer.is_strange(note) or time.monotonic() < self._again_s:
             return note
-        with contextlib.suppress(MeterfleetError, psycopg.Error):
-            known = await asyncio.to_thread(self._renew)
+        try:
+            self._known = known = await asyncio.to_thread(self._renew)
             ear.unsealer.keys, ear.decoder.labels = known.keys, known.labels
             self._hearer.know(known.serials)
             received = note.received
             note = ear.decoder.decode(replace(received, opened=ear.unsealer.open(received.apdu)))
+        except (MeterfleetError, psycopg.Error) as error:
+            log.warning("the inventory cannot be asked who pushes: %s", error)
+        except Exception as error:
+            self._stumbled("while it asked the inventory who pushes", error)
         self._again_s = time.monotonic() + (_PAUSE_S if self._hearer.is_strange(note) else 0.0)
         return note

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from simulator.errors import UserError
 from simulator.headend.way import Way
-from simulator.values import parse_obis
+from simulator.values import is_date, parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
 CALLS_PORT = 4064
@@ -235,8 +235,7 @@ def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
         moment = dt.datetime.fromisoformat(text.strip())
     except ValueError:
         raise UserError(f"{text!r} is not a date; write 2025-06-01 or 2025-06-01T18:30, meter-local") from None
-    dateless = re.fullmatch(r"\d{4}-?\d\d-?\d\d", text.strip())
-    return moment.replace(hour=23, minute=59, second=59) if latest and dateless else moment
+    return moment.replace(hour=23, minute=59, second=59) if latest and is_date(text) else moment
 
 
 def _attribute(text: str, whole: str) -> int:

@@ -103,12 +103,12 @@ class File(Protocol):
 
 
 class Poll:
-    """Parts of one meter, over as many associations as it takes, into `batch`; `known`: when that has landed.
-    `partial`: of the answer that broke off last, if nobody asks again."""
+    """Parts of one meter, over as many associations as it takes, into `batch`; `known`: when that has landed,
+    to be kept in `past`. `partial`: of the answer that broke off last, if nobody asks again."""
 
     def __init__(self, serial: str, past: Past, parts: Sequence[str], zone: dt.tzinfo, *, drift_s: float) -> None:
         self.batch, self.partial, self.known = Batch(), Batch(), past.known
-        self._serial, self._past, self._left = serial, past, list(parts)
+        self.past, self._serial, self._left = past, serial, list(parts)
         self._zone, self._drift_s = zone, drift_s
         self._clock = zone  # the meter's own, if it says its deviation
         self._how = Circumstances()
@@ -147,10 +147,10 @@ class Poll:
         self._clock = shown.tzinfo or self._zone
         moment = shown if shown.tzinfo else shown.replace(tzinfo=self._zone)
         off_s = (moment - dt.datetime.now(dt.UTC)).total_seconds()
-        if shown.year >= _FIRST_YEAR and self._past.check_clock(moment, off_s):
-            self.known = self._past.known
-        if abs(off_s - self._past.drift_s) > self._drift_s:
-            self._past.drift_s = off_s
+        if shown.year >= _FIRST_YEAR and self.past.check_clock(moment, off_s):
+            self.known = self.past.known
+        if abs(off_s - self.past.drift_s) > self._drift_s:
+            self.past.drift_s = off_s
             self._say("CLOCK_DRIFT", f"the meter's clock shows {moment.isoformat()}, {off_s:+.0f} s off")
 
     def _instantaneous(self, reader: MeterReader) -> None:
@@ -160,7 +160,7 @@ class Poll:
     def _block(self, reader: MeterReader) -> None:
         """From the newest that is known, which is read again: if the meter has it no more, or another one of that time,
         its clock was set back, and what is older may have changed, too."""
-        period_s = self._past.block_s = _number(reader.read(_BLOCKS, _PERIOD).value)
+        period_s = self.past.block_s = _number(reader.read(_BLOCKS, _PERIOD).value)
         blocks, late = partial(file_blocks, period_s=period_s), partial(file_blocks, period_s=period_s, is_late=True)
         while self.known.gaps:
             (first, last), *others = self.known.gaps

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simulator.errors import UserError
+from simulator.errors import MeterfleetError, UserError
 from simulator.headend.notifications import Item, Notification
 from simulator.headend.tables import jsonable
 from simulator.headend.values import as_text
@@ -117,14 +117,18 @@ class PushFile:
     """All pushes, appended to a file, one JSON object a line; each is handed to the system at once."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._file: TextIO = path.open("a", encoding="utf-8")
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
     def append(self, document: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(document, ensure_ascii=False) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(document, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise MeterfleetError(f"{self._path} cannot be written: {error.strerror or error}") from error
 
     def close(self) -> None:
         self._file.close()

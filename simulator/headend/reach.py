@@ -15,9 +15,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from simulator.errors import MeterfleetError, UserError
+from simulator.errors import MeterfleetError, UserError, told
+from simulator.headend.failures import NoAnswer, NotReachable
 from simulator.headend.keyring import Entry, is_called, login_for, named, read_meters
 from simulator.headend.options import DEFAULT_PORT, Call, parse_address, parse_client
 from simulator.headend.way import Transport, Way
@@ -25,6 +25,8 @@ from simulator.headend.way import Transport, Way
 Names = Callable[[], Mapping[str, str]]
 Fleet = Callable[[str | None], Sequence[Entry]]
 """The meters of a fleet on this machine, by its name; None: the last one that was started."""
+Ended = Callable[[str | None], str]
+"""If that fleet does not run: that, and which do; else nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,14 @@ def _default_port(way: Way) -> int:
     return 4062 if way.hdlc else 4063 if way.gateway is not None else DEFAULT_PORT
 
 
-def with_reach(command: Callable[..., None]) -> Callable[..., None]:
+def with_reach(command: Callable[..., None], ended: Ended | None = None) -> Callable[..., None]:
     """The command as typer is to see it: its parameter `reach` replaced by the options of Reach."""
 
     def called(**given: Any) -> None:
         reach = Reach(**{option.name: given.pop(option.name) for option in fields(Reach)})
-        with _exit_codes():
+        meter = given.get("address") or (given.get("words") or [""])[0]
+        is_ours = reach.keys is None and (reach.fleet is not None or meter.isdecimal() or meter.startswith("127."))
+        with _exit_codes(lambda: ended(reach.fleet) if ended and is_ours else ""):
             command(reach=reach, **given)
 
     own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "reach"]
@@ -157,9 +161,11 @@ def with_reach(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def _exit_codes() -> Iterator[None]:
+def _exit_codes(ended: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except MeterfleetError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", highlight=False)
+        hint = ended() if isinstance(error, NotReachable | NoAnswer) else ""
+        text = f"{told(error)}\n  {hint}" if hint else told(error)
+        Console(stderr=True, soft_wrap=True).print(text, style="red", markup=False, emoji=False, highlight=False)
         raise typer.Exit(2 if isinstance(error, UserError) else 1) from error

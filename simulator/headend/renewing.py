@@ -6,6 +6,7 @@ It talks to no meter; where the inventory comes from is the business of who make
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from simulator.errors import MeterfleetError
 from simulator.headend.roster import KnownMeter
 from simulator.hes.landing import Batch, LogEntry
 
+log = logging.getLogger(__name__)
 Renew = Callable[[], Sequence[KnownMeter]]
 _PAUSE_S = 5.0
 _SHARE = 10.0  # times as long as it took
@@ -28,6 +30,7 @@ class Renewal:
         self._renew = renew
         self._doubt = threading.Event()
         self._again_s = 0.0
+        self._is_away = False
 
     def doubt(self) -> None:
         """Something speaks for an inventory that is not up to date. From any thread."""
@@ -41,12 +44,17 @@ class Renewal:
         began_s = time.monotonic()
         try:
             meters = {meter.serial: meter for meter in self._renew()}
-        except (MeterfleetError, psycopg.Error):
+            self._is_away = False
+            return meters or None
+        except (MeterfleetError, psycopg.Error) as error:
             self._doubt.set()
-            meters = {}
-        ended_s = time.monotonic()
-        self._again_s = ended_s + max(_PAUSE_S, _SHARE * (ended_s - began_s))
-        return meters or None
+            if not self._is_away:
+                log.warning("the inventory cannot be asked for now: %s", error)
+            self._is_away = True
+            return None
+        finally:
+            ended_s = time.monotonic()
+            self._again_s = ended_s + max(_PAUSE_S, _SHARE * (ended_s - began_s))
 
 
 def told(before: Mapping[str, KnownMeter], now: Mapping[str, KnownMeter]) -> Batch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from simulator.headend.way import Transport, Way
 
 _CALLS = "dial"
 _HDLC = frozenset({"hdlc", "serial"})
+_HEXADECIMAL = frozenset({"secret", "ek", "ak"})
 _NUMBERS = ("port", "server", "physical", "baud")
 
 
@@ -69,13 +71,38 @@ def read_inventory_file(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} cannot be read: {error}") from None
     try:
         if path.suffix != ".json":
-            return [_entry(row) for row in csv.DictReader(text.splitlines())]
-        document = json.loads(text)
-        return list(document["meters"] if isinstance(document, dict) else document)
+            entries = [_entry(row) for row in csv.DictReader(text.splitlines())]
+        else:
+            document = json.loads(text)
+            entries = list(document["meters"] if isinstance(document, dict) else document)
+        for number, entry in enumerate(entries, 1):
+            _check(entry, f"{path}: meter {number}")
     except KeyError as error:
         raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error} is missing") from None
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error}") from None
+    counts = Counter(str(entry["serial"]) for entry in entries)
+    if twice := [serial for serial, count in counts.items() if count > 1]:
+        raise UserError(f"{path}: meter {twice[0]} is there {counts[twice[0]]} times; a serial number is of one meter")
+    return entries
+
+
+def _check(entry: Any, where: str) -> None:
+    """What no head-end could use is told before anybody is read. Names and titles may be missing: without them nobody
+    knows who calls or pushes."""
+    try:
+        entry["serial"]
+        bytes.fromhex(entry.get("system_title", ""))
+        if entry.get("framing") != _CALLS:
+            entry["device" if "device" in entry else "host"]
+        for client in entry["clients"]:
+            int(client["sap"])
+            for name in _HEXADECIMAL & client.keys():
+                bytes.fromhex(client[name])
+    except KeyError as error:
+        raise UserError(f"{where}: {error} is missing") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{where} is not as `meterfleet inventory` prints it: {error}") from None
 
 
 def _entry(row: Mapping[str, str]) -> dict[str, Any]:
@@ -107,6 +134,8 @@ def _known(entry: Mapping[str, Any], preset: Preset, accepted: Way | None) -> Kn
     password, secret = client.get("password"), client.get("secret")
     if preset.mechanism and not (password or secret):
         raise UserError(f"the inventory has no password of client {preset.client} for meter {serial}")
+    if preset.mechanism > 1 and not ("ek" in client and "ak" in client):
+        raise UserError(f"the inventory has no keys of client {preset.client} for meter {serial}")
     keys = Keys(bytes.fromhex(client["ek"]), bytes.fromhex(client["ak"])) if preset.mechanism > 1 else None
     return KnownMeter(
         serial,

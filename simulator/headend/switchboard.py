@@ -11,7 +11,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from simulator.errors import MeterfleetError, UserError
@@ -33,17 +33,19 @@ _PAUSE_S = 1.0
 
 class Switchboard:
     """`with Switchboard(...)`: a listener in a thread of its own. `names`: serials by logical device name; `hand_in`
-    takes what is to be told of callers that nobody knows."""
+    takes what is to be told of callers that nobody knows; `bugs`: mistakes of our own."""
 
     def __init__(self, place: tuple[str, int], names: Mapping[str, str], way: Way, *, timeout_s: float) -> None:
         self.host, self.port = place
         self.names, self._way, self._timeout_s = names, way, timeout_s
         self.hand_in: Callable[[Batch], None] = lambda _batch: None
         self._lines: dict[str, socket.socket] = {}
+        self._arrived: list[str] = []
         self._changed = threading.Condition()
         self._asking = ThreadPoolExecutor(_ASKED_AT_ONCE, "switchboard")
         self._server: socket.socket | None = None
         self._closing = threading.Event()
+        self.bugs = 0
 
     def __enter__(self) -> Switchboard:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -65,10 +67,16 @@ class Switchboard:
         for line in self._lines.values():
             line.close()
 
-    def absent(self, serials: Collection[str]) -> set[str]:
-        """Those of whom no call is held."""
+    def has(self, serial: str) -> bool:
+        """Whether a call of the meter is held."""
         with self._changed:
-            return {serial for serial in serials if serial not in self._lines}
+            return serial in self._lines
+
+    def arrived(self) -> list[str]:
+        """Meters whose calls have come to be held since this was asked last."""
+        with self._changed:
+            arrived, self._arrived = self._arrived, []
+            return arrived
 
     @contextlib.contextmanager
     def link(self, serial: str, *, timeout_s: float) -> Iterator[Callable[[], Link]]:
@@ -101,6 +109,7 @@ class Switchboard:
         with self._changed:
             old = self._lines.pop(serial, None)
             self._lines[serial] = line
+            self._arrived.append(serial)
             self._changed.notify_all()
         if old is not None:
             old.close()
@@ -132,9 +141,11 @@ class Switchboard:
             self._turn_away(line, f"{name!r} has called from {where}, and is not in the inventory")
         except (MeterfleetError, OSError) as error:
             self._turn_away(line, f"who has called from {where} does not say who it is: {error}")
-        except Exception:  # our own mistake: it costs that call only, and it is shown
+        except Exception as error:  # our own mistake: it costs that call only, and it is shown
+            self.bugs += 1
             log.exception("a mistake of meterfleet's own while it asked a caller from %s", where)
             line.close()
+            self.hand_in(Batch(log=[LogEntry("INTERNAL_ERROR", f"who has called from {where}: {error!r}")]))
 
     def _name(self, line: socket.socket, where: str) -> str:
         held = HeldLine(line, where, timeout_s=self._timeout_s)

@@ -77,9 +77,18 @@ class HesDatabase:
                     raise misfit(HES, version)
                 return False
             self.use_timezone(zone)
+            self._check_timescale()
             for name in _FULL:
                 self.connection.execute(_FILES.joinpath("sql", name).read_bytes())
         return True
+
+    def _check_timescale(self) -> None:
+        rows = self._read("timescale")
+        if rows and is_too_old(rows[0][0]) and self._read("license") == [("timescale",)]:
+            raise UserError(
+                f"TimescaleDB {rows[0][0]} has no continuous aggregate with an offset; it must be 2.15 or newer, or "
+                "timescaledb.license be 'apache'"
+            )
 
     def migrations(self) -> Migrations:
         """UserError if the tables are of before there were migrations, or not ours."""
@@ -97,10 +106,12 @@ class HesDatabase:
             raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
         self._run("set_timezone", timezone=zone)
 
-    def remove(self) -> None:
-        """All of it, with its data."""
+    def renew(self, zone: str = DEFAULT_ZONE) -> None:
+        """All of it made anew, without its data; others see what was, or what is."""
         with self.connection.transaction():
+            self._run("lock")
             self._run("drop")
+            self.install(zone)
 
     # -- described ----------------------------------------------------------------------------------------------
 
@@ -162,6 +173,12 @@ class HesDatabase:
 
     def _read(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(_QUERIES[name].encode(), parameters or None).fetchall()
+
+
+def is_too_old(version: str) -> bool:
+    """Of TimescaleDB: for a continuous aggregate of time_bucket with an offset."""
+    major, minor = (int(part) for part in version.split("-")[0].split(".")[:2])
+    return (major, minor) < (2, 15)
 
 
 def _template(name: str) -> sql.SQL:

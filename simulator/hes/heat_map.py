@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What `verify` found, as one HTML file that needs no network: totals, a map of meters and days, and the rows."""
+"""What `verify` found, as one HTML file that needs no network: totals, a map of meters and days, what each meter has
+wrong, and the rows."""
 
 from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from simulator.hes.ranges import ranges
 from simulator.hes.verifying import KINDS, Finding, Outcome
 
 _LISTED = 2_000
@@ -30,6 +32,7 @@ def page(outcomes: Sequence[Outcome], *, meters: int, head: str) -> str:
         f"<h1>meterfleet verify</h1><p>{html.escape(head)}</p>",
         _totals(outcomes),
         _map(findings, meters) if findings else f"<p>No difference at any of {meters:,} meters.</p>",
+        _ranges(findings) if findings else "",
         _rows(findings) if findings else "",
     ]
     title = "<title>meterfleet verify</title>"
@@ -67,19 +70,33 @@ def _cell(cells: Counter[tuple[str, str]], meter: str, day: str) -> str:
     return f'<td style="background:{shade}" title="{html.escape(meter)} {day}: {count}">{count or ""}</td>'
 
 
+def _ranges(findings: Sequence[Finding]) -> str:
+    found = ranges(findings)
+    head = _row("th", ("table", "kind", "meter", "rows", "first", "last"))
+    lines = (_row("td", (*one[:3], f"{one.rows:,}", one.first, one.last)) for one in found[:_LISTED])
+    return _section("By meter", head, lines, len(found))
+
+
 def _rows(findings: Sequence[Finding]) -> str:
     head = _row("th", ("table", "kind", "meter", "time", "number", "said → stored"))
     lines = (
-        _row("td", (one.table, one.kind, one.meter, one.time, one.number if one.number != "0" else "", changes(one)))
+        _row("td", (one.table, one.kind, one.meter, one.time, one.number if one.number != "0" else "", _what(one)))
         for one in findings[:_LISTED]
     )
-    more = f"<p>{len(findings) - _LISTED:,} more are in the JSON.</p>" if len(findings) > _LISTED else ""
-    return f'<h2>Rows</h2><table class="rows">{head}{"".join(lines)}</table>{more}'
+    return _section("Rows", head, lines, len(findings))
 
 
-def changes(finding: Finding) -> str:
-    changed = ", ".join(f"{column} {said} → {stored}" for column, (said, stored) in finding.columns.items())
-    return changed or (f"{finding.rows} rows" if finding.rows > 1 else "")
+def _section(title: str, head: str, lines: Iterable[str], count: int) -> str:
+    more = f"<p>{count - _LISTED:,} more are in the JSON.</p>" if count > _LISTED else ""
+    return f'<h2>{title}</h2><table class="rows">{head}{"".join(lines)}</table>{more}'
+
+
+def _what(finding: Finding) -> str:
+    return changes(finding.columns) or (f"{finding.rows} rows" if finding.rows > 1 else "")
+
+
+def changes(columns: Mapping[str, tuple[str | None, str | None]]) -> str:
+    return ", ".join(f"{column} {said} → {stored}" for column, (said, stored) in columns.items())
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -20,16 +20,17 @@ import psycopg
 from psycopg import sql
 
 from simulator.errors import StoreError, StoreUnavailable
+from simulator.hes.copying import NULL, jsonable, lines, storable
 from simulator.hes.tables import Row, Table
 from simulator.store.connections import store_errors
 from simulator.store.queries import statements
+
+log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _QUERIES = statements("simulator.hes")
 _MANY = 500  # rows
 _PART = 250  # rows
-_NULL = "\\N"
-_COPY_TEXT = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,17 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """How many rows are new or were changed, and the meters of which something could not be stored."""
+    """How many rows are new or were changed, and the meters of which something could not be stored. `bugs`: by our own
+    mistake; `forgotten`: meters of which the database holds nothing any more that it held before."""
 
     rows: int = 0
     refused: frozenset[str] = frozenset()
+    bugs: int = 0
+    forgotten: frozenset[str] = frozenset()
 
     def __add__(self, other: Landed) -> Landed:
-        return Landed(self.rows + other.rows, self.refused | other.refused)
+        both = (self.refused | other.refused, self.bugs + other.bugs, self.forgotten | other.forgotten)
+        return Landed(self.rows + other.rows, *both)
 
 
 @dataclass(slots=True)
@@ -132,21 +137,30 @@ class Landing:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.ids: dict[str, UUID] = dict(connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
-        self._objects: dict[str, str] = dict(connection.execute(_QUERIES["object_ids"].encode()).fetchall())
+        self.ids: Mapping[str, UUID] = {}
+        self._objects: Mapping[str, str] = {}
+        self._learn()
 
     def register(self, meters: Sequence[Registered], zone: str) -> None:
         """Meters that are not known yet, and where they are."""
         facts = ((one.serial, one.meter_type, one.host, one.port) for one in meters)
         with store_errors():
             self._connection.execute(_QUERIES["register"].encode(), [zone, *map(list, zip(*facts, strict=True))])
-            self.ids = dict(self._connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
+        self._learn()
 
     def know(self, codes: Sequence[tuple[str, int, str, str]]) -> None:
         """Objects: logical name, class, name, unit."""
         with store_errors():
             self._connection.execute(_QUERIES["obis_codes"].encode(), [*map(list, zip(*codes, strict=True))])
+        self._learn()
+
+    def _learn(self) -> bool:
+        """What ids meters and objects have; False if they are what was known."""
+        before = self.ids, self._objects
+        with store_errors():
+            self.ids = dict(self._connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
             self._objects = dict(self._connection.execute(_QUERIES["object_ids"].encode()).fetchall())
+        return (self.ids, self._objects) != before
 
     def land(self, batch: Batch) -> int:
         """How many rows are new, or were changed."""
@@ -158,31 +172,39 @@ class Landing:
                 self._push(push)
             for entry in batch.log:
                 self._log(entry)
-            if batch.status:
-                self._run("meter_status", ids=[self._id(one) for one in batch.status], status=[*batch.status.values()])
+            self._status(batch.status)
         return landed
 
     def land_each(self, batch: Batch) -> Landed:
-        """If the database refuses the whole, meter by meter, and table by table: what no table can hold costs itself
-        only."""
+        """If the whole cannot land, meter by meter, and table by table: what no table can hold, and what we have laid
+        out wrong, costs itself only. Ids are asked anew before, for somebody may have deleted meters."""
         try:
             return Landed(self.land(batch))
         except StoreUnavailable:
             raise
-        except StoreError as error:
+        except Exception as error:
+            if _is_about_ids(error) and self._learn():
+                return self.land_each(batch)
             parts = batch.by_meter()
             if len(parts) > 1:
                 return sum(map(self.land_each, parts.values()), Landed())
+            serial = next(iter(parts), "")
             tables = batch.by_table()
-            if len(tables) > 1:
+            if len(tables) > 1 and (not serial or serial in self.ids):
                 landed = sum(map(self.land_each, tables), Landed())
                 failed = landed.refused & batch.status.keys() & self.ids.keys()
                 self.land(Batch(status=dict.fromkeys(failed, "ERROR")))
                 return landed
-            (serial,) = parts
-            words = f"what the meter said cannot be stored: {error}"
-            refused = Batch(log=[LogEntry("UNDECODABLE", words, serial if serial in self.ids else "")])
-            return Landed(self.land(refused), frozenset({serial}))
+            return self._refuse(serial, error)
+
+    def _refuse(self, serial: str, error: Exception) -> Landed:
+        """What cannot land is said in the log; StoreError if that cannot be written, either."""
+        is_bug = not isinstance(error, StoreError)
+        if is_bug:
+            log.error("a mistake of meterfleet's own while it stored what meter %s said", serial, exc_info=error)
+        words = f"what the meter said cannot be stored: {error}"
+        entry = LogEntry("INTERNAL_ERROR" if is_bug else "UNDECODABLE", words, serial if serial in self.ids else "")
+        return Landed(self.land(Batch(log=[entry])), frozenset({serial}), is_bug)
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
@@ -201,7 +223,7 @@ class Landing:
         for serial, rows in meters.items():
             for at in range(0, len(rows), _PART):
                 part = rows[at : at + _PART]
-                yield _lines(str(self._id(serial)), part, self._codes(table, part))
+                yield lines(str(self._id(serial)), part, self._codes(table, part))
 
     def _copy(self, relation: sql.Composable, columns: sql.Composable, lines: Iterable[str]) -> int:
         cursor = self._connection.cursor()
@@ -213,9 +235,9 @@ class Landing:
     def _codes(self, table: Table, rows: Sequence[Row]) -> list[str]:
         """The ids of the objects that rows are of."""
         if table.code != "channel_id":
-            return [self._objects.get(table.code, _NULL)] * len(rows) if table.code else []
+            return [self._objects.get(table.code, NULL)] * len(rows) if table.code else []
         at = table.columns.index("channel_id") - 1
-        return [self._objects.get(row[at], _NULL) for row in rows]
+        return [self._objects.get(row[at], NULL) for row in rows]
 
     def _push(self, push: Push) -> None:
         self._run(
@@ -226,23 +248,31 @@ class Landing:
             received=push.received,
             payload=push.payload,
             status="FAILED" if push.problem else "SUCCESS",
-            problem=push.problem or None,
-            values=json.dumps([_jsonable(value) for value in push.values]),
+            problem=storable(push.problem) or None,
+            values=json.dumps([jsonable(value) for value in push.values]),
         )
+
+    def _status(self, status: Mapping[str, str]) -> None:
+        if not status:
+            return
+        ids = [self._id(serial) for serial in status]
+        if self._run("meter_status", ids=ids, status=[*status.values()]) < len(ids):
+            raise StoreError("a meter is no longer in public.meters")
 
     def _log(self, entry: LogEntry) -> None:
         meter = self._id(entry.serial) if entry.serial else None
-        self._run("log", meter=meter, code=entry.code, type=entry.event_type, description=entry.description)
+        self._run("log", meter=meter, code=entry.code, type=entry.event_type, description=storable(entry.description))
 
     def _id(self, serial: str) -> UUID:
         if serial not in self.ids:  # another connection may have registered it meanwhile
-            self.ids = dict(self._connection.execute(_QUERIES["meter_ids"].encode()).fetchall())
+            self._learn()
         if serial not in self.ids:
             raise StoreError(f"meter {serial} is not in public.meters")
         return self.ids[serial]
 
-    def _run(self, name: str, **parameters: Any) -> None:
-        self._connection.execute(_QUERIES[name].encode(), parameters)
+    def _run(self, name: str, **parameters: Any) -> int:
+        """How many rows it concerned."""
+        return self._connection.execute(_QUERIES[name].encode(), parameters).rowcount
 
 
 class Memory:
@@ -252,7 +282,7 @@ class Memory:
         self._connection = connection
 
     def last(self, relation: str, time: str) -> dict[str, Any]:
-        """The newest time by meter, of what was read: before what came by itself there may be more."""
+        """The newest time by meter, of what was read whole: before what came by itself there may be more."""
         query = _template("last").format(relation=_name(relation), time=sql.Identifier(time))
         with store_errors():
             return dict(self._connection.execute(query).fetchall())
@@ -283,6 +313,12 @@ class Memory:
         return {(serial, kind): value for serial, kind, value in rows}
 
 
+def _is_about_ids(error: Exception) -> bool:
+    """A row refers to nothing; or it is ours, of a meter that is not there."""
+    cause = error.__cause__
+    return isinstance(error, StoreError) and (cause is None or isinstance(cause, psycopg.errors.ForeignKeyViolation))
+
+
 def _words(table: Table) -> dict[str, sql.Composable]:
     identifiers = [sql.Identifier(column) for column in (*table.columns, *(["obis_code_id"] if table.code else []))]
     told = [sql.Identifier(column) for column in table.told]
@@ -295,62 +331,8 @@ def _words(table: Table) -> dict[str, sql.Composable]:
         "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
         "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
         "or_flagged": sql.SQL(_QUERIES["or_flagged"] if "validation_flags" in table.columns else ""),
+        "or_whole": sql.SQL(_QUERIES["or_whole"] if "communication_status" in table.columns else ""),
     }
-
-
-def _lines(meter: str, rows: Sequence[Row], codes: Sequence[str]) -> str:
-    """Rows of one meter as COPY takes them, column by column: the values of one are nearly always alike."""
-    columns = [_column(values) for values in zip(*rows, strict=True)]
-    if codes:
-        columns.append(codes)
-    return "".join([f"{meter}\t{line}\n" for line in map("\t".join, zip(*columns, strict=True))])
-
-
-def _column(values: Sequence[Any]) -> Iterable[str]:
-    kinds = set(map(type, values))
-    if len(kinds) > 1:
-        return [_CELLS[type(value)](value) for value in values]
-    (kind,) = kinds
-    if kind is str and len(set(values)) == 1:
-        return [_text(values[0])] * len(values)
-    return [_NULL] * len(values) if kind is type(None) else map(_CELLS[kind], values)
-
-
-def _text(value: str) -> str:
-    return value.translate(_COPY_TEXT)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(_jsonable(value), ensure_ascii=False).translate(_COPY_TEXT)
-
-
-def _array(values: tuple[int, ...]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
-
-
-def _nothing(_value: None) -> str:
-    return _NULL
-
-
-_CELLS: dict[type, Callable[[Any], str]] = {  # by type alone, for this runs for each cell
-    **dict.fromkeys((int, float, Decimal, dt.date), str),
-    dt.datetime: dt.datetime.isoformat,
-    type(None): _nothing,
-    str: _text,
-    dict: _json,
-    tuple: _array,
-}
-
-
-def _jsonable(value: Any) -> Any:
-    """Numbers that JSON would not take as they are come as text of the same digits."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {key: _jsonable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(inner) for inner in value]
-    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _template(name: str) -> sql.SQL:

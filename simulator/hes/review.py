@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import getpass
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from psycopg import sql
 
 from simulator.errors import UserError
 from simulator.hes.database import Connection
+from simulator.hes.tables import READING_TYPES
 from simulator.store.connections import store_errors
 from simulator.store.queries import statements
 
@@ -81,6 +84,20 @@ class Quality:
     flags: dict[str, int] = field(default_factory=dict)
     source: dict[str, int] = field(default_factory=dict)
     communication: dict[str, int] = field(default_factory=dict)
+
+
+def checked_type(name: str, *, is_new: bool) -> str:
+    """A reading type; UserError if the head-end makes none of this name and it is not said on purpose."""
+    if is_new and re.fullmatch(r"[A-Z][A-Z0-9_]{0,49}", name):
+        return name
+    if is_new:
+        raise UserError(f"{name!r}: a reading type is made of capitals, digits and underscores, 50 at most")
+    if name not in READING_TYPES:
+        near = difflib.get_close_matches(name.upper(), READING_TYPES, 1, 0.7)
+        meant = f"did you mean {near[0]}? " if near else ""
+        known = f"there are {', '.join(READING_TYPES)}; --new-type takes another one"
+        raise UserError(f"there is no reading type {name!r}; {meant}{known}")
+    return name
 
 
 def put(connection: Connection, entry: Entry, verdict: Verdict) -> bool:

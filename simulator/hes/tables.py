@@ -79,3 +79,15 @@ EVENTS = Table(
     ("meter_id", "timestamp", "event_code", "source"),
     ("additional_data",),
 )
+READING_TYPES = (
+    *(f"{kind}_ENERGY_{way}" for kind in ("ACTIVE", "APPARENT") for way in ("IMPORT", "EXPORT")),
+    *(f"{kind}_POWER_IMPORT" for kind in ("ACTIVE", "REACTIVE", "APPARENT")),
+    *(f"ACTIVE_POWER_IMPORT_{phase}" for phase in "RYB"),
+    *(f"VOLTAGE_{phase}" for phase in "RYB"),
+    *(f"CURRENT_{phase}" for phase in "RYBN"),
+    "MAX_DEMAND_ACTIVE_IMPORT",
+    "MAX_DEMAND_APPARENT_IMPORT",
+    "POWER_FAILURES",
+    "TAMPERS",
+)
+"""What the head-end calls the readings that it makes; the tables take any other name, too."""

@@ -24,7 +24,7 @@ from simulator.meter.calendar import Calendar
 from simulator.meter.clocks import clock_of, shown_s
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
-from simulator.meter.identity import Identity
+from simulator.meter.identity import Delivered, Identity
 from simulator.meter.measurements import Readings, of_midnights
 from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
@@ -65,6 +65,7 @@ class Surroundings:
     push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
     look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
     address: Callable[[int], int] = lambda number: 0  # IPv4, of a meter by its number; 0: it has none
+    delivered: Callable[[str], Delivered] = lambda serial: Delivered()  # with which title and keys, if not the seed's
 
 
 class Group(NamedTuple):
@@ -182,8 +183,13 @@ class Cohort:
         self._columns = columns
         self._shown_second = -1
         if len(others := np.flatnonzero(columns.generation != self._generation)):
-            move_in(self, others, [self._pioneers[row].successor(int(columns.generation[row])) for row in others])
+            move_in(self, others, [self.resident(row, int(columns.generation[row])) for row in others.tolist()])
             self._generation = columns.generation
+
+    def resident(self, row: int, generation: int) -> Identity:
+        """The meter of a place that so many were there before."""
+        one = self._pioneers[row].successor(generation)
+        return one._replace(title=self.around.delivered(one.serial).title) if generation else one
 
     def is_same(self, rows: Ints, generation: Ints) -> Bools:
         """Which of these rows are still the meters that they were then."""
@@ -339,6 +345,11 @@ class Cohort:
         except StoreError:
             self._in_doubt = True
             raise
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """A write has failed, and nobody has asked the store yet what became of it."""
+        return self._in_doubt
 
     async def believe_the_store(self) -> bool:
         """After a failed write the last writes before it may be lost too: go back to what the store has, and say so."""

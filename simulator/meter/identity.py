@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 _NUMBER_DIGITS = 7
@@ -35,6 +36,20 @@ def serial_of(seed: int, index: int, generation: int = 0, *, series: str = "") -
 def index_of(serial: str) -> int:
     """The number of the meter's place in its fleet, from 0; -1 or less if it is no serial number."""
     return int(serial[-_NUMBER_DIGITS:]) - 1 if serial.isdecimal() else -1
+
+
+Given = Mapping[tuple[int, str], bytes]
+"""Keys and secrets of a meter that do not follow from the seed, by client (0: all) and name."""
+
+
+class Delivered(NamedTuple):
+    """What a key file says of a meter."""
+
+    title: bytes = b""
+    keys: Given = MappingProxyType({})  # never logged
+
+    def __repr__(self) -> str:
+        return f"Delivered(title={self.title.hex()})"
 
 
 class Identity(NamedTuple):
@@ -85,10 +100,6 @@ class Identity(NamedTuple):
     def key(self, name: str) -> bytes:
         """A 16-octet key or HLS secret: `hls48`, `ek`, `bk`, `ak`, `master`."""
         return _derive(self.seed, self.serial, name, 16)
-
-
-Given = Mapping[tuple[int, str], bytes]
-"""Keys and secrets of a meter that do not follow from the seed, by client (0: all) and name."""
 
 
 def key_of(identity: Identity, given: Given, client: int, name: str) -> bytes:

@@ -19,9 +19,9 @@ from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.behaviour import story
 from simulator.meter.events import FU_CHANGED, GLOBAL_KEYS, LLS_CHANGED, LOGIN_REFUSED, US_CHANGED
 from simulator.meter.guard import POLICY, SECURITY_SETUP, setup_key
-from simulator.meter.happening import Alongside, Happening
+from simulator.meter.happening import Alongside, Happening, happen
 from simulator.meter.identity import key_of
-from simulator.meter.vault import BROADCAST, UNICAST
+from simulator.meter.vault import BROADCAST, UNICAST, RefusedLogin
 from simulator.ports import ActAnswer
 from simulator.store.rows import CounterRow, SecurityKey
 from simulator.values import format_obis
@@ -31,6 +31,7 @@ from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 from simulator.wire.proofs import AES_ECB, GMAC
 
 if TYPE_CHECKING:
+    from simulator.meter.cohort import Cohort
     from simulator.meter.device import Device
 
 log = logging.getLogger(__name__)
@@ -134,19 +135,36 @@ def login(device: Device, client: int, *, granted: bool) -> None:
     cohort = device.cohort
     cohort.vault.login(device.row, client, cohort.around.now_ms(), granted=granted)
     if not granted:
-        task = asyncio.ensure_future(_note_refusal(device))
+        task = asyncio.ensure_future(write_refused(cohort))
         cohort.writing.add(task)
         task.add_done_callback(cohort.writing.discard)
+
+
+async def write_refused(cohort: Cohort) -> None:
+    """The events of refused logins, in their order; while the store is away they are kept for the next call."""
+    while refused := cohort.vault.refused:
+        async with cohort.lock:
+            try:
+                while refused:
+                    await _write(cohort, refused[0])
+                    refused.popleft()
+            except StoreUnavailable:
+                return
+            except StoreError as error:
+                log.warning("an event of meter %s is lost: %s", cohort.identities[refused.popleft().row].serial, error)
+
+
+async def _write(cohort: Cohort, login: RefusedLogin) -> None:
+    at_ms = await story.bring_locked(cohort, login.at_ms)  # after doubt it has gone back to what the store has
+    event, counts = cohort.model.events.get(LOGIN_REFUSED), cohort.columns.event_count
+    if event is None or cohort.identities[login.row].id != login.meter:
+        return
+    if login.count < 0 or counts[event.log, login.row] == login.count:
+        login.count = int(counts[event.log, login.row])
+        await happen(cohort, [Happening(np.array([login.row]), LOGIN_REFUSED)], at_ms)
 
 
 async def _notice(device: Device, code: int, also: Alongside) -> None:
     """A change of keys and its event. The row keeps the keys with it even if the model does not know the code."""
     rows = np.array([device.row])
     await story.notice(device.cohort, [Happening(rows, code)], replace(also, rows=rows))
-
-
-async def _note_refusal(device: Device) -> None:
-    try:
-        await _notice(device, LOGIN_REFUSED, Alongside())
-    except StoreError as error:
-        log.warning("an event of meter %s is lost: %s", device.cohort.identities[device.row].serial, error)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simulator.cosem.model import Setting
 from simulator.cosem.quantities import ENERGIES
 from simulator.meter.behaviour import lookout, story
 from simulator.meter.change import plain
@@ -20,12 +19,11 @@ from simulator.meter.clocks import shown_s
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Columns, Ints
 from simulator.meter.identity import MAX_GENERATION, Identity
-from simulator.meter.push.setup import attributes_of
-from simulator.meter.succession import YEAR
+from simulator.meter.succession import YEAR, year_of
 from simulator.meter.supplied import change_of
 from simulator.store.copy import Int2, Int4, Jsonb, Numeric, Octets, Rows, Text, Timestamp, Uuid, encode_rows
-from simulator.store.rows import Edit, RowsChange
-from simulator.values import MS_PER_SECOND, format_obis, moment_of
+from simulator.store.rows import Edit, RowsChange, SecurityKey
+from simulator.values import MS_PER_SECOND, format_obis
 from simulator.wire.axdr import decode_whole
 from simulator.world.population import Channel
 
@@ -68,22 +66,28 @@ async def _exchange(cohort: Cohort, rows: Ints, at_ms: int, reading_wh: int) -> 
     initial_wh[[Channel.WH_IMPORT, Channel.VAH_IMPORT]] = reading_wh
     new = _delivered(cohort, rows, at_ms, initial_wh)
     old = [cohort.identities[row] for row in rows.tolist()]
-    moved_in = [one.successor(1) for one in old]
+    generations = cohort.columns.generation[rows].tolist()
+    moved_in = [cohort.resident(row, before + 1) for row, before in zip(rows.tolist(), generations, strict=True)]
     shown = cohort.shown_at(rows, at_ms)
     last_wh = np.stack([shown[f"energy_{name}"] for name in ENERGIES])
     columns = cohort.columns.put(rows, new)
-    year = _year(cohort, at_ms)
+    year = year_of(cohort, at_ms)
     kept = RowsChange(
         cohort.name,
         rows.tolist(),
         columns.pack_rows(rows),
         batches=[*_readings(cohort, rows, last_wh, told_s), *([_years(moved_in, year)] if year else [])],
+        keys=[key for one in moved_in for key in _keys(cohort, one)],
         edits=_edits(old, moved_in, local_s),
     )
     async with cohort.kept_pushes.making:
         await cohort.change(columns, kept)
-    if year:
-        cohort.overrides.update({(row, YEAR): year for row in rows.tolist()})
+
+
+def _keys(cohort: Cohort, meter: Identity) -> Iterator[SecurityKey]:
+    """Those that are not the seed's."""
+    for (client, name), key in cohort.around.delivered(meter.serial).keys.items():
+        yield SecurityKey(meter.id, client, name, key)
 
 
 def _delivered(cohort: Cohort, rows: Ints, at_ms: int, initial_wh: Ints) -> Columns:
@@ -132,14 +136,6 @@ def _readings(cohort: Cohort, rows: Ints, registers_wh: Ints, local_s: Ints) -> 
                     "measurement_type": Text("CUMULATIVE"),
                 },
             )
-
-
-def _year(cohort: Cohort, at_ms: int) -> bytes:
-    """What a meter of today's make shows otherwise than its model; empty if it tells no year."""
-    attribute = attributes_of(cohort.model).get(YEAR)
-    if attribute is None or not isinstance(attribute.source, Setting):
-        return b""
-    return attribute.type.encode(moment_of(at_ms, cohort.calendar.utc_offset_minutes).year)
 
 
 def _years(meters: Sequence[Identity], encoded: bytes) -> Rows:

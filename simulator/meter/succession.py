@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.cosem.model import Setting
 from simulator.meter.columns import Ints
 from simulator.meter.identity import Identity
-from simulator.values import NEVER_MS, attribute_key, parse_obis
+from simulator.meter.push.setup import attributes_of
+from simulator.values import NEVER_MS, attribute_key, moment_of, parse_obis
 
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
@@ -36,9 +38,22 @@ def move_in(cohort: Cohort, rows: Ints, identities: Sequence[Identity]) -> None:
     cohort.marks_move_ms[rows] = NEVER_MS
     cohort.kept_pushes.forget(rows)
     cohort.vault.forget(dict(zip(rows.tolist(), (one.id for one in identities), strict=True)))
+    for row, identity in zip(rows.tolist(), identities, strict=True):
+        if cohort.columns.generation[row] and (year := year_of(cohort, int(cohort.columns.installed_ms[row]))):
+            cohort.overrides[row, YEAR] = year
+        for (client, name), key in cohort.around.delivered(identity.serial).keys.items():
+            cohort.vault.put_key(row, client, name, key)
     for row in gone:
         for client in cohort.model.spec.clients:
             cohort.vault.tell(row, client)
+
+
+def year_of(cohort: Cohort, installed_ms: int) -> bytes:
+    """What a meter of that day's make shows otherwise than its model; empty if it tells no year."""
+    attribute = attributes_of(cohort.model).get(YEAR)
+    if attribute is None or not isinstance(attribute.source, Setting):
+        return b""
+    return attribute.type.encode(moment_of(installed_ms, cohort.calendar.utc_offset_minutes).year)
 
 
 def _drop(known: dict[Any, Any], keys: Iterable[Any]) -> None:

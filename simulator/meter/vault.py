@@ -8,6 +8,7 @@ accepts one twice. Keys are never logged.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -24,6 +25,7 @@ _LEAP, _LONGEST_LEAP = 256, 65_536
 _OWN_LEAP = 65_536  # of what the meter sends: nobody has to follow it after a restart
 _FARTHER = 4  # times, for as long as a client keeps asking: the more it asks, the less it waits for the store
 MARGIN = 64  # counters of the meter that must be safe before an APDU is taken up: one for each connection, and room
+_MOST_REFUSED = 10_000  # that wait for the store
 _PATIENCE = 5  # failed logins in a row
 _LOCKED_MS = 30 * MS_PER_SECOND
 
@@ -62,6 +64,16 @@ class Failures:
     locked_until_ms: int = 0
 
 
+@dataclass(slots=True)
+class RefusedLogin:
+    """An event that is still to be written."""
+
+    row: int
+    meter: UUID
+    at_ms: int
+    count: int = -1  # of the meter's log before a write of which nobody knows what became
+
+
 SeriesKey = tuple[int, int, str]  # row, client, key
 KeyWatch = Callable[[int, int, bytes], None]  # row, client, dedicated key or nothing
 
@@ -74,6 +86,7 @@ class Vault:
         self._series: dict[SeriesKey, Series] = {}
         self._ahead: set[SeriesKey] = set()  # clients' series whose safe counter is ahead of the next
         self._failures: dict[tuple[int, int], Failures] = {}
+        self.refused: deque[RefusedLogin] = deque()
         self.on_key: KeyWatch | None = None  # hears of keys that clients change or make
         self._waiting: set[tuple[int, int]] = set()  # rows and clients whose counters are to be written next
         self._writing = asyncio.Lock()  # so that a lower counter is never written over a higher one
@@ -208,6 +221,8 @@ class Vault:
             self._failures.pop((row, client), None)
             return
         found = self._failures.setdefault((row, client), Failures())
+        if len(self.refused) < _MOST_REFUSED:
+            self.refused.append(RefusedLogin(row, self._ids[row], now_ms))
         found.count += 1
         if found.count >= _PATIENCE:
             found.locked_until_ms = now_ms + _LOCKED_MS

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import ALL, Numbers, On
 from simulator.scenario.words import Compared, Comparison, Length, Strict, When
 
@@ -63,6 +66,18 @@ class Counted(Expectation):
     on: On = Field(default=ALL, description="which meters")
     share: Compared | None = Field(default=None, description='part of the meters, ">= 0.99"')
     count: Compared | None = Field(default=None, description="how often in all, of all these meters")
+
+    @field_validator("share", "count")
+    @classmethod
+    def _may_be_met(cls, wish: Comparison | None, info: ValidationInfo) -> Comparison | None:
+        most, are = (1.0, "is 0 to 1, or 0% to 100%") if info.field_name == "share" else (inf, "is 0 or more")
+        if wish is not None and not wish.may_hold(most):
+            raise ValueError(f"{wish} is never so; a {info.field_name} {are}")
+        return wish
+
+    def unfit(self, model: Model) -> Unfit | None:
+        """What it looks for and meters of a model have not."""
+        return None
 
     def judged(self, rows: int, meters: int, of: int, what: str) -> Verdict:
         """`rows` found, of `meters` among `of`."""

@@ -11,14 +11,17 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from simulator.cosem.model import Model
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter.change import plain
 from simulator.scenario.calling import answered
 from simulator.scenario.expectation import Counted, Expectation, Verdict
+from simulator.scenario.fitting import Unfit, without_attribute, without_client, without_object
 from simulator.scenario.selecting import Numbers
+from simulator.scenario.silence import Refusal, Silence, result_in_words
 from simulator.scenario.stage import Stage
 from simulator.scenario.values import Object, Setup
-from simulator.scenario.words import Compared, Length
+from simulator.scenario.words import Codes, Compared, Length
 from simulator.values import MS_PER_SECOND, format_obis
 from simulator.wire import axdr
 from simulator.wire.codes import DataAccessResult
@@ -30,7 +33,7 @@ _SHOWN = 3
 class EventExpected(Counted):
     """Entries of event logs."""
 
-    event: int | list[int] = Field(description="code, or several of which each counts")
+    event: Codes = Field(description="code, or several of which each counts")
 
     @property
     def kind(self) -> str:
@@ -51,7 +54,7 @@ class EventExpected(Counted):
 class AlarmExpected(Counted):
     """Alarms: bits of the event status word that were raised and passed its filter."""
 
-    alarm: int | list[int] | Literal["any"] = Field(description="code of the event that raises the bit, or any")
+    alarm: Codes | Literal["any"] = Field(description="code of the event that raises the bit, or any")
     status: Literal["PENDING", "SENT", "FAILED", "ACKNOWLEDGED"] | None = Field(
         default=None, description="at the window's end"
     )
@@ -96,6 +99,9 @@ class PushExpected(Counted):
     def told(self) -> str:
         return f"pushed {format_obis(self.pushed)} {self.status}"
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_object(model, "pushed", self.pushed)
+
     async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
         found = await stage.fleet.store.history.told(
             "pushes_told",
@@ -113,7 +119,7 @@ class ReadExpected(Counted):
     read: Object = Field(description="logical name and attribute, 1.0.1.8.0.255:2")
     equals: bool | int | float | str | list[Any] | None = Field(default=None, description="the value, as JSON has it")
     value: Compared | None = Field(default=None, description='a comparison of a number, ">= 1.5"')
-    refused: str | None = Field(default=None, description="a data-access-result: read-write-denied …")
+    refused: Refusal | None = Field(default=None, description="a data-access-result: read-write-denied …")
     client: int = Field(_UTILITY, ge=1, le=127, description="who reads")
 
     @model_validator(mode="after")
@@ -131,6 +137,10 @@ class ReadExpected(Counted):
         wish = self.refused or (f"= {self.equals}" if self.value is None else str(self.value))
         return f"read {self.read} {wish}"
 
+    def unfit(self, model: Model) -> Unfit | None:
+        unread = None if self.refused is not None else without_attribute(model, "read", self.read)
+        return unread or without_client(model, "client", self.client)
+
     async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
         answers = [await stage.read(int(number), self.client, self.read) for number in numbers]
         values = [_told(answer) for answer in answers]
@@ -142,7 +152,7 @@ class ReadExpected(Counted):
         )
 
     def _fits(self, value: Any) -> bool:
-        if isinstance(value, DataAccessResult):
+        if isinstance(value, DataAccessResult | Silence):
             return _in_words(value) == self.refused
         if self.value is not None:
             return isinstance(value, int | float) and self.value.holds(float(value))
@@ -162,6 +172,9 @@ class ReachExpected(Counted):
     @property
     def told(self) -> str:
         return f"reach {self.reach}"
+
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_attribute(model, "reach", self.reach)
 
     async def check(self, stage: Stage, marks: Mapping[str, int], numbers: Numbers) -> Verdict:
         calls = [stage.call(int(number), self.reach) for number in numbers]
@@ -223,12 +236,12 @@ def _cell(cell: Any) -> Any:
     return str(cell) if isinstance(cell, dt.datetime | dt.date | UUID) else cell
 
 
-def _told(answer: bytes | DataAccessResult) -> Any:
+def _told(answer: bytes | DataAccessResult | Silence) -> Any:
     return plain(axdr.decode_whole(answer)) if isinstance(answer, bytes) else answer
 
 
 def _in_words(value: Any) -> str:
-    return str(value.name).lower().replace("_", "-") if isinstance(value, DataAccessResult) else str(value)
+    return result_in_words(value) if isinstance(value, DataAccessResult | Silence) else str(value)
 
 
 def _ids(stage: Stage, numbers: Numbers) -> Sequence[UUID]:

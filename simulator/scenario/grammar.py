@@ -6,9 +6,9 @@ Steps and expectations are declared with what they do (steps/, expectations.py).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from simulator.cosem.spec import model_names, model_path
 from simulator.documents import did_you_mean
@@ -18,8 +18,28 @@ from simulator.fleet.push_options import parse_push
 from simulator.scenario.words import Series, Span, Start, Strict, When, known_load
 
 MAX = "max"
+_MOST_SHARES = 1e9  # so that their sum is a number
 _MAX_METERS = 9_999_999
 Scalar = str | int | float | bool
+
+
+def _feeders(value: Any) -> str | dict[str, float]:
+    if isinstance(value, str) and value:
+        return value
+    shares = value.values() if isinstance(value, dict) else ()
+    if not shares or not all(type(share) in (int, float) and 0 < share <= _MOST_SHARES for share in shares):
+        raise ValueError(f"expected a feeder, or shares above 0 as in {{F1: 0.5, F2: 0.5}}, not {value!r}")
+    return {name: float(share) for name, share in value.items()}
+
+
+_SHARES = {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_SHARES}
+Feeders = Annotated[
+    str | dict[str, float],
+    PlainValidator(_feeders),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "additionalProperties": _SHARES}]}
+    ),
+]
 
 
 class GroupSpec(Strict):
@@ -30,9 +50,7 @@ class GroupSpec(Strict):
     load: str = Field(default="mixed", description="a load of profiles/loads")
     block: Literal[15, 30, 60] | None = Field(default=None, description="minutes; without it the model's")
     serial: Series = Field(default="", description="what serial numbers begin with, before the meter's seven digits")
-    feeder: str | dict[str, float] | None = Field(
-        default=None, description="a feeder, or shares of several: {F1: 0.5, F2: 0.5}"
-    )
+    feeder: Feeders | None = Field(default=None, description="a feeder, or shares of several: {F1: 0.5, F2: 0.5}")
     group: str | None = Field(default=None, description="a name for selectors")
 
     @field_validator("model")

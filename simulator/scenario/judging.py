@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.cosem.catalogue import catalogue_paths, read_catalogue
+from simulator.cosem.compiler import compile_model
 from simulator.documents import Document, Location, did_you_mean
 from simulator.errors import Mistake, UserError
 from simulator.fleet.listen import parse_listen
@@ -43,6 +44,7 @@ class Judge:
         yield from self._network(residents.spec.count)
         yield from self._choices(residents)
         yield from self._codes(residents)
+        yield from self._unfit(residents)
         yield from self._times(residents)
 
     def _names(self) -> Iterator[Mistake]:
@@ -78,12 +80,14 @@ class Judge:
                 yield self.document.mistake(("network", place), str(error).removeprefix("--listen "))
 
     def _choices(self, residents: Residents) -> Iterator[Mistake]:
-        """Selectors that cannot choose anybody."""
+        """Selectors that choose nobody."""
         for at, one in self._parts():
             selectors = one.on if isinstance(one, Step | Counted) else ()
             for selector in selectors:
-                for words in residents.unknown(selector, unsure=self.unsure):
-                    yield self.document.mistake((*at, "on"), words)
+                told = residents.unknown(selector, unsure=self.unsure)
+                if not told and not self.unsure and (nobody := residents.nobody(selector)) is not None:
+                    told = [nobody]
+                yield from (self.document.mistake((*at, "on"), words) for words in told)
 
     def _codes(self, residents: Residents) -> Iterator[Mistake]:
         known = {code for model in residents.spec.models() for code in model.events}
@@ -94,6 +98,16 @@ class Judge:
                 if code not in known:
                     hint = "`meterfleet events codes` lists what there is"
                     yield self.document.mistake(at, f"no model of the fleet knows event {code}; {hint}")
+
+    def _unfit(self, residents: Residents) -> Iterator[Mistake]:
+        """What none of the meters concerned can do or has."""
+        for at, one in () if self.unsure else self._parts():
+            names = residents.models_of(one.on) if isinstance(one, Step | Counted) else []
+            found = [(name, one.unfit(compile_model(name))) for name in names if isinstance(one, Step | Counted)]
+            if found and all(unfit for _, unfit in found):
+                key = next(unfit.key for _, unfit in found if unfit)
+                words = "; ".join(f"model {Path(name).stem} {unfit.words}" for name, unfit in found if unfit)
+                yield self.document.mistake((*at, key), words)
 
     def _times(self, residents: Residents) -> Iterator[Mistake]:
         """What would come after the end, or needs one."""

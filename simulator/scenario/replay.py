@@ -66,7 +66,7 @@ async def emptied(store: Store, *, fresh: bool) -> None:
     """A replay begins with nothing. UserError if there is something that must not be lost."""
     await store.ensure_schema()
     if not await store.lock_fleet():
-        raise UserError("another meterfleet serves this database now; stop it, or use another --database")
+        raise UserError("a fleet is served from this database now; stop it there, or use another --database")
     if await store.fleet() is None:
         return
     if not fresh:

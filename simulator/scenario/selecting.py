@@ -22,6 +22,7 @@ from simulator.errors import UserError
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.words import Ranges, Strict
+from simulator.values import counted
 from simulator.world.noise import Purpose, key_of, uniform
 
 Numbers = npt.NDArray[np.int64]  # of meters, from 0, ascending
@@ -44,12 +45,15 @@ class Selector(Strict):
 def _listed(value: Any) -> Any:
     if value == "all":
         return [{}]
+    if value == []:
+        raise ValueError("nobody is chosen; write all, or which meters")
     return [value] if isinstance(value, Mapping) else value
 
 
+_Several = Annotated[list[Selector], Field(min_length=1)]
 On = Annotated[
     tuple[Selector, ...],
-    BeforeValidator(_listed, json_schema_input_type=Literal["all"] | Selector | list[Selector]),
+    BeforeValidator(_listed, json_schema_input_type=Literal["all"] | Selector | _Several),
 ]
 ALL: tuple[Selector, ...] = (Selector(),)
 
@@ -70,6 +74,14 @@ class Residents:
         """Uniform in [0, 1) per meter."""
         return uniform(self.spec.seed, self._keys[numbers], np.array([slot], np.int64), purpose)
 
+    def models_of(self, selectors: Sequence[Selector]) -> list[str]:
+        """Of the meters that selectors may choose; none if these are wrong."""
+        try:
+            numbers = self.choose([one.model_copy(update={"share": None}) for one in selectors], 0)
+        except UserError:
+            return []
+        return [str(name) for name in np.unique(self._models[numbers])]
+
     def unknown(self, selector: Selector, *, unsure: Collection[str] = ()) -> list[str]:
         """What a selector says that no meter of the fleet fits, in words; `unsure`: which words nobody can judge."""
         told = (("model", selector.model, self._models), ("feeder", selector.feeder, self._feeders),
@@ -85,6 +97,14 @@ class Residents:
         except UserError as error:
             mistakes += str(error).splitlines()
         return mistakes
+
+    def nobody(self, selector: Selector) -> str | None:
+        """Why a selector whose words all name something chooses nobody, in words; None: it chooses somebody."""
+        if len(self._choice(selector, 0)):
+            return None
+        left = 0 if selector.share is None else len(self._choice(selector.model_copy(update={"share": None}), 0))
+        why = f"{selector.share:g} of {counted(left, 'meter')} is none" if left else "no meter fits all these words"
+        return f"nobody is chosen; {why}"
 
     def _choice(self, selector: Selector, slot: int) -> Numbers:
         fits = np.ones(self.spec.count, bool)
@@ -138,5 +158,5 @@ def _fitting(names: npt.NDArray[np.str_], pattern: str) -> npt.NDArray[np.bool_]
 
 
 def _numbers(ranges: Sequence[range], count: int) -> Numbers:
-    parts = [np.arange(one.start, min(one.stop, count), dtype=np.int64) for one in ranges]
+    parts = [np.arange(min(one.start, count), min(one.stop, count), dtype=np.int64) for one in ranges]
     return np.unique(np.concatenate(parts))

@@ -7,7 +7,7 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.cosem.model import Attribute, Model, Setting
+from simulator.cosem.model import Model, Setting
 from simulator.fleet.listen import Place
 from simulator.fleet.runner import Fleet
 from simulator.fleet.selection import parts_of
@@ -19,7 +19,9 @@ from simulator.meter.columns import Ints
 from simulator.meter.device import Device
 from simulator.ports import ActAnswer, ActItem, GetAnswer, GetItem, SetItem
 from simulator.scenario.calling import place_to_call
+from simulator.scenario.fitting import attribute_of
 from simulator.scenario.selecting import Numbers, Residents
+from simulator.scenario.silence import Silence
 from simulator.scenario.values import Target
 from simulator.values import attribute_key
 from simulator.wire.axdr import Data
@@ -46,8 +48,18 @@ class Stage:
 
     # -- one meter, as a client or as the meter itself ------------------------------------------------------------
 
-    async def read(self, number: int, client: int, target: Target) -> GetAnswer:
+    def silence(self, number: int, client: int | None) -> Silence | None:
+        """Why whoever asks a meter as a client, or None past all access rights, is not heard; None: it listens."""
+        device = self.device(number)
+        if device.is_dark:
+            return Silence.NO_POWER
+        is_known = client is None or client in device.cohort.model.views
+        return None if is_known else Silence.NO_SUCH_CLIENT
+
+    async def read(self, number: int, client: int, target: Target) -> GetAnswer | Silence:
         """What a client of the meter would be told."""
+        if (silence := self.silence(number, client)) is not None:
+            return silence
         device = self.device(number)
         if (key := _key(device.cohort.model, target)) is None:
             return _UNDEFINED
@@ -61,7 +73,9 @@ class Stage:
         return None if place is None or key is None else (place, key)
 
     async def write(self, number: int, target: Target, value: Data, client: int | None) -> int:
-        """A result code; without a client no access right is asked for."""
+        """A result code or silence; without a client no access right is asked for."""
+        if (silence := self.silence(number, client)) is not None:
+            return silence
         device = self.device(number)
         key = _key(device.cohort.model, target)
         if key is None:
@@ -72,6 +86,8 @@ class Stage:
         return await _override(device, key, value)
 
     async def act(self, number: int, target: Target, parameter: Data, client: int | None) -> int:
+        if (silence := self.silence(number, client)) is not None:
+            return silence
         device = self.device(number)
         key = _key(device.cohort.model, target)
         if key is None:
@@ -96,11 +112,6 @@ async def _override(device: Device, key: bytes, value: Data) -> int:
     if not isinstance(attribute.source, Setting):
         return DataAccessResult.OTHER_REASON  # what the meter measures takes no value from outside
     return await device.write(key, value)
-
-
-def attribute_of(model: Model, key: bytes) -> Attribute | None:
-    objects = (entry for entry in model.objects if entry.logical_name == key[2:8])
-    return next((one for entry in objects for one in entry.attributes if one.key == key), None)
 
 
 def _key(model: Model, target: Target) -> bytes | None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import ALL, Numbers, On
+from simulator.scenario.silence import result_in_words
 from simulator.scenario.words import Length, Strict, When
-from simulator.wire.codes import ActionResult
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
@@ -73,6 +75,10 @@ class Step(Entry):
     on: On = Field(default=ALL, description="which meters; without it all")
     stagger: Length | None = Field(default=None, description="spread over a span, each meter at its moment")
 
+    def unfit(self, model: Model) -> Unfit | None:
+        """What the step needs and meters of a model have not."""
+        return None
+
 
 class Lasting(Step):
     """A step that is undone by a second one after a span."""
@@ -97,7 +103,7 @@ class Graded(Lasting):
 
 
 async def each(numbers: Numbers, act: Callable[[int], Awaitable[int]]) -> Outcome:
-    """What changes meters one by one, as a head-end would; `act` returns a result code of DLMS."""
+    """What changes meters one by one, as a head-end would; `act` returns a result code of DLMS, or silence."""
     results = Counter([await act(int(number)) for number in numbers])
     done = results.pop(0, 0)
-    return Outcome(done, {ActionResult(code).name.lower().replace("_", "-"): n for code, n in results.items()})
+    return Outcome(done, {result_in_words(code): n for code, n in results.items()})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from simulator.documents import did_you_mean
 from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, parse_duration_ms
@@ -20,6 +20,7 @@ from simulator.world.shapes import load_world
 _SPAN = r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$"
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _SERIES = r"^\d{3,5}$"  # with the meter's own seven they fill the five octets of a system title
 _COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)?\s*(-?\d+(?:\.\d+)?)\s*(%)?\s*")
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -62,6 +63,10 @@ class Comparison:
     def holds(self, value: float) -> bool:
         return _OPERATORS[self.sign](value, self.limit)
 
+    def may_hold(self, most: float) -> bool:
+        """Of a number from 0 to `most`."""
+        return any(self.holds(one) for one in (0.0, most, min(max(self.limit, 0.0), most)))
+
     def __str__(self) -> str:
         return f"{self.sign} {self.limit:g}"
 
@@ -72,7 +77,7 @@ def parse_moment(value: Any) -> Moment:
         hours, minutes, seconds = (int(part or 0) for part in clock.groups())
         return Moment(day_ms=((hours * 60 + minutes) * 60 + seconds) * MS_PER_SECOND)
     if re.match(_ISO, text):
-        return Moment(moment=dt.datetime.fromisoformat(text))
+        return Moment(moment=_dated(text))
     try:
         return Moment(offset_ms=parse_duration_ms(text))
     except ValueError:
@@ -80,6 +85,16 @@ def parse_moment(value: Any) -> Moment:
             f"{text!r} is not a time; write an offset from the start (5m, 1h30m), a time of the day (18:00) "
             "or a moment (2025-06-01T18:00)"
         ) from None
+
+
+def _dated(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"{text!r} is not a moment of the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return moment
 
 
 def known_load(name: str) -> str:
@@ -113,9 +128,9 @@ def parse_comparison(value: Any) -> Comparison:
 
 def _start(value: Any) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError(f"{value!r} is not a moment; write for example 2025-06-01T17:00:00+05:30") from None
+        return _dated(str(value))
+    except ValueError as error:
+        raise ValueError(f"{error}; write for example 2025-06-01T17:00:00+05:30") from None
 
 
 def _ranges(value: Any) -> tuple[range, ...]:
@@ -125,6 +140,8 @@ def _ranges(value: Any) -> tuple[range, ...]:
         first, dash, last = part.strip().partition("-")
         if not (first.isdecimal() and (not dash or last.isdecimal())) or int(first) < 1:
             raise ValueError(f"{part.strip()!r} is no number or range of meters; write for example 1-20,33")
+        if int(first) > int(last or first):
+            raise ValueError(f"{part.strip()!r} ends before it begins; write for example 1-20,33")
         found.append(range(int(first) - 1, int(last or first)))
     return tuple(found)
 
@@ -158,6 +175,8 @@ Compared = Annotated[
     PlainValidator(parse_comparison),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": rf"^{_COMPARISON.pattern}$"}]}),
 ]
+Codes = int | Annotated[list[int], Field(min_length=1)]
+"""Of events, as `meterfleet events codes` lists them."""
 Start = Annotated[dt.datetime, PlainValidator(_start), WithJsonSchema({"type": "string", "pattern": _ISO})]
 Ranges = Annotated[
     tuple[range, ...],

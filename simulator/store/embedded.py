@@ -58,6 +58,8 @@ class EmbeddedPostgres:
         if sys.platform == "win32":
             raise UserError("there is no embedded PostgreSQL on Windows yet; name a server with --database")
         self.home = Path(os.path.realpath(home))  # one spelling: the server is known by its path
+        if self.home.exists() and not self.home.is_dir():
+            raise UserError(f"{home} is no folder; set METERFLEET_HOME, or --home, to one of yours")
         self._binaries = binaries
         self.cluster = cluster_folder(self.home)
         self.data = self.cluster / "data"
@@ -112,14 +114,16 @@ class EmbeddedPostgres:
                 make_passable(folder)
             descriptor = os.open(self.cluster.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise UserError(
-                f"cannot keep data in {self.home}: {error}; set METERFLEET_HOME to a folder of yours"
-            ) from error
+            raise self._no_place(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
+
+    def _no_place(self, error: OSError) -> UserError:
+        why = error.strerror or error
+        return UserError(f"cannot keep data in {self.home}: {why}; set METERFLEET_HOME to a folder of yours")
 
     def _make_private(self, folder: Path) -> None:
         with suppress(FileExistsError):
@@ -134,8 +138,11 @@ class EmbeddedPostgres:
 
     def _prepared(self) -> Path:
         """The path of `postgres`, when there is a cluster for it to run."""
-        for folder in (self.cluster, self._sockets):
-            self._make_private(folder)
+        try:
+            for folder in (self.cluster, self._sockets):
+                self._make_private(folder)
+        except OSError as error:
+            raise self._no_place(error) from error
         if not self._account.can_enter(self.cluster):
             raise UserError(
                 f"{self.cluster} holds data, but the user that runs the server cannot get there any more; "

@@ -59,6 +59,15 @@ class PushTables:
         """The ids of one setup's objects in their order."""
         return [number for (number,) in await self._read("push_objects", id=setup)]
 
+    async def rows_of(
+        self, meters: Sequence[UUID], setups: Sequence[int], schedules: Sequence[int]
+    ) -> dict[int, tuple[int, int, list[int]]]:
+        """Of meters and the codes of one setup and one schedule each, by their place in these lists: the ids of the
+        setup, of the schedule (0: none) and of the setup's objects."""
+        wanted = {"meters": list(meters), "setups": list(setups), "schedules": list(schedules)}
+        found = await self._read("push_rows_of", **wanted)
+        return {number - 1: (setup, schedule, objects) for number, setup, schedule, objects in found}
+
     async def schedules(self) -> list[StoredSchedule]:
         return [StoredSchedule(*row) for row in await self._read("push_schedules")]
 

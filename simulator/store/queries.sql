@@ -454,6 +454,14 @@ FROM sim.push_setups s LEFT JOIN LATERAL (
 -- name: push_objects
 SELECT id FROM sim.push_objects WHERE push_setup_id = %(id)s ORDER BY position
 
+-- name: push_rows_of
+SELECT wanted.number, s.id, coalesce(p.id, 0),
+       coalesce((SELECT array_agg(id ORDER BY position) FROM sim.push_objects WHERE push_setup_id = s.id), '{}')
+FROM unnest(%(meters)s::uuid[], %(setups)s::int[], %(schedules)s::int[])
+         WITH ORDINALITY AS wanted (meter_id, setup, schedule, number)
+JOIN sim.push_setups s ON s.meter_id = wanted.meter_id AND s.obis_code_id = wanted.setup
+LEFT JOIN sim.push_schedules p ON p.meter_id = wanted.meter_id AND p.obis_code_id = wanted.schedule
+
 -- name: push_schedules
 SELECT p.meter_id, p.obis_code_id, p.id,
        coalesce((SELECT md5(string_agg(date_pattern || ' ' || time_pattern, ',' ORDER BY id))
@@ -497,9 +505,11 @@ FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id WH
 UPDATE sim.eswf_push_alarms SET push_setup_id = NULL WHERE id = ANY (%(ids)s) AND status = 'PENDING'
 
 -- name: settle_alarms
--- What the head-end has acknowledged meanwhile stays acknowledged.
+-- What the head-end has acknowledged meanwhile stays acknowledged; what was given up, for the meter was removed, and
+-- came through in that moment was sent.
 UPDATE sim.eswf_push_alarms a
-SET status = CASE WHEN a.status = 'PENDING' THEN told.status ELSE a.status END,
+SET status = CASE WHEN a.status = 'PENDING' OR (a.status = 'FAILED' AND told.status <> 'PENDING') THEN told.status
+                  ELSE a.status END,
     retry_count = told.retry_count, last_retry_timestamp = coalesce(told.retried, a.last_retry_timestamp),
     push_history_id = told.history_id
 FROM unnest(%(ids)s::int[], %(statuses)s::text[], %(retry_counts)s::int[], %(retried)s::timestamp[],

@@ -9,7 +9,7 @@ from typing import Any
 from simulator.cosem.model import Model
 from simulator.errors import PeerError, UserError
 from simulator.ports import GetAnswer
-from simulator.scenario.stage import attribute_of
+from simulator.scenario.fitting import attribute_of
 from simulator.scenario.values import Target, parse_target
 from simulator.values import attribute_key
 from simulator.wire.axdr import decode_whole

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -60,13 +61,22 @@ class World:
 
 
 def load_world(seed: int, folder: Path | None = None) -> World:
-    """The world of a seed with the loads of a folder (default: the shipped ones). Raises UserError."""
-    documents = read_loads(folder)
+    """The world of a seed with the loads of a folder (default: the shipped ones, read once). Raises UserError."""
+    return replace(_shipped() if folder is None else _world(read_loads(folder)), seed=seed)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> World:
+    return _world(read_loads())
+
+
+def _world(documents: Mapping[str, LoadDocument]) -> World:
+    """Of no seed yet."""
     shapes = tuple(_shape(document, documents) for document in documents.values() if document.mix is None)
     ids = {shape.name: index for index, shape in enumerate(shapes)}
     mixes = {name: _mix(document.mix, ids) for name, document in documents.items() if document.mix is not None}
     noises = np.array([[shape.slot_noise, shape.day_noise, shape.tangent_spread] for shape in shapes]).T
-    return World(seed, shapes, mixes, noises)
+    return World(0, shapes, mixes, noises)
 
 
 def _mix(shares: Mapping[str, float], ids: Mapping[str, int]) -> tuple[Ints, Floats]:

@@ -65,6 +65,15 @@ def test_only_where_both_sides_want_it(offered: int, proposed: int) -> None:
     assert associated(conformance=offered, proposed=proposed).session.listening == []
 
 
+def test_who_may_come_to_be_listened_to_is_told_with_the_association() -> None:
+    told: list[int] = []
+    for conformance in (EVERYTHING, TOLD):
+        bench = Bench(conformance=TOLD)
+        bench.session.expect_listeners(told.append)
+        bench.send(aarq(conformance=conformance).hex())
+    assert told == [METER]
+
+
 def test_nobody_listens_before_the_association_is_open() -> None:
     bench = Bench(conformance=TOLD)
     assert bench.session.listening == []

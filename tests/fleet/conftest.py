@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live import Spawned, spawned
+from memory import server_folder
 
 from simulator.store.embedded import EmbeddedPostgres
 
@@ -24,9 +24,8 @@ def home(postgres: EmbeddedPostgres) -> Path:
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
     """Another server, for tests that kill it or ask for the fleet that was started last."""
-    with tempfile.TemporaryDirectory(prefix="meterfleet-test-") as folder:
-        Path(folder).chmod(0o755)  # as root the server runs as an unprivileged user
-        server = EmbeddedPostgres(Path(folder))
+    with server_folder() as folder:
+        server = EmbeddedPostgres(folder)
         server.start()
         try:
             yield server

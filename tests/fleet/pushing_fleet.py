@@ -57,6 +57,11 @@ class Pushing:
         await self.until(lambda: not self.fleet.pushes.outbox.under_way)
         await self.fleet.pushes.journal.flush()
 
+    async def until_landed(self) -> None:
+        """What is to be pushed now is on its way and has come to its end, whatever the store does."""
+        await self.fleet.clock.turn(step_ms=0)
+        await self.fleet.pushes.outbox.landed()
+
     def device(self, index: int) -> Any:
         return self.fleet.device(index)
 
@@ -129,12 +134,14 @@ async def pushing(
     speed: float = 0.0,
     seed: int = 7,
     link: str = "",
+    ways: tuple[str, ...] = (),
 ) -> AsyncIterator[Pushing]:
-    """`count` meters of each model; `link`: a profile of their only way."""
+    """`count` meters of each model; `link`: a profile of their way by TCP, beside which there may be other `ways`."""
     groups = tuple(MeterGroup(count, model, "household", 30) for model in models)
     spec = FleetSpec(groups, seed, history_ms, instant_of(dt.datetime.fromisoformat(start)))
     words = f"wrapper,address={OWN_PORT},port={free_port()}"
-    listens = [parse_listen(f"{words},link={link}" if link else words, spec.count)]
+    words = f"{words},link={link}" if link else words
+    listens = [parse_listen(way, spec.count) for way in (words, *ways)]
     options = RunOptions(listens, speed, push=parse_push(push, schedule))
     fleet = Fleet(spec, options, await Store.open(database))
     await fleet.open()

@@ -15,6 +15,7 @@ from gurux_dlms.objects import GXDLMSClock
 from gurux_dlms.secure import GXDLMSSecureClient
 from live import BLOCK, CLOCK, MESSAGE, Spawned, framed, run, spawned
 from matrix_bench import CLIENTS, TRANSPORTS, Case, listens, model_text, reader_of
+from openssl import openssl
 from secure import GENERAL, SecureJudge, login_of
 
 from simulator.wire import gbt
@@ -36,7 +37,7 @@ def path(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, *others = [*listens(7), "wrapper,address=127.47.0.1,port=4459"]
     options = [word for listen in others for word in ("--listen", listen)]
     history = ("--history", "2d", "--start", AT, "--speed", 0, "--capture", path)
-    with spawned(home, 2, "--model", model, *history, *options, listen=first) as fleet:
+    with openssl(), spawned(home, 2, "--model", model, *history, *options, listen=first) as fleet:
         by_every_way(fleet)
         places = fleet.ready["meters"][1]["places"][-1]
         fleet.meters[1] = fleet.meters[1]._replace(host=places["host"], port=places["port"])
@@ -61,6 +62,8 @@ def kept(path: Path, talks: list[list[Apdu]]) -> list[Told]:
 
 def by_every_way(fleet: Spawned) -> None:
     """Each way with four mechanisms and the four forms of ciphering, and one plain."""
+    with reader_of(fleet, 0, Case("hdlc", 2, 0, "D1")) as reader:
+        clock, block, message, relay = map(reader.find, (CLOCK, BLOCK, MESSAGE, RELAY))
     for number, transport in enumerate(TRANSPORTS):
         for form in range(5):
             mechanism = (number + form) % len(CLIENTS)
@@ -70,9 +73,9 @@ def by_every_way(fleet: Spawned) -> None:
             with reader_of(fleet, 0, case) as reader:
                 if form == number % 4:
                     reader.association_view()
-                reader.write(MESSAGE, 2, Data(Tag.VISIBLE_STRING, str(case).encode()))
-                reader.act(RELAY, 2)
-                reader.read_many([(CLOCK, 2), (BLOCK, 3), (MESSAGE, 2)])
+                reader.write(message, 2, Data(Tag.VISIBLE_STRING, str(case).encode()))
+                reader.act(relay, 2)
+                reader.read_many([(clock, 2), (block, 3), (message, 2)])
                 reader.profile(BLOCK, first=1, count=10)
 
 

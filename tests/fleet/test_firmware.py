@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from live import READER, Judge, Spawned, spawned
+from openssl import openssl
 from secure import SecureJudge, login_of
 
 AT = "2025-06-10T10:00:00+05:30"
@@ -91,7 +92,7 @@ def test_one_mebibyte_over_a_bad_link(fleet: Spawned) -> None:
         assert initiate(judge) == 0
         assert judge.get(18, IMAGE, STATUS).value == INITIATED
     while left:
-        with firmware_client(fleet) as judge:  # the link breaks after each round; what has come stays
+        with openssl(), firmware_client(fleet) as judge:  # the link breaks after each round; what has come stays
             left -= over_a_bad_link(judge, missing(judge), dice)
             assert missing(judge) == sorted(left)
             assert judge.act(18, IMAGE, VERIFY, ZERO) == (OTHER_REASON if left else 0)

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import socket
+import sys
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
+from live import free_port
 
 from simulator.dlms.hdlc_link import HdlcSettings
 from simulator.errors import UserError
 from simulator.fleet.listen import Listen, Place, parse_listen
+from simulator.fleet.refusals import Refusals
 from simulator.fleet.sockets import open_sockets
 
 
@@ -94,26 +99,60 @@ def test_what_hdlc_can_do_is_said_by_keys() -> None:
     assert listen.hdlc == HdlcSettings(window=3, information=512, inactivity_ms=30_000, inter_octet_ms=25)
 
 
-def test_a_port_in_use_costs_one_meter_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+def opened_for(text: str, count: int) -> tuple[list[tuple[str, int]], list[str]]:
+    """Where a fleet's sockets are bound, and the words about meters that have none."""
+    listen = parse_listen(text, count)
+    refused = Refusals(listen, count)
+    sockets = list(open_sockets(listen, count, refused))
+    places = [one.getsockname() for one in sockets]
+    for one in sockets:
+        one.close()
+    return places, refused.words()
+
+
+def test_a_port_in_use_costs_one_meter_and_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.9", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        opened = list(open_sockets(parse_listen(f"wrapper,address=127.0.0.9,ports={port - 1}", 3), 3))
-        ports = [one.getsockname()[1] for one in opened]
-        for one in opened:
-            one.close()
-    assert ports == [port - 1, port + 1]
-    assert f"meter 2 cannot listen on 127.0.0.9:{port}" in caplog.text
+        places, words = opened_for(f"wrapper,address=127.0.0.9,ports={port - 1}", 3)
+    assert [one[1] for one in places] == [port - 1, port + 1]
+    assert words[0].startswith(f"meter 2 cannot listen on 127.0.0.9:{port}: in use")
+    assert len(words) == 1
 
 
 def test_when_the_wildcard_is_taken_each_address_is_tried() -> None:
     with socket.socket() as taken:
         taken.bind(("127.9.9.2", 0))
         taken.listen()
-        port = taken.getsockname()[1]
-        opened = list(open_sockets(parse_listen(f"wrapper,address=127.9.9.1,port={port}", 3), 3))
-        hosts = [one.getsockname()[0] for one in opened]
-        for one in opened:
-            one.close()
-    assert hosts == ["127.9.9.1", "127.9.9.3"]
+        places, _ = opened_for(f"wrapper,address=127.9.9.1,port={taken.getsockname()[1]}", 3)
+    assert [one[0] for one in places] == ["127.9.9.1", "127.9.9.3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("wrapper,address=8.8.8.8,port={}", "8.8.8.8:{} to 8.8.8.19:{}"),
+        ("udp,address=8.8.8.8,port={}", "8.8.8.8:{} to 8.8.8.19:{}"),
+        ("gateway,address=8.8.8.8,port={}", "8.8.8.8:{}"),
+        ("hdlc,shared=1,address=8.8.8.8,port={}", "8.8.8.8:{}"),
+    ],
+)
+def test_addresses_that_this_machine_has_not_are_told_in_one_line(text: str, place: str) -> None:
+    """A socket on all addresses would be bound without a word, and reached by nobody."""
+    port = free_port()
+    places, words = opened_for(text.format(port), 12)
+    assert places == []
+    assert [one.split(" (on Linux")[0] for one in words] == [
+        f"12 of 12 meters cannot listen on {place.format(port, port)}: not an address of this machine"
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.1 is the only one")
+def test_meters_whose_address_the_machine_has_are_reached_though_others_are_not() -> None:
+    listen = replace(parse_listen("wrapper", 1), address=IPv4Address("127.255.255.254"), port=free_port())
+    refused = Refusals(listen, 3)
+    (wildcard,) = open_sockets(listen, 3, refused)
+    wildcard.close()
+    assert 2 in refused.meters  # 128.0.0.0
+    assert 0 not in refused.meters

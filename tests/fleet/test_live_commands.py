@@ -11,6 +11,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -62,8 +63,8 @@ def home_of_three(three: Spawned, server: EmbeddedPostgres) -> Path:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("spawn 0", "greater than or equal to 1"),
-        ("spawn many", "should be a valid integer"),
+        ("spawn 0", "N: expected at least 1, not '0'"),
+        ("spawn many", "N: expected a whole number, not 'many'"),
         ("spawn 3 --load hosehold", "there is no load 'hosehold'; known are business-eu"),
         ("spawn 3 --model is15959-2ph", "there is no model 'is15959-2ph'; known are "),
         ("spawn 3 --model nowhere/mine.yaml", "nowhere/mine.yaml: there is no such file"),
@@ -75,11 +76,11 @@ def home_of_three(three: Spawned, server: EmbeddedPostgres) -> Path:
         ("spawn 3 --listen pigeon", "'pigeon' is not known"),
         ("spawn 3 --listen wrapper,ports=65535", "go beyond 65535"),
         ("spawn 3 --listen wrapper,address=127.255.255.254", "3 addresses from 127.255.255.254 go beyond 127.0.0.0/8"),
-        ("spawn 3 --speed -1", "'--speed'"),
-        ("spawn 3 --speed inf", "'--speed'"),
-        ("spawn 3 --seed 99999999999999999999", "'--seed'"),
+        ("spawn 3 --speed -1", "--speed: expected at least 0"),
+        ("spawn 3 --speed inf", "--speed: expected at most 1000000"),
+        ("spawn 3 --seed 99999999999999999999", "--seed: expected at most 9223372036854775807"),
         ("spawn 3 --start 9999-12-31T00:00:00Z", "2000 to 2099"),
-        ("clock --speed inf", "'--speed'"),
+        ("clock --speed inf", "--speed: expected at most 1000000"),
         ("spawn 3 --sped 1", "--sped"),
         ("spawn 10000000", "1 to 9,999,999 meters"),
         ("inventory --csv --json", "not both"),
@@ -166,7 +167,8 @@ def test_all_ports_in_use_end_with_2_and_a_clear_word(home: Path) -> None:
         listen = f"wrapper,address=127.0.0.1,ports={first}"
         done = run("spawn", 2, "--listen", listen, *AT, "--seed", 33, home=home)
     assert done.returncode == 2
-    assert f"no meter can listen: 127.0.0.1:{first} is in use" in " ".join(done.stderr.split())
+    words = f"no meter can listen: 2 of 2 meters cannot listen on 127.0.0.1:{first} to 127.0.0.1:{first + 1}: in use"
+    assert words in " ".join(done.stderr.split())
     assert not done.stdout
     assert "Traceback" not in done.stderr
     server = EmbeddedPostgres(home)
@@ -186,7 +188,7 @@ def test_an_address_that_is_no_meter_is_closed_at_once(floating: Spawned) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_fleet_in_order(home: Path, number: signal.Signals) -> None:
-    fleet = start(home, 2, *AT, "--seed", 40 + number)
+    fleet = start(home, 2, *AT, "--seed", 40 + number, how=subprocess.Popen)
     try:
         assert fleet.sql("SELECT DISTINCT status FROM sim.meters") == [("RUNNING",)]
         with Judge(fleet.meters[0]) as judge:
@@ -203,7 +205,7 @@ def test_a_second_process_on_the_same_fleet_is_refused(three: Spawned, home_of_t
     words = (*AT, "--history", "2d", "--seed", 31, "--listen", f"wrapper,address=127.43.0.1,port={free_port()}")
     done = run("spawn", 3, *words, home=home_of_three)
     assert done.returncode == 2
-    assert "another meterfleet serves this database now" in done.stderr
+    assert "this fleet is served already; stop it there" in done.stderr
     with Judge(three.meters[0]) as judge:
         assert judge.get(3, ENERGY).result == 0
     assert three.sql("SELECT DISTINCT host, status FROM sim.meters") == [("127.0.0.1", "RUNNING")]

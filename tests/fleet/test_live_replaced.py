@@ -14,6 +14,8 @@ import pytest
 from live import BLOCK, CLOCK, ENERGY, MESSAGE, READER, Judge, Meter, Spawned, free_port, run, spawned, start
 from secure import SecureJudge, login_of
 
+from simulator.meter.identity import serial_of
+
 OPTIONS = ("--history", "2d", "--start", "2025-06-10T10:00:00+05:30", "--load", "shop", "--speed", 0, "--seed", 77)
 SERIAL, LDN = "0.0.96.1.0.255", "0.0.42.0.0.255"
 MINUTE_MS = 60_000
@@ -42,8 +44,19 @@ def listen() -> str:
 
 
 @pytest.fixture(scope="module")
-def fleet(home: Path, capture: Path, listen: str) -> Iterator[Spawned]:
-    with spawned(home, 3, *OPTIONS, "--capture", capture, listen=listen) as fleet:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the meter that comes after the third one."""
+    path = tmp_path_factory.mktemp("keys") / "keys.csv"
+    path.write_text(
+        "serial,system_title,client_48_ek,client_48_ak,client_48_secret,client_32_password\n"
+        f"{serial_of(77, 2, 1)},4142430000000001,{'11' * 16},{'22' * 16},{'33' * 16},letmein1\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def fleet(home: Path, capture: Path, listen: str, keys: Path) -> Iterator[Spawned]:
+    with spawned(home, 3, *OPTIONS, "--keys", keys, "--capture", capture, listen=listen) as fleet:
         yield fleet
 
 
@@ -113,16 +126,33 @@ def test_the_keys_beside_the_capture_have_the_new_ones(capture: Path, swapped: t
     assert told[-1] == (swapped[1].serial, swapped[1].password)
 
 
+@pytest.fixture(scope="module")
+def given(home: Path, fleet: Spawned, swapped: tuple[Meter, Meter, Judge]) -> dict[str, Any]:
+    """The third meter's successor, as the inventory has it."""
+    fleet.order("replace", meters="3")
+    return inventory(home, fleet)[2]
+
+
+def test_a_key_file_gives_title_and_keys_of_meters_that_come_later(given: dict[str, Any]) -> None:
+    login = login_of(given, 48)
+    assert (login.ek, login.ak, login.secret) == (b"\x11" * 16, b"\x22" * 16, b"\x33" * 16)
+    assert given["system_title"] == "4142430000000001"
+    assert meter_of(given).password == "letmein1"
+    with SecureJudge(meter_of(given), login) as judge:
+        assert judge.get(1, SERIAL).octets[2:] == given["serial"].encode()
+
+
 def test_after_kill_9_it_is_there_again(
-    home: Path, fleet: Spawned, listen: str, swapped: tuple[Meter, Meter, Judge]
+    home: Path, fleet: Spawned, listen: str, keys: Path, swapped: tuple[Meter, Meter, Judge], given: dict[str, Any]
 ) -> None:
     """The last one: it ends the fleet."""
     old, new, _ = swapped
     fleet.step(60 * MINUTE_MS)
     assert fleet.end(signal.SIGKILL) != 0
-    again = start(home, 3, *OPTIONS, listen=listen)
+    again = start(home, 3, *OPTIONS, "--keys", keys, listen=listen)
     try:
-        assert again.meters == [fleet.meters[0], new, fleet.meters[2]]
+        assert again.meters == [fleet.meters[0], new, meter_of(given)]
+        assert again.ready["meters"][2] == given
         again.step(MINUTE_MS)
         with Judge(new) as judge:
             shown, rows = judge.get(3, ENERGY).value, judge.rows(BLOCK)

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from simulator.commands.place import Place, existing_place, place_to_spawn
+from simulator.commands.place import Place, ended, existing_place, not_running, place_to_spawn
 from simulator.errors import UserError
+from simulator.store.queries import query
 
 
 def test_without_any_fleet_the_user_is_told_how_to_start_one(tmp_path: Path) -> None:
@@ -29,3 +32,14 @@ def test_a_start_that_did_not_succeed_takes_nothing_over(postgres_home: Path) ->
     first.remember()
     place_to_spawn(None, postgres_home, "place_second")  # never became ready
     assert existing_place(None, postgres_home, None).dsn == first.dsn
+
+
+def test_of_a_fleet_that_has_ended_it_is_said_and_which_run(postgres_home: Path) -> None:
+    ours, other = (place_to_spawn(None, postgres_home, name) for name in ("place_ours", "place_other"))
+    assert "the fleet place_ours does not run now" in ended(ours)
+    with psycopg.connect(other.dsn) as served:
+        served.execute(query("lock_fleet"))
+        assert ended(other) == ""
+        assert re.search("running now: .*place_other.*; ended: .*; name one with --fleet", str(not_running(ours)))
+        with pytest.raises(UserError, match=r"no fleet 'place_none' in .*; running now: .*place_other.*; ended: "):
+            existing_place(None, postgres_home, "place_none")

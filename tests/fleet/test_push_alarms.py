@@ -134,6 +134,39 @@ async def test_a_last_gasp_that_nobody_hears_is_not_repeated_without_power(datab
         assert meters.alarms() == [("FAILED", 0)]
 
 
+async def test_an_alarm_that_found_no_room_goes_out_when_there_is_some(database: str) -> None:
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port)) as meters:
+        pushes = meters.fleet.pushes
+        await meters.step(10 * MINUTE_MS)
+        pushes.outbox.room = 0
+        await meters.happen([0], 201)
+        await meters.step(1_000)
+        assert meters.history(ALERT, 0, "status, error_message") == [("CANCELLED", "the outbox is full")]
+        assert meters.alarms("a.status, a.push_setup_id") == [("PENDING", None)]
+        pushes.outbox.room = 10
+        pushes.make_up()
+        await meters.step(1_000)
+        assert meters.alarms() == [("SENT", 0)]
+        assert [bit.bit for bit in (await heard(ear, ALERT)).alerts] == [MAGNET, FIRST_BREATH]
+
+
+async def test_an_alarm_that_waits_when_the_power_fails_goes_out_with_the_first_breath(database: str) -> None:
+    port = free_port()
+    async with pushing(database, 1, PLAIN.format(port=port)) as meters:
+        cohort, now = meters.fleet.cohorts[0], meters.fleet.clock.now_ms
+        await meters.step(10 * MINUTE_MS)
+        await meters.happen([0], 201)
+        await meters.step(1_000)
+        await power_fails(cohort, np.array([0]), now())
+        await meters.step(2 * MINUTE_MS)
+        assert meters.history(ALERT, 0, "status, error_message")[-1] == ("CANCELLED", "the meter is without power")
+        async with Listener(port=port) as ear:
+            await power_returns(cohort, np.array([0]), now())
+            await meters.step(10 * MINUTE_MS)
+            assert MAGNET in {bit.bit for bit in (await heard(ear, ALERT)).alerts}
+        assert meters.alarms("a.status") == [("SENT",), ("FAILED",), ("SENT",)]  # the last gasp is not repeated
+
+
 async def test_alarm_rows_point_at_their_bits_and_at_the_bytes_that_carried_them(database: str) -> None:
     """S004-18."""
     async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port)) as meters:

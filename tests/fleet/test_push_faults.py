@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 from pushing_fleet import INSTANT, MINUTE_MS, PLAIN, Pushing, book_of, heard, pushing
 
+from simulator.fleet import push_links, sender
 from simulator.fleet.links import understood
 from simulator.headend.listener import Listener
 from simulator.headend.notifications import Notification
 
 TOLD = "status, retry_count, error_message"
+WAIT_S = 2.0  # for what never comes
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "_TIMEOUT_S", WAIT_S)
 
 
 def afflict(meters: Pushing, index: int, *faults: dict[str, Any]) -> None:
@@ -46,7 +53,7 @@ async def test_each_fault_does_to_a_push_what_it_does_to_an_answer(database: str
         ({"reset_at_byte": 40, "times": 1}, 1, [("RETRY", 0, reset), ("SUCCESS", 1, None)]),
         ({"one_client": True}, 1, [("SUCCESS", 0, None)]),  # nobody is refused by his own call
         ({"half_open": 0, "times": 1}, 1, [
-            ("RETRY", 0, "no acknowledgement within 5 s (fault: half_open)"), ("SUCCESS", 1, None)]),
+            ("RETRY", 0, f"no acknowledgement within {WAIT_S:g} s (fault: half_open)"), ("SUCCESS", 1, None)]),
         ({"aare_reject": 1}, 1, [("SUCCESS", 0, None)]),  # of answers only
         ({"loss": 1, "retransmission": "10ms"}, 1, [("SUCCESS", 0, None)]),  # sent again below us
     ]  # fmt: skip
@@ -159,3 +166,20 @@ async def test_a_link_profile_holds_back_what_is_pushed_and_nothing_else_waits_f
         assert 0.65 < time.monotonic() - begun < 20
         await meters.step(MINUTE_MS)
         assert [meters.history(INSTANT, index, TOLD) for index in range(3)] == [[("SUCCESS", 0, None)]] * 3
+
+
+async def test_a_fault_of_one_meter_costs_the_pushes_of_others_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def crossing(*_: Any, **__: Any) -> None:
+        made.append(1)
+
+    async with pushing(database, 3, "127.0.0.1:9,udp,security=0") as meters:
+        afflict(meters, 1, {"drop": 1})
+        monkeypatch.setattr(push_links, "Series", crossing)
+        monkeypatch.setattr(push_links, "Crossing", crossing)
+        await meters.step(16 * MINUTE_MS)
+        assert [len(meters.history(INSTANT, index, TOLD)) for index in range(3)] == [1, 1, 1]
+        assert len(made) == 2 * 2  # a series and a crossing, for registration and instant

@@ -21,6 +21,8 @@ from simulator.values import parse_obis
         ("fd00::1", "[fd00::1]:4061"),
         ("[fd00::1]:4070", "[fd00::1]:4070"),
         ("head-end,confirmed", "head-end:4061"),
+        ("line", ""),  # the meters' own, which has no address
+        ("line,hdlc,security=0", ""),
     ],
 )
 def test_a_destination_always_has_a_port(text: str, told: str) -> None:
@@ -30,6 +32,12 @@ def test_a_destination_always_has_a_port(text: str, told: str) -> None:
 @pytest.mark.parametrize("text", ["", ":4061", "10.0.0.5:", "10.0.0.5:99999"])
 def test_what_is_no_destination_is_told(text: str) -> None:
     with pytest.raises(UserError, match=r"is no destination; write for example 127\.0\.0\.1:4061"):
+        parse_push(text, None)
+
+
+@pytest.mark.parametrize("text", ["line,tcp", "line,udp", "line,confirmed", "line,udp,hdlc"])
+def test_along_a_line_meters_push_in_hdlc_and_nobody_confirms(text: str) -> None:
+    with pytest.raises(UserError, match="along their serial lines"):
         parse_push(text, None)
 
 

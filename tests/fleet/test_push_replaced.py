@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import socket
 
+import numpy as np
+import pytest
 from pushing_fleet import (
     ALERT,
     BLOCK,
@@ -23,6 +25,8 @@ from simulator.headend.keybook import KeyBook, KeyPair, Owner
 from simulator.headend.listener import Listener
 from simulator.headend.unsealing import Unsealer, gurux_reveal
 from simulator.meter.identity import Identity, serial_of
+from simulator.meter.push.setup import setup_of
+from simulator.meter.replacement import replace
 from simulator.values import parse_obis
 from simulator.wire.ciphering import decode
 
@@ -90,6 +94,30 @@ async def test_what_the_old_one_had_not_got_rid_of_is_given_up(database: str) ->
         assert [row[1:3] for row in of_old if row[1] == "CANCELLED"] == [("CANCELLED", "the meter was replaced")]
         assert [row for row in meters.sql(_HISTORY, ALERT) if row[0] == 1] == []
         assert {row[0] for row in meters.alarms()} == {"FAILED"}
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_what_ends_in_the_moment_of_a_replacement_is_in_the_old_ones_history(database: str, before: bool) -> None:
+    """`before`: it has pushed before, so that there are rows of its setup."""
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port)) as meters:
+        pushes, (cohort, row), old = meters.fleet.pushes, meters.fleet.place(0), meters.fleet.identity(0)
+        if before:
+            await meters.step(20 * MINUTE_MS)
+        async with pushes.journal._writing:  # the history is behind
+            for setup in (INSTANT, ALERT):
+                assert pushes.push(cohort, row, parse_obis(setup), meters.fleet.clock.now_ms())
+            await meters.until_landed()
+            await replace(cohort, np.array([row]), meters.fleet.clock.now_ms())
+        assert meters.fleet.identity(0) != old
+        await pushes.journal.flush()
+        told = meters.sql(
+            "SELECT logical_name, h.status, h.payload IS NOT NULL, (SELECT count(*)::int FROM sim.push_history_objects"
+            " WHERE push_history_id = h.id) FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id"
+            " JOIN sim.obis_codes o ON o.id = s.obis_code_id WHERE s.meter_id = %s AND trigger = 'MANUAL' ORDER BY 1",
+            old.id,
+        )
+        listed = {setup: len(setup_of(cohort, row, parse_obis(setup)).objects) for setup in (INSTANT, ALERT)}
+        assert told == [(setup, "SUCCESS", True, count) for setup, count in listed.items()]
 
 
 async def test_who_is_replaced_does_not_wait_for_the_pushes_of_others(database: str) -> None:

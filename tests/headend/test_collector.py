@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from simulator.cli import app
 from simulator.errors import StoreUnavailable, UserError
 from simulator.headend import lasting
-from simulator.headend.agenda import Agenda, Schedule
+from simulator.headend.agenda import Schedule
 from simulator.headend.collecting import Collector, Manners
 from simulator.headend.renewing import told
 from simulator.headend.roster import KnownMeter
@@ -46,18 +46,38 @@ def test_nobody_waits_for_a_writer_that_the_database_has_left(monkeypatch: pytes
     assert not pushing.is_alive()
 
 
+def test_a_worker_that_ends_ends_the_head_end_with_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever ended it: else its meter would never be read again, and nobody would know."""
+
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(Collector, "_polled", end)
+    collector = Collector([_METER], {}, Manners(workers=1), _no_database)
+    collector.run(Schedule({"block": 60.0}))
+    assert collector.tally.bugs == 1
+    assert "has ended" in caplog.text
+
+
+def test_an_inventory_that_we_stumble_over_costs_nobody_else_anything(caplog: pytest.LogCaptureFixture) -> None:
+    def renew() -> list[KnownMeter]:
+        raise KeyError("serial")
+
+    collector = Collector([], {}, Manners(workers=1), _no_database, renew=renew)
+    collector.renewal.doubt()
+    collector.run(Schedule({"block": 60.0}), for_s=0.01)
+    assert collector.tally.bugs == 1
+    assert "inventory" in caplog.text
+
+
 def test_meters_that_call_share_a_place_and_are_not_taken_for_each_other() -> None:
     before = [replace(_METER, serial=f"916000000{number}", calls=True) for number in range(3)]
     now = replace(_METER, serial="9170000001", calls=True)
     batch = told({meter.serial: meter for meter in before}, {now.serial: now})
     assert batch.status == dict.fromkeys((meter.serial for meter in before), "RETIRED")
     assert [(entry.event_type, entry.serial) for entry in batch.log] == [("METER_ADDED", now.serial)]
-
-
-def test_who_only_hears_pushes_goes_on_without_meters_to_read() -> None:
-    """All of them call by themselves, and calls are not taken."""
-    assert not Agenda(Schedule({"block": 60.0}), {}).is_done
-    assert Agenda(Schedule({"block": 60.0}, once=True), {}).is_done
 
 
 def test_meters_cannot_be_read_without_a_pause() -> None:

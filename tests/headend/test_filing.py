@@ -15,7 +15,7 @@ from push_bench import ALERT_BODY, BOOK, CONFIRMED, notification, wrapped
 
 from simulator.commands.pushed import labels
 from simulator.cosem.status_word import status_bits
-from simulator.headend.filing import file_blocks, file_instantaneous, undated
+from simulator.headend.filing import file_bills, file_blocks, file_instantaneous, undated
 from simulator.headend.hearing import Acquainted, Hearer, Hearing
 from simulator.headend.judging import (
     AFTER_RETRY,
@@ -33,9 +33,10 @@ from simulator.headend.judging import (
 )
 from simulator.headend.occurrences import event, moved
 from simulator.headend.profiles import Column, ProfileTable, table_of
+from simulator.headend.readings import CURRENTS, POWERS, REGISTERS, VOLTAGES
 from simulator.headend.values import ScalerUnit
 from simulator.hes.landing import Batch
-from simulator.hes.tables import BLOCK, ENERGY, EVENTS, INSTANT, READINGS, Table
+from simulator.hes.tables import BILLING, BLOCK, ENERGY, EVENTS, INSTANT, READING_TYPES, READINGS, Table
 
 SERIAL = "9160000007"
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -124,6 +125,21 @@ def test_rows_without_a_time_are_counted_and_left_out() -> None:
     file_blocks(batch, SERIAL, table, Circumstances(), ZONE, period_s=1800)
     assert undated(table) == 1
     assert len(rows(batch, BLOCK)) == 1
+
+
+def test_the_types_that_readings_by_hand_may_have_are_those_that_are_made() -> None:
+    named = {name for objects in (POWERS, VOLTAGES, CURRENTS) for name, _ in objects.values()}
+    assert {*REGISTERS.values(), *named} == set(READING_TYPES)
+
+
+def test_the_time_of_a_maximum_is_of_the_meters_zone_if_it_does_not_say() -> None:
+    """Blue Book 4.1.6.1: a deviation may be left open."""
+    maximum = Column("maximum demand", "1.0.1.6.0.255", 4, 5)
+    table = ProfileTable("1.0.98.1.0.255", [CLOCK, maximum], [[dt.datetime(2025, 6, 1), dt.datetime(2025, 5, 7, 19)]])
+    batch = Batch()
+    file_bills(batch, SERIAL, table, Circumstances(), ZONE, resets=1)
+    (bill,) = rows(batch, BILLING)
+    assert bill["max_demand_date"] == dt.datetime(2025, 5, 7, 19, tzinfo=ZONE)
 
 
 def test_a_code_that_nobody_knows_is_kept_all_the_same() -> None:

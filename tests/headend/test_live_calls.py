@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 
@@ -38,7 +39,7 @@ def accepting(fleet: Spawned, dsn: str, accept: str, *words: object) -> Iterator
     line, environment = command(
         "headend", "--database", fleet.dsn, "--hes-database", dsn, "--accept", accept, *words, home=fleet.log.parent
     )
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:

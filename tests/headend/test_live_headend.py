@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner, Result
@@ -135,6 +136,13 @@ def test_readings_are_the_original_times_its_power_of_ten(collected: str) -> Non
         assert row[1] == 0
 
 
+def test_what_was_read_is_validated_and_audited(collected: str) -> None:
+    """S000-21: the triggers, on real rows."""
+    assert _count(collected, "public.meter_readings WHERE (quality < 192) <> (validation_status = 'UNVALIDATED')") == 0
+    audited = _count(collected, "hes.meter_readings_audit WHERE operation = 'I' AND modified_by IS NOT NULL")
+    assert audited == _count(collected, "public.meter_readings") > 0
+
+
 def test_an_interval_is_the_difference_of_two_registers(fleet: Spawned, collected: str) -> None:
     """S000-04: intervals of a day sum to what the daily profile's registers differ by."""
     (row,) = sql(
@@ -246,7 +254,7 @@ def test_exactly_the_five_rows_that_were_tampered_with_are_found(fleet: Spawned,
     assert "http" not in text
 
 
-def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) -> None:
+def test_rows_that_came_late_are_told_on_request_and_those_that_nobody_said_always(fleet: Spawned, copied: str) -> None:
     _change(
         copied,
         "UPDATE hes.daily_load_profile SET inserted_at = inserted_at + interval '3 hours'"
@@ -255,6 +263,10 @@ def test_rows_that_came_late_are_told_on_request(fleet: Spawned, copied: str) ->
     assert _verify(fleet, copied, "--tables", "daily_load_profile")[0] == 0
     code, found = _verify(fleet, copied, "--tables", "daily_load_profile", "--late", "2h")
     assert (code, [one["kind"] for one in found["findings"]]) == (1, ["late"])
+    _change(copied, "UPDATE hes.daily_load_profile SET capture_date = '2025-05-01' WHERE meter_id = (SELECT"
+                    " min(id::text)::uuid FROM public.meters) AND capture_date = '2025-06-01'")  # fmt: skip
+    _, found = _verify(fleet, copied, "--tables", "daily_load_profile")
+    assert sorted(one["kind"] for one in found["findings"]) == ["extra", "missing"]
 
 
 def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str, tmp_path: Path) -> None:
@@ -341,7 +353,7 @@ def test_a_mistake_of_ours_is_shown_and_costs_its_meter_only(
 def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet: Spawned, empty: str) -> None:
     words = ("--every", "1s", "--for", "6s", "--profiles", "block,daily")
     line, environment = command(*_words(fleet, empty, *words), home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
     eventually(lambda: _count(empty, "hes.event_logs"))
     postgres.stop()
@@ -411,7 +423,7 @@ def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> Non
 
 def test_a_profile_is_exported_without_a_gap(fleet: Spawned, collected: str) -> None:
     """S001-18: 48 half hours a day."""
-    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-02", "--csv")
+    words = ("--meter", fleet.meters[3].serial, "--from", "2025-05-31", "--to", "2025-06-01", "--csv")
     rows = list(csv.DictReader(_hes(collected, "profile", "export", *words).splitlines()))
     assert len(rows) == 96
     assert rows[0]["rtc_timestamp"] == "2025-05-31 00:30:00"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 from push_bench import ALERT_BODY, notification, wrapped
@@ -42,7 +43,7 @@ def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
     """The head-end's process, when it has read every meter's configuration; it ends in good order."""
     words = ("--database", fleet.dsn, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
     line, environment = command("headend", *words, "--profiles", "config,events", home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
         eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(_METERS,)])
@@ -51,6 +52,16 @@ def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
         process.terminate()
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, errors
+
+
+def kept_schedule(fleet: Spawned) -> str:
+    """The one that pushes every quarter of an hour."""
+    statement = (
+        "SELECT DISTINCT logical_name FROM sim.push_schedules p JOIN sim.obis_codes o ON o.id = p.obis_code_id"
+        " WHERE schedule_type = 'FIFTEEN_MIN' AND p.is_enabled"
+    )
+    ((schedule,),) = fleet.sql(statement)
+    return str(schedule)
 
 
 def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database: str) -> None:
@@ -68,7 +79,8 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
             instants = f"{sent} AND trigger = 'SCHEDULE'"
             eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
-            eventually(lambda: fleet.sql(f"{sent} AND trigger = 'ALARM'")[0][0])
+            alarmed = "SELECT count(*) FROM public.meter_events WHERE event_code = 251 AND source = 'PUSH_ALARM'"
+            eventually(lambda: sql(database, alarmed)[0][0])
             eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
             eventually(
                 lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
@@ -88,8 +100,21 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             read = set(sql(database, told.format("hes", "public")))
             assert len(read) == count * _METERS
             eventually(lambda read=read, told=told: set(fleet.sql(told.format("sim", "sim"))) == read)
-        words = ("--hes-database", database, "--database", fleet.dsn, "--once", "--profiles", "events")
+        schedule = kept_schedule(fleet)
+        hourly = 'array(structure(octet-string,octet-string)):[["hex:ff0000ff", "hex:ffffffffff"]]'
+        meter = f"{fleet.meters[0].host}:{fleet.meters[0].port}"
+        words = (meter, f"{schedule}:4", hourly, "--client", "us")
+        done = run("write", *words, home=fleet.log.parent)
+        assert done.returncode == 0, done.stderr
+        words = ("--hes-database", database, "--database", fleet.dsn, "--once", "--profiles", "events,config")
         assert run("headend", *words, home=fleet.log.parent).returncode == 0
+        kept = fleet.sql(configured.format("sim", "sim"))
+        types = {serial: kind for serial, obis, _, kind, *_ in kept if obis == schedule}
+        assert list(types.values()).count("ONE_HOUR") == 1  # S001-20: a SET changes what is kept, on both sides
+        assert types[fleet.meters[0].serial] == "ONE_HOUR"
+        read = sql(database, configured.format("hes", "public"))
+        assert set(kept) <= set(read)
+        assert {serial: kind for serial, obis, _, kind, *_ in read if obis == schedule} == types
     readings = dict(sql(database, "SELECT source, count(*) FROM hes.energy_measurements GROUP BY 1"))
     assert readings["AUTO_READ"] >= 4 * _METERS
     flagged = (

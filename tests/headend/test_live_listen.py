@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, free_port, run, spawned
 from push_bench import BLOCK_BODY, CONFIRMED, notification, wrapped
 from typer.testing import CliRunner
@@ -70,7 +71,7 @@ def listening(home: Path, *options: object) -> Iterator[Ear]:
     port = free_port()
     line, environment = command("listen", f"127.0.0.1:{port}", *options, home=home)
     pipe = subprocess.PIPE
-    with subprocess.Popen(line, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+    with Forked(line, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
         assert "listening" in said, process.stderr.read()

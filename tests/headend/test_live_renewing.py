@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import make_conninfo
 
@@ -43,7 +44,7 @@ def reading(fleet: Spawned, dsn: str, *words: object) -> Iterator[None]:
     """The head-end's process, reading all the time; it ends in good order."""
     said = ("--database", fleet.dsn, "--hes-database", dsn, "--every", "1s", "--profiles", "block,daily")
     line, environment = command("headend", *said, *words, home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0], within_s=_LONG_S)
         eventually(lambda: read_up_to_date(fleet, dsn), within_s=_LONG_S)

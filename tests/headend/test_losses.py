@@ -15,7 +15,6 @@ from live import BILLING, ENERGY, IST, Spawned, spawned
 from typer.testing import CliRunner
 
 from simulator.cli import app
-from simulator.headend.agenda import Agenda, Schedule
 from simulator.headend.failures import BrokenAnswer, NoAnswer, ReadRefused
 from simulator.headend.judging import Circumstances
 from simulator.headend.objects import DATA, ObjectEntry
@@ -196,16 +195,6 @@ def test_a_scaler_that_cannot_be_told_now_is_not_taken_for_none(meter: Peer) -> 
     meter.put(3, ENERGY, 3, DataAccessResult.READ_WRITE_DENIED)
     with MeterReader("127.0.0.1", meter.port, client=16, password=None) as one:
         assert one.read(ENERGY).unit == ""
-
-
-def test_who_calls_is_awaited_and_then_said_to_be_missing() -> None:
-    agenda = Agenda(Schedule({"block": 60.0}, once=True), {"M1": 0, "M2": 0})
-    now_s = agenda._heap[0][0]
-    assert list(agenda.due(now_s, (), {"M1"})) == [("M2", ("block",))]
-    assert list(agenda.due(now_s + 100, (), {"M1"})) == []
-    assert not agenda.is_done
-    assert list(agenda.due(now_s + 121, (), {"M1"})) == [("M1", ("block",))]
-    assert agenda.is_done
 
 
 def test_a_clock_at_the_beginning_of_time_costs_no_rows(meter: Peer) -> None:

@@ -16,6 +16,7 @@ from simulator.headend.objects import DATA, ObjectEntry
 from simulator.headend.reader import MeterReader
 from simulator.headend.switchboard import Switchboard
 from simulator.headend.way import Way
+from simulator.hes.landing import Batch
 from simulator.store.embedded import EmbeddedPostgres
 
 _MANY = 1100  # descriptors; select knows 1,024
@@ -53,13 +54,15 @@ def test_a_call_is_held_however_many_others_are(postgres: EmbeddedPostgres) -> N
             descriptors(_MANY),
             Switchboard(("127.0.0.1", port), names, Way(), timeout_s=5) as board,
         ):
-            eventually(lambda: not board.absent([meter["serial"]]))
+            eventually(lambda: board.has(meter["serial"]))
             with (
                 board.link(meter["serial"], timeout_s=5) as opened,
                 MeterReader("", 0, client=16, password=None, opened=opened) as reader,
             ):
                 assert reader.read(_SERIAL).text == meter["serial"]
-            assert not board.absent([meter["serial"]])
+            assert board.has(meter["serial"])
+            assert set(board.arrived()) == {meter["serial"]}
+            assert board.arrived() == []
 
 
 def test_calls_are_taken_again_when_there_are_descriptors_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -72,3 +75,21 @@ def test_calls_are_taken_again_when_there_are_descriptors_again(caplog: pytest.L
             caller.connect(("127.0.0.1", board.port))
             eventually(lambda: "a call could not be taken" in caplog.text)
         assert caller.recv(1), "it is asked who it is"
+
+
+def test_a_mistake_of_ours_costs_its_call_only_and_is_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    handed: list[Batch] = []
+
+    def stumble(*_: object) -> str:
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(Switchboard, "_name", stumble)
+    with Switchboard(("127.0.0.1", 0), {}, Way(), timeout_s=5) as board:
+        board.hand_in = handed.append
+        with socket.create_connection(("127.0.0.1", board.port), DEADLINE_S) as caller:
+            assert caller.recv(1) == b""
+            eventually(lambda: handed)
+    assert (board.bugs, [entry.event_type for batch in handed for entry in batch.log]) == (1, ["INTERNAL_ERROR"])
+    assert [record.exc_info is not None for record in caplog.records] == [True]

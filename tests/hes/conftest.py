@@ -33,6 +33,12 @@ def fresh_server(request: pytest.FixtureRequest) -> Callable[[], str]:
 
 
 @pytest.fixture
+def apache_server() -> Callable[[], str]:
+    server = _server("apache")
+    return lambda: _recreated(server)
+
+
+@pytest.fixture
 def hes(fresh_server: Callable[[], str]) -> Iterator[HesDatabase]:
     """Installed, with one meter."""
     yield from _installed(fresh_server())

@@ -101,3 +101,22 @@ def test_tables_that_are_not_as_the_map_says_are_a_mistake_of_the_user(database:
     """Exit code 2, for 1 says that rows differ."""
     with pytest.raises(UserError, match="half_hours"), reading(database) as connection:
         connection.execute("SELECT * FROM public.half_hours")
+
+
+def test_a_reading_by_hand_is_of_a_type_that_is_known_or_new_on_purpose(database: str) -> None:
+    """A word misspelt would be a series of its own that nobody looks for."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute("INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1')")
+
+        def put(kind: str, *more: str, value: str = "1000") -> Result:
+            at = ("--at", "2025-06-01T00:00:00+05:30", "--hes-database", database)
+            return CliRunner().invoke(app, ["hes", "put", "M17", kind, value, *at, *more])
+
+        assert "did you mean ACTIVE_ENERGY_IMPORT?" in str(put("ACTIVE_ENERGY_IMPROT").exception)
+        assert "--new-type" in str(put("GAS_VOLUME").exception)
+        assert "capitals" in str(put("gas volume", "--new-type").exception)
+        assert "write a number" in str(put("TAMPERS", value="nan").exception)
+        assert put("GAS_VOLUME", "--new-type").stdout == put("TAMPERS").stdout == "stored\n"
+        kinds = hes.connection.execute("SELECT reading_type FROM public.meter_readings ORDER BY 1").fetchall()
+        assert kinds == [("GAS_VOLUME",), ("TAMPERS",)]

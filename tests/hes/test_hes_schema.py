@@ -60,6 +60,18 @@ def test_columns_are_those_of_the_seeds_in_their_order(hes: HesDatabase) -> None
         assert found == columns, relation
 
 
+def test_all_of_it_can_be_made_anew(hes: HesDatabase) -> None:
+    """`db init --hes --fresh`, on each tier, with chunks in the hypertables."""
+    for relation in (*MEASUREMENTS, *PROFILES):
+        insert(hes, relation)
+    hes.renew("UTC")
+    assert values(hes, "SELECT count(*) FROM public.meters") == [(0,)]
+    assert (hes.timezone(), len(hes.policies())) == ("UTC", 28)
+    insert_meter = "INSERT INTO public.meters (id, meter_number, meter_type) VALUES (%s, 'M17', 'D1')"
+    hes.connection.execute(insert_meter.encode(), [METER])
+    insert(hes, PROFILES[1])
+
+
 def test_nothing_of_ours_lies_in_a_schema_of_timescale(hes: HesDatabase) -> None:
     """S001-13, -14: three tables in public, all others in hes."""
     assert values(

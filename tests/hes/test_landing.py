@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.hes import landing
+from simulator.hes import landing, review
 from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landed, Landing, LogEntry, Memory, Push, Registered
 from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
@@ -67,6 +67,24 @@ def test_a_reading_again_is_not_audited_and_a_changed_one_is(hes: HesDatabase, m
     assert asked(hes, audit) == [("I", None, 100), ("U", 100, 101)]
 
 
+def test_a_complete_answer_lifts_what_a_broken_one_has_left(hes: HesDatabase, many: int) -> None:
+    """The same values: no row is new, and the audit knows no value that has changed."""
+    place = Landing(hes.connection)
+    broken, whole = ([(*row[:-1], status) for row in blocks(3)] for status in ("PARTIAL", "SUCCESS"))
+    place.land(batch(*broken))
+    assert place.land(batch(*broken)) == 0
+    assert place.land(batch(*whole[:2])) == 2
+    assert place.land(batch(*whole[:2])) == place.land(batch(*broken)) == 0
+    statuses = "SELECT communication_status, count(*) FROM hes.block_load_profile GROUP BY 1 ORDER BY 1"
+    assert asked(hes, statuses) == [("PARTIAL", 1), ("SUCCESS", 2)]
+    for status in ("PARTIAL", "SUCCESS"):
+        one = list(reading(100))
+        one[READINGS.columns.index("communication_status") - 1] = status
+        place.land(batch(tuple(one), table=READINGS))
+    assert asked(hes, "SELECT communication_status FROM public.meter_readings") == [("SUCCESS",)]
+    assert review.audit(hes.connection, FIRST, changed=True) == []
+
+
 def test_a_meter_that_says_what_no_table_can_hold_costs_itself_only(hes: HesDatabase, many: int) -> None:
     place = Landing(hes.connection)
     place.register([Registered("M18", "D1", None, None)], "UTC")
@@ -121,6 +139,67 @@ def test_what_came_by_itself_is_not_taken_for_what_was_read(hes: HesDatabase) ->
     assert memory.last(BLOCK.relation, "capture_time") == {}
     place.land(batch(*blocks(2)))
     assert memory.last(BLOCK.relation, "capture_time") == {"M17": FIRST + HALF}
+
+
+def test_a_meter_that_was_deleted_meanwhile_costs_itself_only(hes: HesDatabase, many: int) -> None:
+    """Its id is known still, and refers to nothing: not even an entry of the log can name it."""
+    place = Landing(hes.connection)
+    place.register([Registered("M18", "D1", None, None)], "UTC")
+    whole = batch(*blocks(2))
+    whole.take(batch(*blocks(2), serial="M18"))
+    whole.status |= {"M17": "CONNECTED", "M18": "CONNECTED"}
+    whole.log.append(LogEntry("CLOCK_DRIFT", "a minute off", "M18"))
+    hes.connection.execute("DELETE FROM public.meters WHERE meter_number = 'M18'")
+    assert place.land_each(whole) == Landed(2, frozenset({"M18"}))
+    (words,) = asked(hes, "SELECT description FROM hes.event_logs WHERE meter_id IS NULL")
+    assert "M18 is not in public.meters" in words[0]
+
+
+def test_a_meter_that_was_deleted_and_came_again_lands_under_its_new_id(hes: HesDatabase, many: int) -> None:
+    place = Landing(hes.connection)
+    hes.connection.execute("DELETE FROM public.meters")
+    Landing(hes.connection).register([Registered("M17", "D1", None, None)], "UTC")
+    assert place.land_each(batch(*blocks(2))) == Landed(2)
+
+
+def test_a_deleted_meter_is_missed_when_it_has_nothing_new_to_say(hes: HesDatabase) -> None:
+    place = Landing(hes.connection)
+    hes.connection.execute("DELETE FROM public.meters")
+    assert place.land_each(Batch(status={"M17": "CONNECTED"})) == Landed(0, frozenset({"M17"}))
+    assert not place.ids
+
+
+def test_objects_that_were_made_anew_are_referred_to_by_their_new_ids(hes: HesDatabase, many: int) -> None:
+    code = (BLOCK.code, 7, "block load profile", "")
+    place = Landing(hes.connection)
+    place.know([code])
+    hes.connection.execute("DELETE FROM hes.obis_codes")
+    Landing(hes.connection).know([code])
+    assert place.land_each(batch(*blocks(2))) == Landed(2)
+    assert asked(hes, "SELECT count(*) FROM hes.block_load_profile p JOIN hes.obis_codes o ON o.id = obis_code_id") == [
+        (2,)
+    ]
+
+
+def test_a_row_that_we_laid_out_wrong_costs_itself_only_and_is_shown(
+    hes: HesDatabase, many: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = batch(*blocks(2))
+    whole.take(batch((object(),) * len(READINGS.columns[1:]), table=READINGS))
+    assert Landing(hes.connection).land_each(whole) == Landed(2, frozenset({"M17"}), bugs=1)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    assert asked(hes, "SELECT event_type FROM hes.event_logs") == [("INTERNAL_ERROR",)]
+
+
+@pytest.mark.parametrize("words", ["nul \x00", "half a pair \ud800", float("nan")])
+def test_what_no_text_or_json_can_hold_is_told_in_its_place(hes: HesDatabase, words: Any) -> None:
+    event = (FIRST, 7, "POWER_FAILURE", "INFO", f"{words}", "EVENT_LOG", {"said": words})
+    push = Push("M17", "0.0.25.9.0.255", FIRST, FIRST, b"\x0f", [words], problem=f"{words}")
+    whole = batch(event, table=EVENTS)
+    whole.pushes.append(push)
+    whole.log.append(LogEntry("UNDECODABLE", f"{words}", "M17"))
+    assert Landing(hes.connection).land_each(whole) == Landed(1)
+    assert asked(hes, "SELECT count(*) FROM hes.push_history") == [(1,)]
 
 
 def test_texts_of_any_kind_come_through(hes: HesDatabase, many: int) -> None:

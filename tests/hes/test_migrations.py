@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
 import psycopg
 import pytest
+from live import eventually
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner, Result
 
@@ -195,6 +197,39 @@ def test_a_change_that_fails_leaves_the_version_before_it(plain: Connection) -> 
         list(migrations.deploy())
     assert migrations.version() == 4
     assert plain.execute("SELECT to_regclass('hes.push_setups')").fetchone() == (None,)
+
+
+def test_who_makes_the_tables_waits_for_who_migrates_them(plain: Connection) -> None:
+    """A head-end that starts meanwhile: one lock is for both, or one would meet what the other has half made."""
+    done = Migrations(plain, HES).deploy()
+    next(done)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(plain.info.dsn, autocommit=True) as other:
+        installed = pool.submit(HesDatabase(other).install)
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        eventually(lambda: plain.execute(waiting).fetchone() == (1,))
+        assert len(list(done)) == HES.version - 1
+        assert installed.result() is False
+
+
+def test_who_migrates_is_told_of_who_makes_the_tables(plain: Connection) -> None:
+    with psycopg.connect(plain.info.dsn, autocommit=True) as other:
+        with other.transaction():
+            HesDatabase(other).install()
+            with pytest.raises(UserError, match="migrates this database now"):
+                next(Migrations(plain, HES).deploy())
+        assert list(Migrations(plain, HES).deploy()) == []
+
+
+def test_tables_that_are_made_anew_are_missing_to_nobody(plain: Connection) -> None:
+    """`db init --hes --fresh` beside a head-end that runs."""
+    database = HesDatabase(plain)
+    database.install("Europe/Berlin")
+    with psycopg.connect(plain.info.dsn, autocommit=True) as other, other.transaction():
+        HesDatabase(other).renew("Asia/Kolkata")
+        plain.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            database.timezone()
+    assert database.timezone() == "Asia/Kolkata"
 
 
 # ------------------------------------------------------------------------------------------------------- by sqitch

@@ -107,6 +107,26 @@ async def test_data_index_restrictions_and_columns_choose_a_part(install: Instal
     assert [tuple(c.value for c in row.value) for row in all_of_them.value] == list(buffer)
 
 
+async def test_rows_that_are_made_when_they_are_read_have_columns_too(install: Install) -> None:
+    """The instantaneous profile and the nameplate."""
+    meters = await install("every-class")
+    whole, second = [0, {"null-data": None}], [2, {"structure(long-unsigned,long-unsigned)": [2, 3]}]
+    clock, volts = [8, "0.0.1.0.0.255", 2, 0], [3, "1.0.12.7.0.255", 2, 0]
+    objects = [
+        [7, "1.0.94.91.0.255", 2, 0, whole, [volts, clock]],
+        [7, "0.0.94.91.10.255", 2, 0, whole, [[1, "0.0.96.1.0.255", 2, 0]]],
+        [7, "1.0.94.91.0.255", 2, 0, second, []],
+    ]
+    (cells,) = await collect(meters.cohort, with_objects(meters, objects), np.array([0]), meters.now_ms).bodies()
+    assert cells is not None
+    now, plate, none = (decode_whole(cell) for cell in cells)
+    ((shown_volts, shown_clock),) = (row.value for row in now.value)
+    assert shown_volts.value == await meters.read("1.0.12.7.0.255")
+    assert shown_clock.value == await meters.read("0.0.1.0.0.255")
+    assert [[cell.value for cell in row.value] for row in plate.value] == [[await meters.read("0.0.96.1.0.255")]]
+    assert none.value == ()
+
+
 async def test_rows_of_a_setup_are_made_once_and_say_what_a_get_answers(install: Install) -> None:
     meters = await install("is15959-1ph")
     kept = meters.cohort.kept_pushes
@@ -122,7 +142,7 @@ async def test_rows_of_a_setup_are_made_once_and_say_what_a_get_answers(install:
         rows = meters.sql(f"{listed} ORDER BY position", *setup)
         answered = await meters.read(INSTANT, 2, row=row)
         assert rows == [(c, format_obis(n), a, d) for c, n, a, d in answered]
-        assert len(kept.object_ids(parse_obis(INSTANT), row)) == len(rows)
+        assert len(kept.numbers(parse_obis(INSTANT), b"", row).objects) == len(rows)
     schedules = "SELECT schedule_type, time_pattern, comment FROM active_schedules WHERE meter_id = %s ORDER BY 2"
     assert meters.sql(schedules, meters.cohort.identities[1].id) == [
         ("FIFTEEN_MIN", f"FF:{minute:02X}:00:FF", f"every hour at :{minute:02d}") for minute in (0, 15, 30, 45)

@@ -169,6 +169,7 @@ def test_entries_that_a_data_index_selects(
 def test_both_forms_of_the_repetition_delay() -> None:
     assert [Repetition(60, 100, 60).delay_s(n) for n in range(3)] == [60, 60, 60]
     assert [Repetition(60, 200, 600).delay_s(n) for n in range(5)] == [60, 120, 240, 480, 600]
+    assert Repetition(60, 0xFFFF, 600).delay_s(254) == 600
 
 
 @pytest.mark.parametrize("name", ["is15959-1ph", "is15959-3ph", "every-class"])

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from meter_bench import ENERGY, LIMITER, RELAY, VOLTAGE, Install, Meters, data, key
 
-from simulator.meter.behaviour import relay
+from simulator.meter.behaviour import limiter, relay
 from simulator.meter.behaviour.registry import acted, written
 from simulator.meter.change import Change, Meter
 from simulator.world import electric
@@ -202,3 +205,14 @@ async def test_a_limiter_that_trips_while_the_process_is_down_trips_all_the_same
     assert await again.read(RELAY, 3) == READY
     assert again.of_meter("capture_time::time::text", "block_load_profile")[-1] == ("20:00:00",)
     assert again.of_meter("kwh_import", "block_load_profile")[-1] == (0,)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=300), st.integers(1, 40))
+def test_looking_window_by_window_misses_nothing(over: list[bool], seconds: int) -> None:
+    def over_at(instants: Any) -> Any:
+        return np.array(over)[instants // 1000]
+
+    end_ms, length_ms = 1000 * len(over), 1000 * seconds
+    whole = limiter._held(np.arange(0, end_ms, 1000), np.array(over), length_ms)
+    windows = limiter._windows(0, end_ms, length_ms, span_ms=7000)
+    assert next((found for one in windows if (found := limiter._held(one, over_at(one), length_ms))), 0) == whole

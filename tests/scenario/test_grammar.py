@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from playing import judge
 
 from simulator.documents import read_leniently, read_yaml
 from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.scenario import Scenario, load_scenario
-from simulator.scenario.schema import schema_text
 from simulator.scenario.selecting import Selector
 from simulator.scenario.timing import Turn, timeline
 from simulator.scenario.words import parse_comparison, parse_moment
@@ -153,16 +151,10 @@ def test_mistakes_of_all_kinds_are_told_in_one_pass(tmp_path: Path) -> None:
 def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(TEN_MISTAKES)
-    assert list(_judge().iter_errors(read_leniently(MISTAKES_OF_ALL_KINDS, path)[0].data))
-    refused = {tuple(error.absolute_path)[:2] for error in _judge().iter_errors(read_yaml(path).data)}
+    assert list(judge().iter_errors(read_leniently(MISTAKES_OF_ALL_KINDS, path)[0].data))
+    refused = {tuple(error.absolute_path)[:2] for error in judge().iter_errors(read_yaml(path).data)}
     assert refused >= {(), ("clock", "start"), ("clock", "speed"), ("fleet", 0), ("timeline", 0), ("timeline", 1),
                        ("timeline", 2), ("expect", 0)}  # fmt: skip
-
-
-def _judge() -> jsonschema.Draft202012Validator:
-    schema = json.loads(schema_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
 
 
 @pytest.mark.parametrize(
@@ -193,12 +185,41 @@ def _judge() -> jsonschema.Draft202012Validator:
         ("timeline: [{do: sql, file: nowhere.sql}]", "there is no file"),
         ("include: [nowhere.yaml]", "there is no file"),
         ("seed: ${nobody}", "${nobody} is not a parameter"),
+        ('clock: {start: "0001-01-01T00:00:00+05:30"}', "clock.start: '0001-01-01T00:00:00+05:30' is not a moment of"),
+        ('clock: {start: "2100-06-01T00:00:00+05:30"}', "clock.start: a fleet starts in the years 2000 to 2099"),
+        ('end: "9999-12-31T23:00-01:00"', "'9999-12-31T23:00-01:00' is not a moment of the years 2000 to 2100"),
+        ("timeline: [{do: log, text: a, at: 2025-02-30}]", "'2025-02-30' is not a moment of the years"),
+        ("timeline: [{do: relay, to: open, on: {index: 11-19}}]", "timeline.0.on: nobody is chosen"),
+        ("timeline: [{do: relay, to: open, on: [{index: 1}, {feeder: A, meters: 1, index: 2}]}]", "nobody is chosen"),
+        (
+            "timeline: [{do: relay, to: open, on: {meters: 1-4, share: 0.1}}]",
+            "nobody is chosen; 0.1 of 4 meters is none",
+        ),
+        ("expect: [{event: 201, on: {feeder: A, meters: 2}}]", "expect.0.on: nobody is chosen"),
+        ("timeline: [{do: relay, to: open, on: {index: 4-2}}]", "timeline.0.on.index: '4-2' ends before it begins"),
+        ("timeline: [{do: relay, to: open, for: 99999999999d}]", "is longer than a hundred years"),
+        ("timeline: [{do: relay, to: open, on: []}]", "timeline.0.on: nobody is chosen; write all, or which"),
+        ("timeline: [{do: event, code: []}]", "timeline.0.code: expected"),
+        ("expect: [{event: []}]", "expect.0.event: expected"),
+        ("expect: [{alarm: []}]", "expect.0.alarm: expected"),
+        ('expect: [{event: 201, share: ">= 300%"}]', "share: >= 3 is never so; a share is 0 to 1, or 0% to 100%"),
+        ('expect: [{event: 201, count: "< 0"}]', "count: < 0 is never so; a count is 0 or more"),
+        ('expect: [{read: "1.0.1.8.0.255:2", refused: nonsense}]', "expect.0.refused: 'nonsense' is no refusal; known"),
+        ('expect: [{read: "1.0.1.8.0.255:2", refused: success}]', "expect.0.refused: 'success' is no refusal; known"),
     ],
 )
 def test_a_mistake_is_told_where_it_is(tmp_path: Path, line: str, words: str) -> None:
     (told,) = mistakes(tmp_path, FLEET + line + "\n")
     assert words in told
     assert int(told.partition(":")[0]) >= 3
+
+
+@pytest.mark.parametrize("feeder", ["{A: 0}", "{A: -1, B: 1}", "{A: -1}", "{A: .inf}", "{}"])
+def test_shares_of_feeders_are_shares(tmp_path: Path, feeder: str) -> None:
+    told = mistakes(tmp_path, f"name: x\nfleet:\n  - {{count: 4, feeder: {feeder}}}\n")
+    assert [one.partition(" ")[0] for one in told] == ["3:"]
+    assert "fleet.0.feeder" in told[0]
+    assert "expected" in told[0]
 
 
 def test_parameters_keep_their_types_and_the_user_may_give_others(tmp_path: Path) -> None:

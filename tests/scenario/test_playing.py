@@ -269,7 +269,6 @@ timeline:
   - {{at: 30m, on: {{meters: 3}}, do: theft, how: bypass, part: 0.6, for: 30m}}
   - {{id: alone, at: 30m, on: {{meters: 4}}, do: theft, how: single-wire, for: 30m}}
   - {{id: magnet, at: 30m, on: {{meters: 5}}, do: tamper, how: magnet, for: 30m}}
-  - {{id: none, at: 31m, on: {{meters: 5}}, do: tamper, how: ct-open}}
 expect:
   - {{name: at once, event: 201, on: {{meters: 5}}, after: magnet, within: 1m}}
   - {{name: not yet, event: [59, 65, 81, 207], on: {{meters: 1-4}}, share: 0, after: open, within: 4m}}
@@ -281,7 +280,6 @@ expect:
 """)
     assert [row for row in rows(result) if row[3] in ("MISSED", "FAILED")] == []
     assert result.is_good
-    assert [row.outcome for row in result.rows if row.step == "none"] == ["REFUSED"]
     with psycopg.connect(database) as connection:
         told = "SELECT event_code, event_timestamp::time::text FROM sim.event_logs WHERE event_code IN (59, 60)"
         assert sorted(connection.execute(told).fetchall()) == [(59, "10:35:00"), (60, "11:02:00")]

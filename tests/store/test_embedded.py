@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from memory import server_folder
 
 from simulator.errors import UserError
 from simulator.store import embedded, homes, processes
@@ -31,10 +31,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Short and open to others, unlike tmp_path: the server runs as another user when we are root."""
-    with tempfile.TemporaryDirectory(prefix="meterfleet-test-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with server_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -164,6 +164,11 @@ def test_outage_voltage_and_any_other_step(meterfleet: Meterfleet) -> None:
         line.sendall(framed(get_hex(8, CLOCK)))
         with pytest.raises(TimeoutError):
             line.recv(1)
+    with pytest.raises(UserError, match="1 x no power"):
+        fleet.play("all", "billing_reset")
+    with pytest.raises(UserError, match="1 x no power"):
+        fleet.event("all", 201)
+    assert {entry.code for entry in fleet.events() if entry.meter == dark} == {101}
     assert energy(lit)[0] == 0
     fleet.restore("all")
     fleet.step("5m")
@@ -176,6 +181,10 @@ def test_outage_voltage_and_any_other_step(meterfleet: Meterfleet) -> None:
         fleet.undo(lit, "voltage", factor=0.5)
         fleet.step("1s")
         assert judge.get(3, VOLTAGE).value == pytest.approx(before, rel=0.05)
+    with pytest.raises(UserError, match="1 x the model has no such client"):
+        fleet.play(lit, "act", object="0.0.10.0.1.255:1", value="long-unsigned:1", client=5)
+    with pytest.raises(UserError, match="1 x nobody to push to"):
+        fleet.push(lit)
     fleet.play(lit, "relay", to="open")
     assert fleet.expect_event(301, meter=lit)
 

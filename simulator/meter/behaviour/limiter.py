@@ -21,6 +21,7 @@ from simulator.meter.change import PRIVATE, Answer, Change, Meter, Timer, object
 from simulator.meter.columns import NATURAL, Ints
 from simulator.meter.events import LOAD_LIMIT, OVERLOAD
 from simulator.meter.supplied import supply_of
+from simulator.values import MS_PER_HOUR
 from simulator.wire.axdr import Data, decode_whole, encode
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.world import electric
@@ -149,10 +150,21 @@ def _limit_crossing(meter: Meter, head: bytes) -> Crossing | None:
     from_ms = -(-max(since_ms, meter.instant_ms - length_ms) // _STEP_MS) * _STEP_MS
     slots = np.arange(from_ms // SLOT_MS, meter.instant_ms // SLOT_MS + _AHEAD_SLOTS)
     for first, end in _runs(_mean_power(meter, slots, place) * HIGHEST > threshold):
-        instants = np.arange(max(from_ms, slots[first] * SLOT_MS), (slots[end - 1] + 1) * SLOT_MS, _STEP_MS)
-        if held_ms := _held(instants, _power(meter, instants, place) > threshold, length_ms):
-            return Crossing(held_ms, _OVER)
+        begin_ms, end_ms = max(from_ms, int(slots[first]) * SLOT_MS), int(slots[end - 1] + 1) * SLOT_MS
+        for instants in _windows(begin_ms, end_ms, length_ms):
+            if held_ms := _held(instants, _power(meter, instants, place) > threshold, length_ms):
+                return Crossing(held_ms, _OVER)
     return Crossing(int(slots[-1] + 1) * SLOT_MS, _LOOK_ON)
+
+
+def _windows(begin_ms: int, end_ms: int, length_ms: int, *, span_ms: int = MS_PER_HOUR) -> Iterator[Ints]:
+    """The seconds of a stretch, an hour or more at a time: what is looked for is mostly near.
+
+    They overlap by the length, so that each begin of a time over the threshold has its end in the same window.
+    """
+    span_ms = max(span_ms, length_ms)
+    for first_ms in range(begin_ms, end_ms, span_ms):
+        yield np.arange(first_ms, min(first_ms + span_ms + length_ms, end_ms), _STEP_MS)
 
 
 def _runs(marked: Any) -> list[tuple[int, int]]:

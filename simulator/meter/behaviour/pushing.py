@@ -7,41 +7,26 @@ Blue Book 4.4.8.2 (class 40) and 4.5.7 (class 22). The sending is the fleet's.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from simulator.cosem.stamps import encode_date_time
 from simulator.meter.change import Answer, Change, Meter, plain_value, sibling
+from simulator.meter.push.acceptance import refusal
 from simulator.meter.push.schedule import Plan, own_of, plans_with
-from simulator.meter.push.setup import (
-    CLIENT_SAP,
-    CONFIRMED_METHOD,
-    LAST_CONFIRMATION,
-    OBJECTS,
-    OPERATION_METHOD,
-    PORT,
-    PROTECTION,
-    PushSetup,
-    attributes_of,
-    protection_of,
-    setup_with,
-)
+from simulator.meter.push.setup import LAST_CONFIRMATION, OBJECTS, setup_with
 from simulator.meter.push.tables import entry_rows, object_rows, schedule_edit, setup_edit
 from simulator.store.rows import Edit
-from simulator.values import attribute_key
 from simulator.wire.axdr import Data, encode
-from simulator.wire.codes import ActionResult, DataAccessResult
+from simulator.wire.codes import ActionResult
 
 
 async def set_setup(meter: Meter, key: bytes, value: Data) -> Answer:
     """An attribute of a Push setup, and its row."""
     cohort, name, encoded = meter.cohort, key[2:8], encode(value)
-    if (refusal := _refusal(meter, key, plain_value(value))) is not None:
-        return refusal
+    if (refused := refusal(cohort, meter.row, key, plain_value(value))) is not None:
+        return refused
     setup = setup_with(cohort, meter.row, name, {key: encoded})
-    if key[8] == OBJECTS and not _are_known(meter, setup):
-        return DataAccessResult.OTHER_REASON
     row = np.array([meter.row])
     cohort.kept_pushes.want(meter.row)
     await cohort.kept_pushes.ensure(name, row)
@@ -95,37 +80,3 @@ def _schedule_edit(meter: Meter, number: int, before: Plan | None, after: Plan |
     assert shown is not None  # there is a row
     setup = meter.cohort.kept_pushes.setup_ids(shown.setups[0], np.array([meter.row]))
     return schedule_edit(shown.moments, [number], setup.tolist(), is_enabled=after is not None and bool(after.moments))
-
-
-def _refusal(meter: Meter, key: bytes, value: Any) -> DataAccessResult | None:
-    """Why a setting of versions 1 and 2 cannot be followed."""
-    if key[8] == LAST_CONFIRMATION:
-        return DataAccessResult.READ_WRITE_DENIED  # dynamic: the meter's own
-    return None if _can_follow(meter, key[8], value) else DataAccessResult.OTHER_REASON
-
-
-def _can_follow(meter: Meter, index: int, value: Any) -> bool:
-    model = meter.cohort.model
-    if index == PORT:
-        return any(value == entry.logical_name for entry in model.objects)
-    if index == CLIENT_SAP:
-        return value in model.spec.clients
-    if index == PROTECTION:
-        return _is_sealable(meter, value)
-    return index != OPERATION_METHOD or value <= CONFIRMED_METHOD
-
-
-def _is_sealable(meter: Meter, parameters: Any) -> bool:
-    """With protection that general-glo-ciphering has, and in nobody else's name."""
-    if protection_of(parameters) is None:
-        return False
-    return not parameters or parameters[0][1][1] in (b"", meter.cohort.identities[meter.row].system_title)
-
-
-def _are_known(meter: Meter, setup: PushSetup) -> bool:
-    """A meter pushes objects that it has, and elements or entries in a form that it knows."""
-    known = attributes_of(meter.cohort.model)
-    return all(one.is_understood for one in setup.objects) and all(
-        one.key in known or (one.attribute_index == 0 and attribute_key(one.class_id, one.logical_name, 1) in known)
-        for one in setup.objects
-    )

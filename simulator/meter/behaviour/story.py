@@ -62,15 +62,16 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
         await happen(cohort, lit, at_ms, also)
 
 
-async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> None:
+async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> int:
     """The same for several events of these meters, one after the other: each raises its bit and is heard of, though the
-    next may take it back. Of an MD reset the meter has the bill, too."""
+    next may take it back. Of an MD reset the meter has the bill, too. Returns how many of the meters noticed them."""
     async with cohort.lock:
         at_ms = await bring_locked(cohort, cohort.around.now_ms())
-        rows = rows[cohort.columns.powered[rows] == 1]
-        await happen_in_turn(cohort, rows, codes, at_ms, _CAUSES)
-        if MD_RESET in codes and len(rows):
-            cohort.around.occur(cohort, rows, "billing", at_ms)
+        lit = rows[cohort.columns.powered[rows] == 1]
+        await happen_in_turn(cohort, lit, codes, at_ms, _CAUSES)
+        if MD_RESET in codes and len(lit):
+            cohort.around.occur(cohort, lit, "billing", at_ms)
+        return len(lit)
 
 
 async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
@@ -145,9 +146,9 @@ def _is_idle(key: bytes) -> bool:
 async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bool) -> Answer:
     asked = cohort.identities[row]
     async with cohort.lock:
+        await _bring(cohort, cohort.around.now_ms())
         if cohort.identities[row] is not asked:  # another meter is there by now
             return ActionResult.TEMPORARY_FAILURE if is_act else DataAccessResult.TEMPORARY_FAILURE
-        await _bring(cohort, cohort.around.now_ms())
         now_ms = max(cohort.around.now_ms(), int(cohort.columns.settled_ms[row]))
         meter, output = _meter(cohort, row, now_ms), cohort.columns.output
         answer = await (acted if is_act else written)(meter, key, value)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from simulator.cosem.model import Attribute, Measured, Profile, StatusWord
 from simulator.cosem.profiles import CLOCK
 from simulator.cosem.stamps import local_seconds
-from simulator.meter.buffers import Choice, buffer_query, encode_buffer
+from simulator.meter.buffers import Choice, buffer_query, built_buffer, encode_buffer
 from simulator.meter.columns import Ints
 from simulator.meter.device import Device
+from simulator.meter.push.acceptance import profile_of
 from simulator.meter.push.setup import BUFFER, PushObject, PushSetup, attributes_of
 from simulator.meter.readers import compile_all
 from simulator.meter.shown import Shown
 from simulator.meter.status import encoded_word
+from simulator.ports import GetAnswer
 from simulator.store.rows import MISSING
 from simulator.values import attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import decode_whole, encode, sequence_of
@@ -172,16 +174,24 @@ async def _attribute(device: Device, key: bytes, wanted: PushObject) -> bytes:
         return _NULL
     if isinstance(reader, bytes):
         return reader
-    profile = device.cohort.model.profiles.get(format_obis(wanted.logical_name))
-    if profile is not None and profile.source == "table" and key[8] == 2:
-        profile = device.cohort.profiles.get((device.row, format_obis(wanted.logical_name)), profile)
+    profile = profile_of(device.cohort, device.row, wanted)
+    if profile is not None and profile.source == "table":
         query = buffer_query(device.cohort.around.codes, device.id, profile, choice := _choice(device, profile, wanted))
         if wanted.latest:
             query = replace(query, depth=min(query.depth, wanted.latest))
         return encode_buffer(profile, choice, await device.cohort.around.store.profile_rows(query))
-    answer = reader(device, None)
+    answer = reader(device, None) if profile is None or not wanted.is_restricted else _built(device, profile, wanted)
     found = await answer if isinstance(answer, Awaitable) else answer
     return found if isinstance(found, bytes) else _NULL
+
+
+def _built(device: Device, profile: Profile, wanted: PushObject) -> GetAnswer | Awaitable[GetAnswer]:
+    """Of a profile whose row is made when it is read."""
+    pushes, choice = device.cohort.model.spec.pushes, _choice(device, profile, wanted)
+    assert pushes is not None
+    if profile.source == "live":
+        return built_buffer(profile, device.cells(pushes.client, profile), choice, 0)
+    return device.buffer(pushes.client, profile, choice)
 
 
 def _choice(device: Device, profile: Profile, wanted: PushObject) -> Choice:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
 log = logging.getLogger(__name__)
+Octets = npt.NDArray[np.uint8]
+
+
+class Numbers(NamedTuple):
+    """Ids of the rows that a push's history names."""
+
+    setup: int
+    schedule: int  # 0: none
+    objects: list[int]  # in the order of their positions; empty if they are not known
 
 
 @dataclass(slots=True)
@@ -91,9 +100,11 @@ class KeptPushes:
         known = self._known.get(logical_name)
         return np.zeros(len(rows), np.int64) if known is None else known.setups[rows]
 
-    def object_ids(self, logical_name: bytes, row: int) -> Ints:
-        ids: Ints = self._known[logical_name].objects[row]
-        return ids[np.flatnonzero(ids)]
+    def numbers(self, setup: bytes, schedule: bytes, row: int) -> Numbers:
+        """What one push names: the ids of its setup, of its schedule and of its objects."""
+        known = self._known[setup]
+        objects = [] if known.is_unknown[row] else [one for one in known.objects[row].tolist() if one]
+        return Numbers(int(known.setups[row]), self.schedule_id(schedule, row), objects)
 
     def schedule_id(self, logical_name: bytes, row: int) -> int:
         """0 if there is none."""
@@ -163,7 +174,10 @@ class KeptPushes:
         def make(ids: Ids) -> Batch:
             setups, objects = ids["push_setups"], ids["push_objects"].reshape(len(rows), size)
             setup_of = dict(zip(rows.tolist(), setups.tolist(), strict=True))
-            made = [self._setup_rows(setup, rows, setups), object_rows(setup, setups, objects)]
+            made = [
+                setup_rows(self._cohort, setup, self._cohort.ids[rows], setups),
+                object_rows(setup, setups, objects),
+            ]
             for plan, of_plan, own in _shared_out(planned, ids["push_schedules"]):
                 parents = np.array([setup_of[row] for row in of_plan.tolist()])
                 made += self._schedule_rows(plan, of_plan, own, parents)
@@ -186,22 +200,6 @@ class KeptPushes:
             if plan.setups[0] == logical_name and len(new):
                 yield plan, new
 
-    def _setup_rows(self, setup: PushSetup, rows: Ints, ids: Ints) -> Rows:
-        codes = self._cohort.around.codes
-        return encode_rows(
-            "push_setups",
-            {
-                "id": Int4(ids),
-                "meter_id": Uuid(self._cohort.ids[rows]),
-                "obis_code_id": Int4(codes[format_obis(setup.logical_name)]),
-                "destination_and_method": Text(destination_words(setup)),
-                "communication_window": Jsonb(windows_json(setup)),
-                "randomisation_start_interval": Int4(setup.start_interval_s),
-                "number_of_retries": Int4(setup.retries),
-                "repetition_delay": Int4(setup.repetition.minimum_s),
-            },
-        )
-
     def _schedule_rows(self, plan: Plan, rows: Ints, ids: Ints, setups: Ints) -> list[Rows]:
         schedules = encode_rows(
             "push_schedules",
@@ -223,3 +221,20 @@ def _shared_out(planned: Sequence[tuple[Plan, Ints]], ids: Ints) -> Iterator[tup
     for plan, rows in planned:
         yield plan, rows, ids[at : at + len(rows)]
         at += len(rows)
+
+
+def setup_rows(cohort: Cohort, setup: PushSetup, meters: Octets, ids: Ints) -> Rows:
+    """The same setup of each of these meters [n, 16]."""
+    return encode_rows(
+        "push_setups",
+        {
+            "id": Int4(ids),
+            "meter_id": Uuid(meters),
+            "obis_code_id": Int4(cohort.around.codes[format_obis(setup.logical_name)]),
+            "destination_and_method": Text(destination_words(setup)),
+            "communication_window": Jsonb(windows_json(setup)),
+            "randomisation_start_interval": Int4(setup.start_interval_s),
+            "number_of_retries": Int4(setup.retries),
+            "repetition_delay": Int4(setup.repetition.minimum_s),
+        },
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A Push setup (class 40, Blue Book 4.4.8.2, versions 0 to 2) as a noun: what is pushed, where to, when again.
+"""A Push setup (class 40, Blue Book 4.4.8.2, versions 0 to 3) as a noun: what is pushed, where to, when again.
 
 Parsed from the encoded attributes, once for all meters that have the same ones.
 """
@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 
 PUSH_SETUP = 40
 OBJECTS, DESTINATION, WINDOWS, START_INTERVAL, RETRIES, DELAY = range(2, 8)
-PORT, CLIENT_SAP, PROTECTION, OPERATION_METHOD = 8, 9, 10, 11
+PORT, CLIENT_SAP, PROTECTION, OPERATION_METHOD, CONFIRMATION = range(8, 13)
+ANY_DATE_TIME = b"\xff" * 12
 LAST_CONFIRMATION = 13  # changes with each confirmation, and is nothing that a push depends on
 PUSH_METHOD, RESET_METHOD = 1, 2
 # push_operation_method: retry on failure of the layer below, on its missing confirmation, on a missing confirmation
 FAILURE_METHOD, ACKNOWLEDGED_METHOD, CONFIRMED_METHOD = range(3)
+LINE = "line"  # in words, where a destination along the meter's own serial line has no address
 DEFAULT_PORT = 4059  # IANA: dlms-cosem
 BUFFER = (7, 2)  # of a Profile generic
 _BY_DATE, _BY_ENTRY = 1, 2
+_DATE_TIME_OCTETS = 12
 _SELECTING = 0x1000  # from here on data_index selects among the entries of a buffer
 _NEWEST = 0x10  # high octet: the last number of entries, all columns
 _PERCENT = 100
@@ -58,7 +61,14 @@ class Destination(NamedTuple):
 
     @property
     def place(self) -> str:
+        if self.is_line:
+            return LINE
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_line(self) -> bool:
+        """The serial line that the meter itself is on."""
+        return not self.host
 
     @property
     def is_hdlc(self) -> bool:
@@ -67,6 +77,11 @@ class Destination(NamedTuple):
     @property
     def by_datagram(self) -> bool:
         return self.service in (Service.UDP, Service.HDLC_UDP)
+
+    @property
+    def is_stream(self) -> bool:
+        """Over TCP, where what is lost comes all the same."""
+        return not self.by_datagram and not self.is_line
 
     def __str__(self) -> str:
         return f"{self.service.name} {self.place}"
@@ -102,6 +117,11 @@ class PushObject(NamedTuple):
         return self.data_index & 0xFF if self.data_index >> 8 == _NEWEST else 0
 
     @property
+    def is_restricted(self) -> bool:
+        """To some rows or columns of a profile."""
+        return self.restriction != NO_RESTRICTION or bool(self.columns)
+
+    @property
     def is_understood(self) -> bool:
         """Whether data_index is a form that a meter of ours knows, and does not meet a restriction beside it."""
         if self.data_index < _SELECTING:
@@ -119,7 +139,10 @@ class Repetition(NamedTuple):
 
     def delay_s(self, retry: int) -> int:
         """Before a retry, counted from 0."""
-        return int(min(self.minimum_s * (self.exponent / _PERCENT) ** retry, self.maximum_s))
+        try:
+            return int(min(self.minimum_s * (self.exponent / _PERCENT) ** retry, self.maximum_s))
+        except OverflowError:  # more seconds than a number has room for
+            return self.maximum_s if self.minimum_s else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +159,7 @@ class PushSetup:
     client: int
     control: int  # security control that push_protection_parameters want
     method: int  # push_operation_method
+    confirmation: tuple[bytes, int]  # confirmation_parameters: start, and seconds from one confirmed push to the next
     destination: Destination | None  # None: nobody, or nobody that a meter of ours could reach
 
     @property
@@ -216,7 +240,7 @@ def parse_setup(logical_name: bytes, encoded: Sequence[bytes], client: int) -> P
     delay = values[DELAY]
     return PushSetup(
         logical_name,
-        tuple(_object(definition) for definition in values[OBJECTS]),
+        push_objects(values[OBJECTS]),
         service,
         octets or b"",
         message,
@@ -227,6 +251,7 @@ def parse_setup(logical_name: bytes, encoded: Sequence[bytes], client: int) -> P
         values[CLIENT_SAP] if len(values) > CLIENT_SAP else client,
         (protection_of(values[PROTECTION]) if len(values) > PROTECTION else None) or 0,
         values[OPERATION_METHOD] if len(values) > OPERATION_METHOD else FAILURE_METHOD,
+        values[CONFIRMATION] if len(values) > CONFIRMATION else (ANY_DATE_TIME, 0),
         destination_of(service, octets or b""),
     )
 
@@ -242,22 +267,42 @@ def protection_of(parameters: Any) -> int | None:
     return None
 
 
+def push_objects(definitions: Sequence[Any]) -> tuple[PushObject, ...]:
+    """Of an attribute push_object_list."""
+    return tuple(_object(definition) for definition in definitions)
+
+
+def is_restriction(element: Any) -> bool:
+    """restriction_element: none, by date, by entry, each with its own parameters."""
+    match element:
+        case (0, _):
+            return True
+        case (1, (bytes(start), bytes(end))):
+            return len(start) == len(end) == _DATE_TIME_OCTETS
+        case (2, (int(first), int(last))):
+            return first > 0 and (last >= first or last == 0)
+    return False
+
+
 def _object(definition: Sequence[Any]) -> PushObject:
     class_id, logical_name, attribute_index, data_index, *more = definition
     restriction = NO_RESTRICTION
-    if more and more[0][0] == _BY_DATE:
+    if more and is_restriction(more[0]) and more[0][0] == _BY_DATE:
         restriction = Restriction(dates=more[0][1])
-    elif more and more[0][0] == _BY_ENTRY:
+    elif more and is_restriction(more[0]) and more[0][0] == _BY_ENTRY:
         restriction = Restriction(entries=more[0][1])
     return PushObject(class_id, logical_name, attribute_index, data_index, restriction, more[1] if more[1:] else ())
 
 
 def destination_of(service: int, octets: bytes, default_port: int = DEFAULT_PORT) -> Destination | None:
-    """`10.0.0.1:4059`, `[fd00::1]:4059`, `fd00::1` or a name; without a port that of DLMS."""
+    """`10.0.0.1:4059`, `[fd00::1]:4059`, `fd00::1` or a name; without a port that of DLMS. HDLC without an address is
+    spoken along the meter's own line."""
     try:
         kind, text = Service(service), octets.decode("ascii").strip("\0 ")
     except ValueError:
         return None
+    if kind is Service.HDLC and not text:
+        return Destination(kind, "", 0)
     host, colon, port = text.rpartition(":")
     if _is_address(text) or not colon:
         host, port = text, str(default_port)

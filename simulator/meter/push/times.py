@@ -116,7 +116,7 @@ class Window(NamedTuple):
         starts, ends = (moment_of(self.start),), (moment_of(self.end),)
         begun = latest_moment(starts, local_s)
         if begun is not None:
-            closed = next_moment(ends, begun) if _is_given(self.end) else None
+            closed = next_moment(ends, begun) if is_given(self.end) else None
             if closed is None or local_s < closed:
                 return local_s
         return next_moment(starts, local_s)
@@ -126,7 +126,8 @@ def moment_of(stamp: bytes) -> Moment:
     return Moment(stamp[5:9], stamp[:5])
 
 
-def _is_given(stamp: bytes) -> bool:
+def is_given(stamp: bytes) -> bool:
+    """Whether a date-time specifies anything."""
     return any(octet != _ANY for octet in stamp[:8])
 
 

@@ -7,19 +7,25 @@ have nothing that could be measured: the event happens.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from simulator.cosem.model import Model
 from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
 from simulator.meter.detectors import detectors_of
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import Numbers
+from simulator.scenario.silence import Silence, result_in_words
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome
-from simulator.scenario.steps.supply import How, Part, Phase, disturb, meddled, unmeddled
+from simulator.scenario.steps.supply import How, Part, Phase, disturb, meddled, of_other_phases, unmeddled
+from simulator.scenario.words import Codes
 
+_NO_POWER = result_in_words(Silence.NO_POWER)
 _UNKNOWN = "the model knows no such event"
 _TAMPERS: Mapping[str, int] = {  # the code of the occurrence (IS 15959 parts 1 and 2)
     "reverse": 51,
@@ -44,8 +50,8 @@ class _Wires(NamedTuple):
     how: How = "bypass"
     codes: tuple[int, ...] = ()
 
-    def are_watched(self, cohort: Cohort) -> bool:
-        return any(one.occurrence in self.codes for one in detectors_of(cohort.model))
+    def are_watched(self, model: Model) -> bool:
+        return any(one.occurrence in self.codes for one in detectors_of(model))
 
 
 _NO_WIRES = _Wires()
@@ -57,14 +63,14 @@ _WIRES: Mapping[str, _Wires] = {
     "earth": _Wires("earth", (69,)),
     "single-wire": _Wires("single-wire", (207,)),
 }
-Meddling = Callable[[Cohort, How, Phase | None], Mapping[str, Any] | None]
+Meddling = Callable[[Model, How, Phase | None], Mapping[str, Any] | None]
 
 
 class Event(Lasting):
     """Meters notice events; after `for` those that restore them."""
 
     do: Literal["event"]
-    code: int | list[int] = Field(description="one code or several; `meterfleet events codes` lists them")
+    code: Codes = Field(description="one code or several; `meterfleet events codes` lists them")
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await notice(stage, numbers, _codes(self.code))
@@ -81,6 +87,12 @@ class Tamper(Lasting):
     how: Literal["reverse", "ct-open", "unbalance", "bypass", "over-current", "earth", "mismatch", "magnet", "neutral",
                  "single-wire", "module", "cover", "esd"]  # fmt: skip
 
+    def unfit(self, model: Model) -> Unfit | None:
+        wires = _WIRES.get(self.how, _NO_WIRES)
+        if wires.are_watched(model):
+            return of_other_phases("how", model, meddled(model, wires.how, self.phase))
+        return None if _TAMPERS[self.how] in model.events else Unfit("how", f"knows no event {_TAMPERS[self.how]}")
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await self._work(stage, numbers, meddled, restored=False)
 
@@ -92,9 +104,9 @@ class Tamper(Lasting):
         wires = _WIRES.get(self.how, _NO_WIRES)
         by_themselves, told = list[Part](), list[Part]()
         for part in stage.parts(numbers):
-            (by_themselves if wires.are_watched(part[0]) else told).append(part)
+            (by_themselves if wires.are_watched(part[0].model) else told).append(part)
         noticed = await _notice(told, [_TAMPERS[self.how]], restored=restored)
-        done = await disturb(stage, by_themselves, lambda cohort: act(cohort, wires.how, self.phase))
+        done = await disturb(stage, by_themselves, lambda model: act(model, wires.how, self.phase))
         return Outcome(done.done + noticed.done, {**done.refused, **noticed.refused})
 
 
@@ -108,15 +120,13 @@ async def notice(stage: Stage, numbers: Numbers, codes: Sequence[int], *, restor
 
 
 async def _notice(parts: Sequence[Part], codes: Sequence[int], *, restored: bool) -> Outcome:
-    done = unknown = 0
+    done, refused = 0, Counter[str]()
     for cohort, rows in parts:
         known = [code for code in _meant(cohort, codes, restored=restored) if code in cohort.model.events]
-        if known or restored:
-            await story.notice_in_turn(cohort, rows, known)
-            done += len(rows)
-        else:
-            unknown += len(rows)
-    return Outcome(done, {_UNKNOWN: unknown} if unknown else {})
+        noticed = await story.notice_in_turn(cohort, rows, known) if known else len(rows) * restored
+        done += noticed
+        refused[_NO_POWER if known else _UNKNOWN] += len(rows) - noticed
+    return Outcome(done, +refused)
 
 
 def _meant(cohort: Cohort, codes: Sequence[int], *, restored: bool) -> list[int]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from simulator.cosem.model import Model
+from simulator.scenario.fitting import Unfit, without_attribute, without_client, without_method
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Lasting, Outcome, Step, each
@@ -24,6 +26,9 @@ class Relay(Lasting):
     do: Literal["relay"]
     to: Literal["open", "closed"]
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_method(model, "do", _DISCONNECT)
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await self._move(stage, numbers, is_open=self.to == "open")
 
@@ -40,6 +45,9 @@ class BillingReset(Step):
 
     do: Literal["billing_reset"]
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_method(model, "do", _MD_RESET)
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await each(numbers, lambda number: stage.act(number, _MD_RESET, _ONE, _UTILITY))
 
@@ -52,6 +60,9 @@ class Write(Step):
     value: Typed = Field(description="type and value, visible-string:hello")
     client: int | None = Field(default=None, ge=1, le=127, description="whose access rights hold: 32, 48 …")
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_attribute(model, "object", self.object) or without_client(model, "client", self.client)
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await each(numbers, lambda number: stage.write(number, self.object, self.value, self.client))
 
@@ -63,6 +74,9 @@ class Act(Step):
     object: Object = Field(description="logical name and method, 0.0.96.3.10.255:1")
     value: Typed = Field(default=_ZERO, description="type and value of the parameter; without it integer:0")
     client: int | None = Field(default=None, ge=1, le=127, description="whose access rights hold: 32, 48 …")
+
+    def unfit(self, model: Model) -> Unfit | None:
+        return without_method(model, "object", self.object) or without_client(model, "client", self.client)
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await each(numbers, lambda number: stage.act(number, self.object, self.value, self.client))

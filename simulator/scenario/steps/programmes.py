@@ -7,11 +7,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from simulator.cosem.model import Model
 from simulator.cosem.spec import TariffStep
 from simulator.meter.behaviour.image import sealed
 from simulator.meter.device import Device
 from simulator.meter.identity import key_of
+from simulator.scenario.fitting import Unfit, without_client
 from simulator.scenario.selecting import Numbers
+from simulator.scenario.silence import Silence
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Outcome, Step, each
 from simulator.scenario.values import Target, parse_data
@@ -74,6 +77,12 @@ class KeyChange(Step):
     client: int = Field(_UTILITY, ge=1, le=127, description="whose security setup")
     generation: int = Field(default=1, ge=1, le=999, description="another number, other keys")
 
+    def unfit(self, model: Model) -> Unfit | None:
+        unknown = without_client(model, "client", self.client)
+        if unknown is None and model.spec.clients[self.client].security_setup is None:
+            return Unfit("client", f"has no keys of client {self.client}")
+        return unknown
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         return await each(numbers, lambda number: self._change(stage, number))
 
@@ -81,7 +90,7 @@ class KeyChange(Step):
         device = stage.device(number)
         spec = device.cohort.model.spec.clients.get(self.client)
         if spec is None or spec.security_setup is None:
-            return ActionResult.OBJECT_UNDEFINED
+            return Silence.NO_SUCH_CLIENT if spec is None else ActionResult.OBJECT_UNDEFINED
         transfer = Target(parse_obis(spec.security_setup), 2)
         return await stage.act(number, transfer, self._wrapped(device), _UTILITY)
 

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from simulator.cosem.model import Model
 from simulator.cosem.quantities import PHASES
 from simulator.meter import supply
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
+from simulator.scenario.fitting import Unfit
 from simulator.scenario.selecting import Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Graded, Lasting, Outcome, Step
@@ -55,12 +57,15 @@ class Voltage(Graded):
     factor: float = Field(ge=0, le=2, description="0.8 is a sag, 1.2 a swell")
     phase: Phase | None = Field(default=None, description="one phase alone; without it all")
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return of_other_phases("phase", model, _voltage(model, self.phase, self.factor))
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         factor = _graded(self.factor, level)
-        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, factor))
+        return await _disturb(stage, numbers, lambda model: _voltage(model, self.phase, factor))
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, _NATURAL))
+        return await _disturb(stage, numbers, lambda model: _voltage(model, self.phase, _NATURAL))
 
 
 class PhaseLoss(Lasting):
@@ -69,11 +74,14 @@ class PhaseLoss(Lasting):
     do: Literal["phase_loss"]
     phase: Phase
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return of_other_phases("phase", model, _voltage(model, self.phase, 0.0))
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, 0.0))
+        return await _disturb(stage, numbers, lambda model: _voltage(model, self.phase, 0.0))
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: _voltage(cohort, self.phase, _NATURAL))
+        return await _disturb(stage, numbers, lambda model: _voltage(model, self.phase, _NATURAL))
 
 
 class Load(Graded):
@@ -100,11 +108,11 @@ class Load(Graded):
 
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
         factor = None if self.factor is None else _graded(self.factor, level)
-        return await _disturb(stage, numbers, lambda cohort: {"load": factor, "shape": self.shape})
+        return await _disturb(stage, numbers, lambda _model: {"load": factor, "shape": self.shape})
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
         factor, shape = None if self.factor is None else _NATURAL, None if self.shape is None else ""
-        return await _disturb(stage, numbers, lambda cohort: {"load": factor, "shape": shape})
+        return await _disturb(stage, numbers, lambda _model: {"load": factor, "shape": shape})
 
 
 How = Literal["bypass", "reverse", "earth", "ct-open", "single-wire"]
@@ -118,27 +126,30 @@ class Theft(Lasting):
     part: float = Field(default=0.6, gt=0, le=1, description="of the current, for bypass and earth")
     phase: Phase | None = Field(default=None, description="for bypass, reverse and ct-open; without it all, ct-open: r")
 
+    def unfit(self, model: Model) -> Unfit | None:
+        return of_other_phases("how", model, meddled(model, self.how, self.phase))
+
     async def begin(self, stage: Stage, numbers: Numbers, level: float) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: meddled(cohort, self.how, self.phase, part=self.part))
+        return await _disturb(stage, numbers, lambda model: meddled(model, self.how, self.phase, part=self.part))
 
     async def end(self, stage: Stage, numbers: Numbers) -> Outcome:
-        return await _disturb(stage, numbers, lambda cohort: unmeddled(cohort, self.how, self.phase))
+        return await _disturb(stage, numbers, lambda model: unmeddled(model, self.how, self.phase))
 
 
-def meddled(cohort: Cohort, how: How, phase: Phase | None, *, part: float = 0.6) -> Disturbance | None:
+def meddled(model: Model, how: How, phase: Phase | None, *, part: float = 0.6) -> Disturbance | None:
     """What somebody does at the wires of a meter; None: its model has no such wire."""
     if how in ("earth", "single-wire"):
         share = part if how == "earth" else 1.0
-        return {"earth": share} if how == "earth" or cohort.model.spec.phases == 1 else None
-    return _current(cohort, how, phase, {"bypass": _NATURAL - part, "reverse": -_NATURAL, "ct-open": 0.0}[how])
+        return {"earth": share} if how == "earth" or model.spec.phases == 1 else None
+    return _current(model, how, phase, {"bypass": _NATURAL - part, "reverse": -_NATURAL, "ct-open": 0.0}[how])
 
 
-def unmeddled(cohort: Cohort, how: How, phase: Phase | None) -> Disturbance | None:
-    return {"earth": 0.0} if how in ("earth", "single-wire") else _current(cohort, how, phase, _NATURAL)
+def unmeddled(model: Model, how: How, phase: Phase | None) -> Disturbance | None:
+    return {"earth": 0.0} if how in ("earth", "single-wire") else _current(model, how, phase, _NATURAL)
 
 
-def _current(cohort: Cohort, how: How, phase: Phase | None, factor: float) -> Disturbance | None:
-    names = PHASES[: cohort.model.spec.phases]
+def _current(model: Model, how: How, phase: Phase | None, factor: float) -> Disturbance | None:
+    names = PHASES[: model.spec.phases]
     chosen = "r" if how == "ct-open" and phase is None else phase
     if (chosen is not None and chosen not in names) or (how == "ct-open" and len(names) == 1):
         return None
@@ -150,23 +161,28 @@ def _graded(factor: float, level: float) -> float:
     return _NATURAL + (factor - _NATURAL) * level
 
 
-def _voltage(cohort: Cohort, phase: Phase | None, factor: float) -> Disturbance | None:
+def _voltage(model: Model, phase: Phase | None, factor: float) -> Disturbance | None:
     """Of one phase: the others stay as they are."""
-    names = PHASES[: cohort.model.spec.phases]
+    names = PHASES[: model.spec.phases]
     if phase is not None and phase not in names:
         return None
     return {"voltage": [factor if phase in (None, name) else None for name in names]}
 
 
-async def _disturb(stage: Stage, numbers: Numbers, of: Callable[[Cohort], Disturbance | None]) -> Outcome:
+def of_other_phases(key: str, model: Model, factors: Disturbance | None) -> Unfit | None:
+    """None, where a model was asked for its factors, means that it cannot be disturbed so."""
+    return Unfit(key, f"cannot: {_OTHER_PHASES[model.spec.phases]}") if factors is None else None
+
+
+async def _disturb(stage: Stage, numbers: Numbers, of: Callable[[Model], Disturbance | None]) -> Outcome:
     return await disturb(stage, stage.parts(numbers), of)
 
 
-async def disturb(stage: Stage, parts: Sequence[Part], of: Callable[[Cohort], Disturbance | None]) -> Outcome:
+async def disturb(stage: Stage, parts: Sequence[Part], of: Callable[[Model], Disturbance | None]) -> Outcome:
     """None: a model that cannot be disturbed so."""
     done, refused = 0, Counter[str]()
     for cohort, rows in parts:
-        factors = of(cohort)
+        factors = of(cohort.model)
         if factors is None:
             refused[_OTHER_PHASES[cohort.model.spec.phases]] += len(rows)
         else:
