@@ -37,7 +37,7 @@ def test_a_command_has_no_options_but_its_own(command: str) -> None:
     [
         ("spawn", "N is missing: How many meters; see `meterfleet spawn --help`"),
         ("spawn abc", "N: expected a whole number, not 'abc'; see"),
-        ("spawn 3 --speed 2000000", "--speed: expected at most 1000000, not '2000000'; see"),
+        ("spawn 3 --speed 2000000", "--speed: a speed is 0 to 1,000,000, or max, not '2000000'; see"),
         ("spawn 3 --hstory 3d", "there is no option --hstory; did you mean --history or --start?; see"),
         ("spawn 3 more", "'more' is more than this command takes; see"),
         ("spwan 3", "did you mean spawn?; see `meterfleet --help`"),

@@ -80,7 +80,7 @@ def _head_end(dsn: str) -> list[str]:
         if not database.is_installed():
             return ["the head-end's tables are not there; `meterfleet db init --hes` makes them"]
         version = f"schema hes: version {database.migrations().version()} of {HES.version}"
-        lines = [version, *(f"{one.relation}: {one.kind} ({one.provided_by})" for one in database.policies())]
+        lines = [version, *(f"{one.relation}: {one.kind} ({one.kept_by})" for one in database.policies())]
         return [*lines, *([hint] if (hint := database.hint()) else [])]
 
 

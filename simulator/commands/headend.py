@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from simulator.commands.inventory import read_inventory
+from simulator.commands.inventory import read_inventory, read_replaced
 from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, ended, existing_place
 from simulator.cosem.registry import read_registry, registry_files
@@ -42,6 +42,7 @@ Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
+_SCALED = {"CUMULATIVE": "daily", "INTERVAL": "block"}  # the profiles that have registers of the same scalers
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
 _ENDING = b"reads under way come to their end; Ctrl-C again ends at once\n"
 EPILOG = f"""Examples:
@@ -98,6 +99,7 @@ def headend(
     run = _Run(
         dsn=dsn,
         inventory=partial(_entries, inventory, place),
+        replaced=partial(_replaced, inventory, place),
         preset=parse_client(client),
         manners=manners,
         zone=zone,
@@ -117,17 +119,19 @@ class _Run:
         *,
         dsn: str,
         inventory: Inventory,
+        replaced: Callable[[], dict[str, str]],
         preset: Preset,
         manners: Any,
         zone: str,
         accept: tuple[tuple[str, int], Way] | None = None,
     ) -> None:
         self.dsn, self.manners, self.zone = dsn, manners, zone
-        self._inventory, self._preset, self._accept = inventory, preset, accept
+        self._inventory, self._replaced, self._preset, self._accept = inventory, replaced, preset, accept
         self._board: Switchboard | None = None
         self.entries = inventory()
         self.meters = self._known()
         self.pasts: dict[str, Past] = {}
+        self._words: dict[str, bytes] = {}  # event status words that were told last
         if unread := len(self.entries) - len(self.meters):
             _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
 
@@ -167,10 +171,14 @@ class _Run:
 
     def prepare(self) -> None:
         """Tables, objects and meters, as the inventory has them; what the tables hold is asked of them."""
+        from simulator.headend.renewing import gone
+
         with HesDatabase.open(self.dsn) as database:
             landing = self._furnish(database, ())
             landing.register([_registered(entry) for entry in self.entries], self.zone)
-            self.pasts = _pasts(Memory(database.connection))
+            memory = Memory(database.connection)
+            self.pasts, self._words = _pasts(memory), memory.words()
+            landing.land(gone(self._replaced(), memory.in_use()))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
     def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
@@ -209,7 +217,8 @@ class _Run:
             collector.renewal.doubt()
             return self._acquainted(place)
 
-        known, hearer = self._acquainted(place), Hearer(self.manners.zone, block_s=collector.block_s)
+        known = self._acquainted(place)
+        hearer = Hearer(self.manners.zone, block_s=collector.block_s, words=self._words)
         hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
         _say(f"pushes are received on {where[0]}:{hearing.port}")
         return hearing
@@ -246,13 +255,15 @@ def _pasts(memory: Memory) -> dict[str, Past]:
     blocks = memory.last("hes.block_load_profile", "capture_time")
     days = memory.last("hes.daily_load_profile", "capture_date")
     periods = memory.last("hes.block_load_profile", "block_interval_minutes")
-    events, gaps = memory.last_events(), memory.gaps()
+    events, gaps, scalers = memory.last_events(), memory.gaps(), memory.scalers()
     pasts = {}
     for serial in {*blocks, *days, *events}:
         block = blocks.get(serial)
         holes = tuple(gap for gap in gaps.get(serial, ()) if block and gap[0] < block)  # what is later is read anyway
-        pasts[serial] = Past(Known(block, day=days.get(serial), event=events.get(serial), gaps=holes))
-        pasts[serial].block_s = periods[serial] * 60 if serial in periods else None
+        scales = {(_SCALED[kind], obis): scaler for (kind, obis), scaler in scalers.get(serial, {}).items()}
+        known = Known(block, day=days.get(serial), event=events.get(serial), gaps=holes, scalers=scales)
+        pasts[serial] = Past(known)
+        pasts[serial].block_s = 60 * period if (period := periods.get(serial)) else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value
     for (serial, kind), values in memory.intervals().items():
@@ -267,6 +278,11 @@ def _entries(inventory: Path | None, place: Place | None) -> list[dict[str, Any]
         return read_inventory_file(inventory)
     assert place is not None
     return asyncio.run(read_inventory(place))
+
+
+def _replaced(inventory: Path | None, place: Place | None) -> dict[str, str]:
+    """An inventory in a file tells of nobody who was there before."""
+    return {} if inventory or place is None else asyncio.run(read_replaced(place))
 
 
 def _registered(entry: dict[str, Any]) -> Registered:

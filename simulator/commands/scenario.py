@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
+from simulator.commands.options import SpeedOption
 from simulator.commands.outputs import check_output, unwritten
 from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
@@ -51,7 +52,6 @@ ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A shi
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the scenario; may be repeated.")
 ]
-SpeedOption = Annotated[str | None, typer.Option(help="Simulated seconds per second, or max.")]
 ListenOption = Annotated[
     list[str] | None, typer.Option(help="Where meters listen instead, as `spawn --listen`; may be repeated.")
 ]
@@ -71,7 +71,7 @@ def run(
 ) -> None:
     """Start the fleet of a scenario, let happen what it says, and serve on until Ctrl-C; again: goes on."""
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
-    options = RunOptions(loaded.listens(listen), loaded.head.clock.rate if speed is None else _rate(speed))
+    options = RunOptions(loaded.listens(listen), loaded.head.clock.rate if speed is None else speed)
     console = ready_console()
     console.print(headline(loaded), highlight=False)
     place = place_to_spawn(database, home, _name("run", loaded))
@@ -107,7 +107,7 @@ def replayed(
     check_output("--junit", junit)
     check_output("--report", report)
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
-    options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else _rate(speed))
+    options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else speed)
     console = ready_console()
     console.print(headline(loaded), highlight=False)
     place = place_to_spawn(database, home, _name("replay", loaded))
@@ -142,7 +142,7 @@ def headline(scenario: Scenario) -> str:
 def _show(result: Result, console: Console, junit: Path | None, report: Path | None) -> None:
     out = Console()
     for table in tables(result):
-        out.print(table)
+        out.print(table, end="\n\n")
     failures: list[MeterfleetError] = []
     for path, what, write in ((junit, "verdicts", write_junit), (report, "report", write_html)):
         if path is not None:
@@ -169,16 +169,6 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
             raise UserError(f"--set {pair}: write a name and a value, for example count=500")
         settings[name.strip()] = value
     return settings
-
-
-def _rate(speed: str) -> float:
-    try:
-        rate = MAX_SPEED if speed == "max" else float(speed)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= MAX_SPEED:
-        raise UserError(f"--speed {speed}: a speed is 0 to {MAX_SPEED:,.0f}, or max")
-    return rate
 
 
 def _name(kind: str, scenario: Scenario) -> str:

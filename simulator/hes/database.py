@@ -25,7 +25,9 @@ from simulator.store.queries import statements
 
 HES = read_plan("simulator.hes", "hes")
 DEFAULT_ZONE = "Asia/Kolkata"
-_FULL = ("plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql")
+_FULL = (
+    "plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql", "check_view.sql",
+)  # fmt: skip
 _FILES = files(__package__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -41,6 +43,12 @@ class Policy(NamedTuple):
     time_column: str
     span: dt.timedelta | None
     provided_by: str
+
+    @property
+    def kept_by(self) -> str:
+        """`provided_by`, or that nobody keeps it: compression is not emulated."""
+        is_kept = self.kind != "compression" or self.provided_by != "emulated"
+        return self.provided_by if is_kept else "not on this tier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +167,7 @@ class HesDatabase:
                 steps.append(Step(policy.relation, "statistics brought up to date"))
                 if not dry_run:
                     self.connection.execute(_template("analyze").format(relation=_relation(policy.relation)))
-            elif policy.kind == "compression" and policy.provided_by == "emulated":
+            elif policy.kind == "compression" and policy.kept_by != policy.provided_by:
                 steps.append(Step(policy.relation, "not compressed: this tier has no compression"))
         expired = {step.relation: step.rows for step in steps if step.rows}
         if expired and not dry_run:
@@ -171,9 +179,10 @@ class HesDatabase:
             return Step(policy.relation, "retention is kept by the server")
         if policy.span is None:
             return Step(policy.relation, "kept for ever")
-        words = {"column": sql.Identifier(policy.time_column), "span": sql.Literal(policy.span)}
+        what = {"relation": _relation(policy.relation), "column": sql.Identifier(policy.time_column)}
         statement = _template("count_expired" if dry_run else "delete_expired")
-        cursor = self.connection.execute(statement.format(relation=_relation(policy.relation), **words))
+        newest = _template("newest").format(**what)
+        cursor = self.connection.execute(statement.format(newest=newest, span=sql.Literal(policy.span), **what))
         row = cursor.fetchone() if dry_run else None
         count = int(row[0]) if row else cursor.rowcount
         return Step(policy.relation, f"rows older than {policy.span.days} days deleted", count)

@@ -115,3 +115,19 @@ def test_an_interval_far_above_the_day_before_is_a_spike(fleet: Spawned, hes: st
     assert [(meter, str(at), quality) for meter, at, quality in spikes] == [
         (fleet.meters[1].serial, "2025-06-02 10:30:00", 192)
     ]
+
+
+def test_after_other_scalers_all_is_read_again(fleet: Spawned, hes: str) -> None:
+    """A meter that lies about one has good rows overwritten; when it does not any more, none stays wrong."""
+    collect(fleet, hes)
+    ordered(fleet, "link", 2, "{wrong_scaler: 1}")
+    try:
+        collect(fleet, hes)
+    finally:
+        ordered(fleet, "link", 2, "--clear")
+    assert differs(fleet, hes)
+    fleet.step(2 * MS_PER_HOUR)
+    collect(fleet, hes)
+    assert not differs(fleet, hes)
+    said = "SELECT event_type, count(*) FROM hes.event_logs WHERE event_type LIKE '%CHANGED' GROUP BY 1 ORDER BY 1"
+    assert sql(hes, said) == [("ROWS_CHANGED", 2), ("SCALER_CHANGED", 2)]
