@@ -15,6 +15,7 @@ from bench.collecting import collecting
 from bench.effort import FULL, QUICK, Effort
 from bench.figures import Figure, as_json, table
 from bench.filling import filling
+from bench.fixture import fixture
 from bench.fleets import home
 from bench.machine import facts
 from bench.pushing import pushes
@@ -35,6 +36,7 @@ def _figures(effort: Effort) -> Iterator[Figure]:
         yield from collecting(effort, place)
         yield from verifying(effort, place)
     yield from standing(effort)
+    yield from fixture(effort)
     yield from filling(effort)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PLACE = "/dev/shm"
-_OCTETS = 2 << 30  # for the servers of some workers
+_OCTETS = 3 << 30  # three workers use half of it
 
 
 def _usable() -> bool:

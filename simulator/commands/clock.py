@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from simulator.commands.options import span_ms
+from simulator.commands.options import SpeedOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
 from simulator.errors import UserError
-from simulator.fleet.pace import MAX_SPEED
 from simulator.values import moment_of
 
 EPILOG = """Examples:
@@ -21,13 +20,15 @@ meterfleet clock                     what time the fleet has, and its speed
 
 meterfleet clock --speed 60          a simulated minute a second
 
+meterfleet clock --speed max         as fast as the work goes
+
 meterfleet clock --speed 0           stand still
 
 meterfleet clock --step 6h           jump ahead; captures in between happen in order"""
 
 
 def clock(
-    speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.", min=0, max=MAX_SPEED)] = None,
+    speed: SpeedOption = None,
     step: Annotated[str | None, typer.Option(help="Jump ahead by a duration, e.g. 30m or 1d.")] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,

@@ -18,7 +18,7 @@ from simulator.commands.migrate import EPILOG, HeadEndOption, ZoneOption, migrat
 from simulator.commands.options import HesOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.errors import UserError
-from simulator.hes.database import DEFAULT_ZONE, HES, HesDatabase
+from simulator.hes.database import HES, HesDatabase
 from simulator.store.binaries import find_binaries
 from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres, default_home
@@ -80,7 +80,7 @@ def _head_end(dsn: str) -> list[str]:
         if not database.is_installed():
             return ["the head-end's tables are not there; `meterfleet db init --hes` makes them"]
         version = f"schema hes: version {database.migrations().version()} of {HES.version}"
-        lines = [version, *(f"{one.relation}: {one.kind} ({one.provided_by})" for one in database.policies())]
+        lines = [version, *(f"{one.relation}: {one.kind} ({one.kept_by})" for one in database.policies())]
         return [*lines, *([hint] if (hint := database.hint()) else [])]
 
 
@@ -92,7 +92,7 @@ def init(
     fresh: Annotated[bool, typer.Option("--fresh", help="Drop the schema and all its data first.")] = False,
     head_end: HeadEndOption = False,
     hes: HesOption = None,
-    timezone: ZoneOption = DEFAULT_ZONE,
+    timezone: ZoneOption = None,
 ) -> None:
     """Create schema sim where it is missing, or with --hes the head-end's tables; --fresh empties what it creates."""
     if head_end:
@@ -102,7 +102,7 @@ def init(
     print("schema sim is there" + (" and empty" if fresh else ""))
 
 
-def _init_head_end(dsn: str, timezone: str, *, fresh: bool) -> None:
+def _init_head_end(dsn: str, timezone: str | None, *, fresh: bool) -> None:
     with HesDatabase.open(dsn) as database:
         if fresh:
             database.renew(timezone)

@@ -19,14 +19,14 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from simulator.commands.inventory import read_inventory
+from simulator.commands.inventory import read_inventory, read_replaced
 from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, ended, existing_place
 from simulator.cosem.registry import read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
-from simulator.hes.database import DEFAULT_ZONE, HesDatabase
+from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
 from simulator.values import MS_PER_SECOND
 
@@ -42,6 +42,7 @@ Inventory = Callable[[], list[dict[str, Any]]]
 PERIODS = {
     "instantaneous": "15m", "block": "1h", "daily": "24h", "billing": "24h", "events": "24h", "config": "24h",
 }  # fmt: skip
+_SCALED = {"CUMULATIVE": "daily", "INTERVAL": "block"}  # the profiles that have registers of the same scalers
 _UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
 _ENDING = b"reads under way come to their end; Ctrl-C again ends at once\n"
 EPILOG = f"""Examples:
@@ -79,7 +80,9 @@ def headend(
         str | None,
         typer.Option(metavar="HOST:PORT[,hdlc]", help="Read meters that call by themselves over their calls there."),
     ] = None,
-    timezone: Annotated[str, typer.Option(help="The meters' time zone.")] = DEFAULT_ZONE,
+    timezone: Annotated[
+        str | None, typer.Option(help="The meters' time zone (default: that of the tables, at first Asia/Kolkata).")
+    ] = None,
     database: DatabaseOption = None,
     home: HomeOption = None,
     fleet: FleetOption = None,
@@ -90,13 +93,16 @@ def headend(
 
     place = None if inventory and hes else existing_place(database, home, fleet)
     periods = {part: _period(every or PERIODS[part]) for part in _parts(profiles)}
-    manners = Manners(workers, timeout, retries, _seconds("--drift", drift), _zone(timezone), pdu)
+    dsn = hes or (place.dsn if place else "")
+    drift_s, zone = _seconds("--drift", drift), _agreed_zone(dsn, timezone)
+    manners = Manners(workers, timeout, retries, drift_s, ZoneInfo(zone), pdu)
     run = _Run(
-        dsn=hes or (place.dsn if place else ""),
+        dsn=dsn,
         inventory=partial(_entries, inventory, place),
+        replaced=partial(_replaced, inventory, place),
         preset=parse_client(client),
         manners=manners,
-        zone=timezone,
+        zone=zone,
         accept=parse_accept(accept) if accept else None,
     )
     where = parse_address(listen, default_port=LISTEN_PORT) if listen else None
@@ -113,17 +119,19 @@ class _Run:
         *,
         dsn: str,
         inventory: Inventory,
+        replaced: Callable[[], dict[str, str]],
         preset: Preset,
         manners: Any,
         zone: str,
         accept: tuple[tuple[str, int], Way] | None = None,
     ) -> None:
         self.dsn, self.manners, self.zone = dsn, manners, zone
-        self._inventory, self._preset, self._accept = inventory, preset, accept
+        self._inventory, self._replaced, self._preset, self._accept = inventory, replaced, preset, accept
         self._board: Switchboard | None = None
         self.entries = inventory()
         self.meters = self._known()
         self.pasts: dict[str, Past] = {}
+        self._words: dict[str, bytes] = {}  # event status words that were told last
         if unread := len(self.entries) - len(self.meters):
             _say(f"{unread} meters call by themselves and are not read; --accept HOST:PORT takes their calls")
 
@@ -163,10 +171,14 @@ class _Run:
 
     def prepare(self) -> None:
         """Tables, objects and meters, as the inventory has them; what the tables hold is asked of them."""
+        from simulator.headend.renewing import gone
+
         with HesDatabase.open(self.dsn) as database:
             landing = self._furnish(database, ())
             landing.register([_registered(entry) for entry in self.entries], self.zone)
-            self.pasts = _pasts(Memory(database.connection))
+            memory = Memory(database.connection)
+            self.pasts, self._words = _pasts(memory), memory.words()
+            landing.land(gone(self._replaced(), memory.in_use()))
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
     def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
@@ -205,7 +217,8 @@ class _Run:
             collector.renewal.doubt()
             return self._acquainted(place)
 
-        known, hearer = self._acquainted(place), Hearer(self.manners.zone, block_s=collector.block_s)
+        known = self._acquainted(place)
+        hearer = Hearer(self.manners.zone, block_s=collector.block_s, words=self._words)
         hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
         _say(f"pushes are received on {where[0]}:{hearing.port}")
         return hearing
@@ -242,13 +255,15 @@ def _pasts(memory: Memory) -> dict[str, Past]:
     blocks = memory.last("hes.block_load_profile", "capture_time")
     days = memory.last("hes.daily_load_profile", "capture_date")
     periods = memory.last("hes.block_load_profile", "block_interval_minutes")
-    events, gaps = memory.last_events(), memory.gaps()
+    events, gaps, scalers = memory.last_events(), memory.gaps(), memory.scalers()
     pasts = {}
     for serial in {*blocks, *days, *events}:
         block = blocks.get(serial)
         holes = tuple(gap for gap in gaps.get(serial, ()) if block and gap[0] < block)  # what is later is read anyway
-        pasts[serial] = Past(Known(block, day=days.get(serial), event=events.get(serial), gaps=holes))
-        pasts[serial].block_s = periods[serial] * 60 if serial in periods else None
+        scales = {(_SCALED[kind], obis): scaler for (kind, obis), scaler in scalers.get(serial, {}).items()}
+        known = Known(block, day=days.get(serial), event=events.get(serial), gaps=holes, scalers=scales)
+        pasts[serial] = Past(known)
+        pasts[serial].block_s = 60 * period if (period := periods.get(serial)) else None
     for (serial, kind), value in memory.registers().items():
         pasts.setdefault(serial, Past()).registers[kind] = value
     for (serial, kind), values in memory.intervals().items():
@@ -263,6 +278,11 @@ def _entries(inventory: Path | None, place: Place | None) -> list[dict[str, Any]
         return read_inventory_file(inventory)
     assert place is not None
     return asyncio.run(read_inventory(place))
+
+
+def _replaced(inventory: Path | None, place: Place | None) -> dict[str, str]:
+    """An inventory in a file tells of nobody who was there before."""
+    return {} if inventory or place is None else asyncio.run(read_replaced(place))
 
 
 def _registered(entry: dict[str, Any]) -> Registered:
@@ -281,11 +301,13 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _zone(name: str) -> ZoneInfo:
+def _agreed_zone(dsn: str, wanted: str | None) -> str:
     try:
-        return ZoneInfo(name)
+        ZoneInfo(wanted or "UTC")
     except (KeyError, ValueError, OSError):
-        raise UserError(f"there is no time zone {name!r}; write for example Asia/Kolkata or UTC") from None
+        raise UserError(f"there is no time zone {wanted!r}; write for example Asia/Kolkata or UTC") from None
+    with HesDatabase.open(dsn) as database:
+        return database.agreed_zone(wanted)
 
 
 def _period(text: str) -> float:

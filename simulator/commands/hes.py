@@ -22,6 +22,7 @@ from simulator.commands.options import HesOption, JsonOption
 from simulator.commands.place import FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
 from simulator.hes import review
+from simulator.hes.copying import jsonable
 from simulator.hes.database import HesDatabase
 from simulator.values import is_date, parse_duration_ms
 
@@ -49,7 +50,7 @@ def put(
     reading_type: Annotated[str, typer.Argument(help="For example ACTIVE_ENERGY_IMPORT.")],
     value: Annotated[float, typer.Argument(help="In the reading's own unit, e.g. Wh.")],
     at: Annotated[str, typer.Option(help="The instant, with offset.")],
-    unit: Annotated[str | None, typer.Option(help="For example Wh.")] = None,
+    unit: Annotated[str | None, typer.Option(help="For example Wh (default: the reading type's own).")] = None,
     new_type: Annotated[
         bool, typer.Option("--new-type", help="The reading type is one that the head-end itself does not make.")
     ] = False,
@@ -111,7 +112,7 @@ def audit(
     with _opened(hes, home, fleet) as database:
         changes = review.audit(database.connection, _since(since), meter, changed=changed)
     if as_json:
-        print(json.dumps([one._asdict() for one in changes], default=str))
+        print(json.dumps([jsonable(one._asdict()) for one in changes], allow_nan=False))
         return
     table = Table("when", "who", "", "meter", "reading", "time", "value", "quality")
     for one in changes:

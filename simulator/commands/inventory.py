@@ -71,6 +71,17 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     return [_stored_entry(spec, meter, listens, given.get(meter.id, {})) for meter in meters]
 
 
+async def read_replaced(place: Place) -> dict[str, str]:
+    """Meters that have been replaced, and who is in their places now; empty: nobody."""
+    store = await Store.open(place.dsn, revive=place.revive)
+    try:
+        meters = await store.meters()
+    finally:
+        await store.close()
+    now = {index_of(meter.meter_number): meter.meter_number for meter in meters if not meter.is_removed}
+    return {one.meter_number: now.get(index_of(one.meter_number), "") for one in meters if one.is_removed}
+
+
 def _stored_entry(spec: FleetSpec, meter: MeterRow, listens: Sequence[Listen], given: Given) -> dict[str, Any]:
     number = index_of(meter.meter_number)
     model = compile_model(spec.group_of(number).model)

@@ -12,7 +12,7 @@ import typer
 from simulator.commands.options import HesOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
-from simulator.hes.database import DEFAULT_ZONE, HesDatabase
+from simulator.hes.database import HesDatabase
 from simulator.store.connections import connected
 from simulator.store.migrating import SIM, Migrations
 from simulator.store.queries import query
@@ -25,7 +25,9 @@ meterfleet db migrate --hes --to 07-policies
 
 meterfleet db migrate --hes --revert 08-hypertables"""
 HeadEndOption = Annotated[bool, typer.Option("--hes", help="The head-end's tables (schemas public and hes).")]
-ZoneOption = Annotated[str, typer.Option(help="With --hes: the meters' time zone; their days are its.")]
+ZoneOption = Annotated[
+    str | None, typer.Option(help="With --hes: the meters' time zone; their days are its (default: Asia/Kolkata).")
+]
 
 
 def migrate(
@@ -38,7 +40,7 @@ def migrate(
     home: HomeOption = None,
     fleet: FleetOption = None,
     hes: HesOption = None,
-    timezone: ZoneOption = DEFAULT_ZONE,
+    timezone: ZoneOption = None,
 ) -> None:
     """Bring schema sim, or with --hes the head-end's tables, to the newest version or to a given one."""
     if to is not None and revert is not None:
@@ -56,10 +58,11 @@ def migrate(
 
 
 @contextmanager
-def _of_head_end(dsn: str, timezone: str) -> Iterator[Migrations]:
+def _of_head_end(dsn: str, timezone: str | None) -> Iterator[Migrations]:
     with HesDatabase.open(dsn) as database:
-        database.use_timezone(timezone)
-        yield database.migrations()
+        migrations = database.migrations()
+        database.use_timezone(database.agreed_zone(timezone))
+        yield migrations
 
 
 @contextmanager

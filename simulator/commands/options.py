@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
 from simulator.documents import did_you_mean
 from simulator.errors import UserError
+from simulator.fleet.pace import MAX_SPEED
 from simulator.values import parse_duration_ms
 
 _NUMBERS = "Numbers (3), ranges (1-20), serial numbers, or all; with commas."
@@ -28,6 +30,21 @@ def span_ms(option: str, text: str | None) -> int:
         return parse_duration_ms(text) if text else 0
     except ValueError as error:
         raise UserError(f"{option}: {error}") from None
+
+
+def speed_of(text: str | float) -> float:
+    """A number, or max: as fast as the work goes."""
+    try:
+        rate = MAX_SPEED if text == "max" else float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= MAX_SPEED:
+        raise typer.BadParameter(f"a speed is 0 to {MAX_SPEED:,.0f}, or max, not {text!r}")
+    return rate
+
+
+_SPEED = "Simulated seconds per second, or max: as fast as the work goes; 0 stands still."
+SpeedOption = Annotated[float | None, typer.Option(parser=speed_of, metavar="<float|max>", help=_SPEED)]
 
 
 def one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
@@ -54,8 +71,9 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, 
     if not rows:
         print(none)
         return
-    first, *others = columns
-    table = Table(Column(first, no_wrap=True), *others)
+    first, *others = (Column(name, overflow="fold") for name in columns)  # nothing is cut, however narrow the terminal
+    first.no_wrap = True
+    table = Table(first, *others, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for row in rows:
         table.add_row(*("" if (cell := row[name]) is None else str(cell) for name in columns.values()))
     Console().print(table)

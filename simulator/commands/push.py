@@ -15,13 +15,12 @@ from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.scenario.values import SETUPS
 from simulator.store.incidents import PUSH_STATUSES
-from simulator.values import format_obis, parse_obis
+from simulator.values import counted, format_obis, parse_obis
 
 app = typer.Typer(no_args_is_help=True, help="Pushes: let meters push, list what was pushed.")
 _INSTANT = "0.0.25.9.0.255"
 _NAMES = {setup: name for name, setup in SETUPS.items()}
-_COLUMNS = {name: name for name in ("time", "meter", "setup", "trigger", "status", "retries", "destination", "octets",
-                                    "error")} | {"setup": "name"}  # fmt: skip
+_COLUMNS = {"time": "time", "meter": "meter", "setup": "name", "status": "status", "details": "details"}
 
 
 @app.command(epilog="Example: meterfleet push now 1-20 block     (the latest block of the first twenty meters)")
@@ -66,12 +65,17 @@ def list_pushes(
     status = one_of("--status", status, PUSH_STATUSES)
     name = None if setup is None else _logical_name(setup)
     rows = asyncio.run(_pushes(existing_place(database, home, fleet), meter, status, name, limit))
-    show_rows(list(map(_named, rows)), _COLUMNS, as_json=as_json, none="no pushes")
+    named = [{**row, "name": _NAMES.get(row["setup"], row["setup"])} for row in rows]
+    shown = named if as_json else [{**row, "details": _details(row)} for row in named]
+    show_rows(shown, _COLUMNS, as_json=as_json, none="no pushes")
 
 
-def _named(row: dict[str, Any]) -> dict[str, Any]:
-    """With the name of its setup, as commands and scenarios take it."""
-    return {**row, "name": _NAMES.get(row["setup"], row["setup"])}
+def _details(row: dict[str, Any]) -> str:
+    """Where it went and why, and what it came to, in a column that can be read."""
+    octets = counted(row["octets"], "octet") if row["octets"] else ""
+    retries = f"retried {counted(row['retries'], 'time')}" if row["retries"] else ""
+    told = (row["destination"], row["trigger"] and row["trigger"].lower(), octets, retries, row["error"])
+    return ", ".join(filter(None, told))
 
 
 async def _pushes(

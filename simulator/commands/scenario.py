@@ -13,8 +13,9 @@ import typer
 from rich.console import Console
 
 from simulator import __version__
+from simulator.commands.options import SpeedOption
 from simulator.commands.outputs import check_output, unwritten
-from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
+from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_replay, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.errors import MeterfleetError, UserError
 from simulator.fleet.pace import MAX_SPEED
@@ -29,6 +30,7 @@ from simulator.scenario.sink import pushing
 from simulator.scenario.summary import remarks
 from simulator.store.database import Store
 from simulator.store.history import StepRow
+from simulator.values import counted
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,6 @@ ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A shi
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the scenario; may be repeated.")
 ]
-SpeedOption = Annotated[str | None, typer.Option(help="Simulated seconds per second, or max.")]
 ListenOption = Annotated[
     list[str] | None, typer.Option(help="Where meters listen instead, as `spawn --listen`; may be repeated.")
 ]
@@ -71,7 +72,7 @@ def run(
 ) -> None:
     """Start the fleet of a scenario, let happen what it says, and serve on until Ctrl-C; again: goes on."""
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
-    options = RunOptions(loaded.listens(listen), loaded.head.clock.rate if speed is None else _rate(speed))
+    options = RunOptions(loaded.listens(listen), loaded.head.clock.rate if speed is None else speed)
     console = ready_console()
     console.print(headline(loaded), highlight=False)
     place = place_to_spawn(database, home, _name("run", loaded))
@@ -102,24 +103,26 @@ def replayed(
 ) -> None:
     """Play a scenario to its end, as fast as the work goes, and check what it expects; exit code 1 if that is missed.
 
-    On the embedded server each replay begins anew; its data stays until the next one.
+    On the embedded server it begins anew and drops older replays of that file name, but none that somebody is using.
     """
     check_output("--junit", junit)
     check_output("--report", report)
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
-    options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else _rate(speed))
+    options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else speed)
     console = ready_console()
     console.print(headline(loaded), highlight=False)
-    place = place_to_spawn(database, home, _name("replay", loaded))
     results: list[Result] = []
 
-    async def main() -> None:
+    async def main(place: Place) -> None:
         await _empty(place, fresh=fresh or not database)
         store = await Store.open(place.dsn, revive=place.revive)
         results.append(await replay(loaded, options, store))
 
-    run_loop(main())
-    place.remember_unless_served()
+    with place_to_replay(database, home, _name("replay", loaded)) as (place, dropped):
+        if dropped:
+            console.print(f"{counted(dropped, 'older replay')} of this scenario dropped", highlight=False)
+        run_loop(main(place))
+        place.remember_unless_served()
     _show(results[0], console, junit, report)
     if not results[0].is_good:
         raise typer.Exit(1)
@@ -142,7 +145,7 @@ def headline(scenario: Scenario) -> str:
 def _show(result: Result, console: Console, junit: Path | None, report: Path | None) -> None:
     out = Console()
     for table in tables(result):
-        out.print(table)
+        out.print(table, end="\n\n")
     failures: list[MeterfleetError] = []
     for path, what, write in ((junit, "verdicts", write_junit), (report, "report", write_html)):
         if path is not None:
@@ -169,16 +172,6 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
             raise UserError(f"--set {pair}: write a name and a value, for example count=500")
         settings[name.strip()] = value
     return settings
-
-
-def _rate(speed: str) -> float:
-    try:
-        rate = MAX_SPEED if speed == "max" else float(speed)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= MAX_SPEED:
-        raise UserError(f"--speed {speed}: a speed is 0 to {MAX_SPEED:,.0f}, or max")
-    return rate
 
 
 def _name(kind: str, scenario: Scenario) -> str:

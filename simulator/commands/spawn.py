@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from simulator import __version__
-from simulator.commands.options import span_ms
+from simulator.commands.options import SpeedOption, span_ms
 from simulator.commands.place import DatabaseOption, HomeOption, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.cosem.compiler import compile_model
@@ -18,7 +18,6 @@ from simulator.errors import UserError
 from simulator.fleet.capture import open_capture
 from simulator.fleet.keyfile import read_keys
 from simulator.fleet.listen import parse_listen
-from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
 from simulator.fleet.runner import RunOptions
 from simulator.fleet.spec import FleetSpec
@@ -57,7 +56,6 @@ HistoryOption = Annotated[str | None, typer.Option(help="Fill the profiles for t
 LinkOption = Annotated[
     str | None, typer.Option(help="How the network behaves: a profile of profiles/links, or a path to one.")
 ]
-SpeedOption = Annotated[float, typer.Option(help="Simulated seconds per second; 0 stands still.", min=0, max=MAX_SPEED)]
 StartOption = Annotated[
     str | None, typer.Option(help="Simulated start, with offset (default: now, following the real clock).")
 ]
@@ -89,7 +87,7 @@ def spawn(
     listen: ListenOption = None,
     history: HistoryOption = None,
     link: LinkOption = None,
-    speed: SpeedOption = 1.0,
+    speed: SpeedOption = None,
     start: StartOption = None,
     seed: SeedOption = 1,
     block_minutes: BlockOption = None,
@@ -118,7 +116,8 @@ def spawn(
     listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
     listens = [one.with_link(link) if link and not one.link else one for one in listens]
     pushes = parse_push(push, push_schedule)
-    options = RunOptions(listens, speed, key_file, open_capture(capture) if capture else None, pushes)
+    rate = 1.0 if speed is None else speed
+    options = RunOptions(listens, rate, key_file, open_capture(capture) if capture else None, pushes)
     console = ready_console()
     console.print(f"meterfleet {__version__}  seed {seed}  {count} x {model}, load {load}", highlight=False)
     run_loop(serve_fleet(spec, options, place_to_spawn(database, home, spec.name), console, as_json=as_json))

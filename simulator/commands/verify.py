@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`meterfleet verify`: what the meters said against what a head-end stored; exit code 1 if they differ."""
+"""`meterfleet verify`: what the meters said against what a head-end stored; exit code 1 if they differ, 2 if there
+was nothing to compare."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
 from simulator.hes.asking import Group, Limits
 from simulator.hes.heat_map import changes, page
-from simulator.hes.maps import read_maps
+from simulator.hes.maps import read_maps, with_derived
 from simulator.hes.ranges import Range, ranges
 from simulator.hes.verifying import KINDS, Finding, Outcome, compare, reading
 from simulator.meter.identity import index_of
@@ -70,7 +71,7 @@ def verify(
     """Compare a head-end's tables with what the meters really said: missing, extra, different, duplicate, late."""
     place = existing_place(database, home, fleet)
     check_output("--report", report)
-    limits = Limits(_moment(from_, latest=False), _moment(to, latest=True), _span(late))
+    limits = _limits(from_, to, late)
     maps = read_maps(map_).tables()
     if tables is not None:
         wanted = [name.strip() for name in tables.split(",")]
@@ -80,10 +81,13 @@ def verify(
     groups = asyncio.run(read_groups(place))
     with reading(place.dsn) as sim, reading(hes or place.dsn) as theirs:
         outcomes = compare(sim, theirs, maps, groups, limits)
-    meters = sum(len(group.serials) for group in groups)
+    serials = sorted(serial for group in groups for serial in group.serials)
+    meters = len(serials)
     if report is not None:
-        _write(report, page(outcomes, meters=meters, head=f"{meters:,} meters, {from_ or 'all'} to {to or 'now'}"))
+        _write(report, page(outcomes, serials, head=f"{meters:,} meters, {from_ or 'all'} to {to or 'now'}"))
     print(json.dumps(_document(outcomes, meters))) if as_json else _show(outcomes)
+    if not any(outcome.days for outcome in outcomes):
+        raise UserError("nothing to compare: neither side has a row of these meters, tables and times")
     if any(outcome.findings for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -114,7 +118,7 @@ def _told(model: str) -> dict[str, frozenset[str]]:
     """Columns by table that a meter of the model captures in a profile, as the store names them."""
     profiles = [profile for profile in compile_model(model).profiles.values() if profile.table]
     return {
-        profile.table: frozenset(cell.column.lower() for cell in profile.cells if cell is not None and cell.column)
+        profile.table: with_derived(cell.column.lower() for cell in profile.cells if cell is not None and cell.column)
         for profile in profiles
     }
 
@@ -129,7 +133,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         for kind in KINDS:
             _show_ranges(console, [one for one in outcome.findings if one.kind == kind])
-    if not any(outcome.findings for outcome in outcomes):
+    if any(outcome.days for outcome in outcomes) and not any(outcome.findings for outcome in outcomes):
         console.print("no difference")
 
 
@@ -170,6 +174,13 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise unwritten(path, error) from None
+
+
+def _limits(from_: str | None, to: str | None, late: str | None) -> Limits:
+    first, last = _moment(from_, latest=False), _moment(to, latest=True)
+    if first and last and first > last:
+        raise UserError(f"--from {from_} is after --to {to}")
+    return Limits(first, last, _span(late))
 
 
 def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:

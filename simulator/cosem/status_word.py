@@ -6,7 +6,7 @@ Bit 0 is the first of the bit-string, so the highest of its first octet. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
@@ -40,3 +40,8 @@ def raised(octets: bytes) -> Iterator[StatusBit]:
     word = int.from_bytes(octets, "big")
     top = 8 * len(octets) - 1
     return (known for known in status_bits() if known.bit <= top and word >> (top - known.bit) & 1)
+
+
+def octets_of(bits: Iterable[StatusBit]) -> bytes:
+    """A status word in which these bits are set."""
+    return sum(1 << BITS - 1 - bit for bit in {known.bit for known in bits}).to_bytes(BITS // 8, "big")

@@ -104,3 +104,11 @@ def change(turns: Sequence[Turn], item: GetItem, value: bytes, peek: Peek) -> by
             turn.strikes()
             value = other
     return value
+
+
+def push(turns: Sequence[Turn], body: bytes) -> bytes:
+    for turn in turns:
+        if (other := turn.fault.push(body)) is not None:
+            turn.strikes()
+            body = other
+    return body

@@ -105,6 +105,9 @@ class Fault:
     def change(self, item: GetItem, value: bytes, peek: Peek) -> bytes | None:
         """Another value (A-XDR Data) than the one that was read."""
 
+    def push(self, body: bytes) -> bytes | None:
+        """Another body (A-XDR Data) of what the meter pushes."""
+
 
 def flipped(octets: bytes, at: int) -> bytes:
     """One bit of one octet is wrong. Never so that a flag of HDLC comes out, which would be another fault."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""COSEM date-times (Blue Book 4.1.6.1) as octets that are shifted or rounded; deviation and status stay as they are."""
+"""COSEM date-times (Blue Book 4.1.6.1) as octets that are shifted, rounded or marked; nothing else in them changes."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from simulator.wire import axdr
@@ -26,18 +27,28 @@ def a_second_before(stamp: bytes) -> bytes:
 
 def rounded(value: bytes, seconds: int) -> bytes:
     """Encoded Data with all date-times in it at whole multiples of so many seconds of their day."""
-    return axdr.encode(_rounded(axdr.decode_whole(value), seconds))
+
+    def nearest(stamp: bytes, moment: dt.datetime) -> bytes:
+        midnight = moment.replace(hour=0, minute=0, second=0)
+        steps = (2 * (moment - midnight).seconds + seconds) // (2 * seconds)
+        return _written(stamp, midnight + dt.timedelta(seconds=steps * seconds))
+
+    return axdr.encode(_each(axdr.decode_whole(value), nearest))
 
 
-def _rounded(data: Data, seconds: int) -> Data:
+def marked(value: bytes, status: int) -> bytes | None:
+    """Encoded Data with these bits set in the clock status of all date-times in it; None if there are none."""
+    told = axdr.decode_whole(value)
+    changed = _each(told, lambda stamp, _: stamp[:-1] + bytes((stamp[-1] | status,)))
+    return None if changed == told else axdr.encode(changed)
+
+
+def _each(data: Data, change: Callable[[bytes, dt.datetime], bytes]) -> Data:
+    """With all date-times in it changed."""
     if data.tag in (Tag.ARRAY, Tag.STRUCTURE):
-        return data._replace(value=tuple(_rounded(item, seconds) for item in data.value))
+        return data._replace(value=tuple(_each(item, change) for item in data.value))
     moment = _moment(data.value) if data.tag == Tag.OCTET_STRING else None
-    if moment is None:
-        return data
-    midnight = moment.replace(hour=0, minute=0, second=0)
-    steps = (2 * (moment - midnight).seconds + seconds) // (2 * seconds)
-    return data._replace(value=_written(data.value, midnight + dt.timedelta(seconds=steps * seconds)))
+    return data if moment is None else data._replace(value=change(data.value, moment))
 
 
 def _moment(stamp: bytes) -> dt.datetime | None:

@@ -10,6 +10,7 @@ from simulator.faults.kinds.aare_reject import AareReject
 from simulator.faults.kinds.bad_fcs import BadFcs
 from simulator.faults.kinds.bad_tag import BadTag
 from simulator.faults.kinds.bandwidth import Bandwidth
+from simulator.faults.kinds.clock_status import ClockStatus
 from simulator.faults.kinds.corrupt import Corrupt
 from simulator.faults.kinds.counter_refused import CounterRefused
 from simulator.faults.kinds.counter_shift import CounterShift
@@ -55,6 +56,7 @@ FAULTS: Mapping[str, type[Fault]] = {
     "aare_reject": AareReject,
     "temporary_failure": TemporaryFailure,
     "wrong_scaler": WrongScaler,
+    "clock_status": ClockStatus,
 }
 QUIRKS: Mapping[str, type[Fault]] = {
     "range_end_exclusive": RangeEndExclusive,

@@ -250,7 +250,8 @@ class Outbox:
         invoke = _invoke_id(push) | (CONFIRMED if push.is_confirmed else 0)
         crossing = push.crossing = self._crossing(push, setup.destination)
         protection = guard if crossing is None else crossing.protection(guard)
-        push.apdu = covered(DataNotification(invoke, b"", body_of(push.cells)), protection, push.control)
+        body = body_of(push.cells) if crossing is None else crossing.body(body_of(push.cells))
+        push.apdu = covered(DataNotification(invoke, b"", body), protection, push.control)
         link = Link.HDLC if setup.destination.is_hdlc else Link.WRAPPER
         own = (line.server, line.information) if line is not None else ()
         frame = framed(push.apdu, setup.client, link, *own)

@@ -16,6 +16,7 @@ from simulator.errors import UserError
 
 TITLE = b"MFLHES01"  # the system title of a head-end is free; it must be the same for all that a counter covers
 _KEY_OCTETS = 16
+_TALKATIVE = ("GXDLMSChippering", "GXDLMSChipperingStream", "GXDLMSClient", "GXDLMS", "_GXAPDU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def counter_object(client: int) -> str:
 
 
 def silence() -> None:
-    """gurux prints what it deciphers and which tags are wrong."""
-    for name in ("gurux_dlms.GXDLMSChippering", "gurux_dlms.GXDLMSChipperingStream"):
-        vars(sys.modules[name])["print"] = _silent
+    """gurux prints what it deciphers, and which tags, proofs and objects are wrong."""
+    for name in _TALKATIVE:
+        vars(sys.modules[f"gurux_dlms.{name}"])["print"] = _silent
 
 
 def _silent(*_: object, **__: object) -> None:

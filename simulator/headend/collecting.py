@@ -189,6 +189,7 @@ class Collector:
         """What is done by now, together."""
         done = self._gathered()
         if done is None:
+            landing.look()
             return
         landed = landing.land(done.batch)
         self.tally.rows += landed.rows
@@ -295,7 +296,8 @@ class Collector:
         """The reading that is missing is a row, too, unless it is another meter's."""
         how = Circumstances(communication=status, retries=retries)
         if problem.event_type != ANOTHER_METER:
-            poll.batch.add(READINGS, serial, [missed(dt.datetime.now(dt.UTC).replace(microsecond=0), how)])
+            moment = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=poll.past.off_s)  # in the meter's own time
+            poll.batch.add(READINGS, serial, [missed(moment.replace(microsecond=0), how)])
         poll.batch.take(poll.partial)
         poll.batch.status[serial] = "ERROR"
         return _Polled(poll, serial, problem.description, is_bug=problem.event_type == _OUR_MISTAKE)

@@ -23,7 +23,11 @@ class NotReachable(HeadEndError):
 
 
 class NoAnswer(HeadEndError):
-    """The meter kept silent, or closed the connection."""
+    """The meter kept silent."""
+
+
+class ConnectionBroken(HeadEndError):
+    """There was a connection, and the meter or the network has ended it."""
 
 
 class BrokenAnswer(HeadEndError):
@@ -84,7 +88,8 @@ def is_transient(result: DataAccessResult | ActionResult) -> bool:
 def kind_of(error: MeterfleetError) -> str:
     """As hes.event_logs names it."""
     kinds = {AssociationRefused: "ASSOCIATION_REFUSED", NoAnswer: "TIMEOUT", NotReachable: "CONNECTION_FAILED",
-             BrokenAnswer: "UNDECODABLE", AnotherMeter: ANOTHER_METER}  # fmt: skip
+             ConnectionBroken: "CONNECTION_FAILED", BrokenAnswer: "UNDECODABLE",
+             AnotherMeter: ANOTHER_METER}  # fmt: skip
     return next((words for kind, words in kinds.items() if isinstance(error, kind)), "READ_FAILED")
 
 

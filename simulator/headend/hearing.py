@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from simulator.cosem.status_word import StatusBit
+from simulator.cosem.status_word import StatusBit, raised, status_bits
 from simulator.errors import MeterfleetError, UserError
 from simulator.headend.filing import file_blocks, file_days, file_instantaneous
 from simulator.headend.judging import Circumstances
@@ -29,6 +29,7 @@ from simulator.hes.tables import EVENTS
 from simulator.wire.codes import Tag
 
 _INSTANTANEOUS, _ALERT, _BLOCK, _DAILY = (f"0.{group}.25.9.0.255" for group in (0, 4, 5, 6))
+_NORMAL = tuple(bit for bit in status_bits() if bit.name == "First breath")  # stays set until the supply fails
 _BLOCK_S = 1800
 _GATHER_S = 0.1
 _PAUSE_S = 5.0
@@ -38,14 +39,20 @@ log = logging.getLogger(__name__)
 
 class Hearer:
     """Files pushes, and knows each meter's last status word. `block_s`: the block period of a meter, which no push
-    tells. Pure."""
+    tells; `words`: the status words that were told last, by serial. Pure."""
 
-    def __init__(self, zone: dt.tzinfo, *, block_s: Callable[[str], int | None] = lambda _serial: None) -> None:
+    def __init__(
+        self,
+        zone: dt.tzinfo,
+        *,
+        block_s: Callable[[str], int | None] = lambda _serial: None,
+        words: Mapping[str, bytes] | None = None,
+    ) -> None:
         self._zone, self._block_s = zone, block_s
         self._serials: Mapping[str, str] = {}
         self._known: dict[str, Circumstances] = {}
         self._newest: dict[tuple[str, str], dt.datetime] = {}  # push by meter and setup
-        self._words: dict[str, tuple[StatusBit, ...]] = {}
+        self._words = {serial: tuple(raised(word)) for serial, word in (words or {}).items()}
 
     def know(self, serials: Mapping[str, str]) -> None:
         """Of the meters there are, by serial and by device id."""
@@ -67,9 +74,11 @@ class Hearer:
         received = note.received
         values = [item.value.value for item in note.items]
         batch.pushes.append(Push(serial, note.setup, moment, received.moment, received.apdu, values))
-        self._file_values(batch, serial, note, is_repeated=self._newest.get((serial, note.setup)) == moment)
+        is_repeated = self._newest.get((serial, note.setup)) == moment
+        self._file_values(batch, serial, note, is_repeated=is_repeated)
         self._newest[serial, note.setup] = moment
-        self._file_word(batch, serial, note, moment)
+        if note.setup == _ALERT:
+            self._file_word(batch, serial, note.alerts, moment, is_repeated=is_repeated)
         return batch
 
     def _file_values(self, batch: Batch, serial: str, note: Notification, *, is_repeated: bool) -> None:
@@ -85,13 +94,17 @@ class Hearer:
         elif note.setup == _DAILY:
             file_days(batch, serial, table, how, self._zone)
 
-    def _file_word(self, batch: Batch, serial: str, note: Notification, moment: dt.datetime) -> None:
-        if note.setup != _ALERT:
+    def _file_word(
+        self, batch: Batch, serial: str, word: tuple[StatusBit, ...], moment: dt.datetime, *, is_repeated: bool
+    ) -> None:
+        """Of a meter whose word nobody has seen yet, it is taken for that of normal operation."""
+        before = self._words.get(serial)
+        self._words[serial] = word
+        if is_repeated and word == before:
             return
-        batch.add(EVENTS, serial, alarms(moment, note.alerts))
-        if serial in self._words:
-            batch.add(EVENTS, serial, moved(moment, self._words[serial], note.alerts))
-        self._words[serial] = note.alerts
+        batch.add(EVENTS, serial, alarms(moment, _NORMAL if before is None else before, word))
+        if before is not None:
+            batch.add(EVENTS, serial, moved(moment, before, word))
 
     def _moment(self, note: Notification) -> dt.datetime:
         """When the meter says that it was; else when it came."""
@@ -107,7 +120,8 @@ def _as_table(note: Notification) -> ProfileTable | None:
         return None
     body = [_column(item) for item in note.values]
     clock = Column("", "0.0.1.0.0.255", 8, 2, type=Tag.DATE_TIME)
-    return ProfileTable(note.setup, [clock, *body], [[note.clock, *(item.value.value for item in note.values)]])
+    row = [note.clock, *(item.value.value for item in note.values)]
+    return ProfileTable(note.setup, [clock, *body], [row], (note.clock_status,))
 
 
 def _column(item: Item) -> Column:

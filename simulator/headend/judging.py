@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 GOOD, ESTIMATED, MANUAL, INVALID = 192, 128, 96, 64
 LOW_QUALITY, IS_ESTIMATED, GAP_BEFORE, CLOCK_INVALID, OUT_OF_RANGE = 1, 2, 3, 4, 5
 NEGATIVE_DELTA, AFTER_RETRY, DUPLICATE, LATE, SPIKE = 6, 7, 8, 9, 10
-_CLOCK_UNUSABLE = 0x01  # clock status (Blue Book 4.1.6.1): bit 0 invalid value
+_CLOCK_UNUSABLE, _NOT_SPECIFIED = 0x01, 0xFF  # clock status (Blue Book 4.1.6.1): bit 0 is "invalid value"
 _SPIKE = 5  # times the largest interval of the day before
 DAY = 48  # intervals, of the half hour that most meters have
 _RANGES = {"V": (0.0, 500.0), "A": (-1000.0, 1000.0), "Hz": (40.0, 70.0)}
@@ -42,7 +42,7 @@ def judged(
     """Quality and flags; `register` names a cumulative value, which must not run backwards."""
     flags = [*more]
     low, high = _RANGES.get(unit, (float("-inf"), float("inf")))
-    if clock_status & _CLOCK_UNUSABLE:
+    if clock_status & _CLOCK_UNUSABLE and clock_status != _NOT_SPECIFIED:
         flags.append(CLOCK_INVALID)
     if not low <= value <= high:
         flags.append(OUT_OF_RANGE)

@@ -21,6 +21,7 @@ from simulator.hes.landing import Batch, Landed, Landing
 log = logging.getLogger(__name__)
 OpenLanding = Callable[[], AbstractContextManager[Landing]]
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LOOK_S = 2.0
 
 
 class Lasting:
@@ -32,6 +33,7 @@ class Lasting:
         self._landing: Landing | None = None
         self._ids: Mapping[str, UUID] = {}  # of meters, as they were last known
         self._is_away = False
+        self._again_s = 0.0
 
     def land(self, batch: Batch) -> Landed:
         for wait_s in itertools.chain(_BACK_OFF_S, itertools.repeat(_BACK_OFF_S[-1])):
@@ -48,6 +50,19 @@ class Lasting:
                 self._tell(None)
                 return replace(landed, forgotten=self._forgotten(landing.ids))
         raise AssertionError("the waiting has no end")
+
+    def look(self) -> None:
+        """Whether the database is there while nothing is to land: else nobody would be told before the next poll."""
+        if time.monotonic() < self._again_s:
+            return
+        try:
+            self._ready().check()
+        except MeterfleetError as error:
+            self.close()
+            self._tell(error)
+        else:
+            self._tell(None)
+        self._again_s = time.monotonic() + _LOOK_S
 
     def close(self) -> None:
         opened, self._opened, self._landing = self._opened, None, None
@@ -71,7 +86,7 @@ class Lasting:
     def _tell(self, trouble: MeterfleetError | None) -> None:
         """Once, and once when it is over."""
         if trouble and not self._is_away:
-            log.warning("what was read waits, and is tried again: %s", trouble)
+            log.warning("what is read waits for the database, which is tried again: %s", trouble)
         elif self._is_away and not trouble:
-            log.warning("the database takes again what is read")
+            log.warning("the database is back, and takes what is read")
         self._is_away = trouble is not None

@@ -17,7 +17,7 @@ import sys
 from typing import Any, Protocol
 
 from simulator.errors import UserError
-from simulator.headend.failures import BrokenAnswer, NoAnswer, NotReachable
+from simulator.headend.failures import BrokenAnswer, ConnectionBroken, NoAnswer, NotReachable
 from simulator.headend.way import Way
 
 if sys.platform != "win32":
@@ -36,7 +36,7 @@ class Line(Protocol):
     def send(self, octets: bytes) -> None: ...
 
     def some(self, count: int) -> bytes:
-        """Up to so many octets, one at least. Raises NoAnswer."""
+        """Up to so many octets, one at least. Raises NoAnswer, ConnectionBroken."""
 
     def close(self) -> None: ...
 
@@ -45,8 +45,10 @@ def no_answer(where: str, timeout_s: float) -> NoAnswer:
     return NoAnswer(f"{where} did not answer within {timeout_s:g} s")
 
 
-def broken(where: str, error: OSError) -> NoAnswer:
-    return NoAnswer(f"the connection to {where} broke: {error}")
+def broken(where: str, error: OSError) -> NoAnswer | ConnectionBroken:
+    if isinstance(error, TimeoutError):
+        return NoAnswer(f"{where} takes no octets")
+    return ConnectionBroken(f"the connection to {where} broke: {error}")
 
 
 class _SocketLine:
@@ -69,7 +71,7 @@ class _SocketLine:
         except OSError as error:
             raise broken(self.where, error) from error
         if not part:
-            raise NoAnswer(f"{self.where} closed the connection instead of answering")
+            raise ConnectionBroken(f"{self.where} closed the connection instead of answering")
         return part
 
     def close(self) -> None:
@@ -156,7 +158,7 @@ class SerialLine:
         except OSError as error:
             raise broken(self.where, error) from error
         if not part:
-            raise NoAnswer(f"{self.where} is gone")
+            raise ConnectionBroken(f"{self.where} is gone")
         return part
 
     def _set(self, baud: int, *, opening: bool) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from simulator.cosem.catalogue import Event, load_catalogue
-from simulator.cosem.status_word import StatusBit
+from simulator.cosem.status_word import StatusBit, octets_of
 from simulator.headend.filing import entries
 from simulator.headend.profiles import ProfileTable
 from simulator.headend.values import as_text
@@ -38,21 +39,40 @@ def logged(table: ProfileTable, zone: dt.tzinfo) -> Iterator[Row]:
             yield event(entry.moment, code, "EVENT_LOG", captured)
 
 
-def alarms(moment: dt.datetime, bits: Iterable[StatusBit]) -> Iterator[Row]:
-    """Bits that are set in an event status word that was pushed."""
-    for bit in bits:
+def alarms(moment: dt.datetime, before: Collection[StatusBit], now: Collection[StatusBit]) -> Iterator[Row]:
+    """What a status word that was pushed tells of: bits that have been raised since the one before. What stays set, as
+    `first breath` does in normal operation, is no new event."""
+    for bit in _anew(before, now):
         if bit.occurrence:
-            yield event(moment, bit.occurrence, "PUSH_ALARM", {"bit": bit.bit})
+            yield event(moment, bit.occurrence, "PUSH_ALARM", _bit(bit, now))
 
 
 def moved(moment: dt.datetime, before: Collection[StatusBit], now: Collection[StatusBit]) -> Iterator[Row]:
     """What two successive status words differ in."""
-    for bit in set(now) - set(before):
+    for bit in _in_order(set(now) - set(before)):
         if bit.occurrence:
-            yield event(moment, bit.occurrence, "ESW_DIFF", {"bit": bit.bit})
-    for bit in set(before) - set(now):
+            yield event(moment, bit.occurrence, "ESW_DIFF", _bit(bit, now))
+    for bit in _in_order(set(before) - set(now)):
         if bit.restoration:
-            yield event(moment, bit.restoration, "ESW_DIFF", {"bit": bit.bit})
+            yield event(moment, bit.restoration, "ESW_DIFF", _bit(bit, now))
+
+
+def _anew(before: Collection[StatusBit], now: Collection[StatusBit]) -> list[StatusBit]:
+    """An alert that changes nothing is of an event that has no end and has come again, if it can be but one."""
+    if raised := set(now) - set(before):
+        return _in_order(raised)
+    known = load_catalogue("is15959")
+    endless = [bit for bit in now if bit.occurrence in known and known[bit.occurrence].kind == "single"]
+    return endless if set(now) == set(before) and len(endless) == 1 else []
+
+
+def _in_order(bits: Iterable[StatusBit]) -> list[StatusBit]:
+    return sorted(bits, key=attrgetter("bit"))
+
+
+def _bit(bit: StatusBit, word: Iterable[StatusBit]) -> dict[str, Any]:
+    """With the word, by which whoever starts anew knows what has been told."""
+    return {"bit": bit.bit, "word": octets_of(word).hex()}
 
 
 def event(moment: dt.datetime, code: int, source: str, data: dict[str, Any]) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import itemgetter
@@ -49,13 +49,15 @@ _BLOCKS, _SERIAL = _object(PROFILE, NAMES["block"]), _object(DATA, NAMES["serial
 @dataclass(frozen=True, slots=True)
 class Known:
     """Up to where a meter was read, by its profiles; `gaps`: blocks before that which are missing and not asked for;
-    `row`: the newest block, if it was read since the head-end was started."""
+    `row`: the newest block, if it was read since the head-end was started; `scalers` of what was read, by profile and
+    object."""
 
     block: dt.datetime | None = None
     row: Sequence[Any] | None = None
     day: dt.date | None = None
     event: dt.datetime | None = None
     gaps: tuple[Gap, ...] = ()
+    scalers: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def until(self, moment: dt.datetime) -> Known:
         """What is later than this, or up to a day before, is read again."""
@@ -167,6 +169,9 @@ class Poll:
             self._file(late, self._answer(reader, NAMES["block"], late, self._shown(first), self._shown(last)))
             self.known = replace(self.known, gaps=tuple(others))
         answer = self._answer(reader, NAMES["block"], blocks, self._start(self.known.block))
+        if self._is_rescaled("block", answer):
+            self.known = replace(self.known, block=None, row=None)
+            answer = self._answer(reader, NAMES["block"], blocks, None)
         if self.known.row is not None and answer.rows[:1] == [self.known.row]:
             answer = replace(answer, rows=answer.rows[1:], clock_status=answer.clock_status[1:])
         elif self.known.row is not None and self.known.block is not None:
@@ -177,10 +182,28 @@ class Poll:
             self.known = replace(self.known, block=newest.moment, row=newest.cells)
 
     def _daily(self, reader: MeterReader) -> None:
+        answer = self._days(reader)
+        if self._is_rescaled("daily", answer):
+            self.known = replace(self.known, day=None)
+            answer = self._days(reader)
+        self._file(file_days, answer)
+        self.known = replace(self.known, day=_newest(self.batch, DAILY, self._serial, self.known.day))
+
+    def _days(self, reader: MeterReader) -> ProfileTable:
         day = self.known.day
         start = None if day is None else dt.datetime.combine(day, dt.time(0, 0, 1))
-        self._file(file_days, self._answer(reader, NAMES["daily"], file_days, start))
-        self.known = replace(self.known, day=_newest(self.batch, DAILY, self._serial, day))
+        return self._answer(reader, NAMES["daily"], file_days, start)
+
+    def _is_rescaled(self, part: str, table: ProfileTable) -> bool:
+        """Whether the meter gives other scalers than before: then either may be wrong, and all is to be read again."""
+        before = self.known.scalers
+        now = {(part, column.obis): column.scaler for column in table.columns if column.register}
+        changed = [obis for (_, obis), scaler in now.items() if before.get((part, obis), scaler) != scaler]
+        self.known = replace(self.known, scalers={**before, **now})
+        if changed:
+            words = f"another scaler of {', '.join(changed)}; all of profile {table.obis} is read again"
+            self._say("SCALER_CHANGED", words)
+        return bool(changed)
 
     def _answer(
         self, reader: MeterReader, obis: str, file: File, start: dt.datetime | None, end: dt.datetime | None = None

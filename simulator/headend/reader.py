@@ -116,7 +116,7 @@ class MeterReader:
         self.close()
 
     def connect(self) -> None:
-        """Connect and associate. Raises NotReachable, NoAnswer, AssociationRefused, ServiceRefused, BrokenAnswer."""
+        """Connect and associate. Raises a HeadEndError."""
         counter = None
         if self._keys is not None:
             counter = self._keys.counter if self._keys.counter is not None else self._next_counter()

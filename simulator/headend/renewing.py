@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import psycopg
 
@@ -66,9 +66,22 @@ def told(before: Mapping[str, KnownMeter], now: Mapping[str, KnownMeter]) -> Bat
     for serial, meter in now.items():
         if serial not in before:
             old = gone.get(_place(meter))
-            words = f"it has taken the place of meter {old}" if old else "it is new in the inventory"
+            words = _in_place_of(old) if old else "it is new in the inventory"
             batch.log.append(LogEntry("METER_REPLACED" if old else "METER_ADDED", words, serial))
     return batch
+
+
+def gone(replaced: Mapping[str, str], in_use: Collection[str]) -> Batch:
+    """The same of meters that were replaced while nobody looked: `replaced` says by whom."""
+    batch = Batch(status={old: "RETIRED" for old in replaced if old in in_use})
+    for old in batch.status:
+        if (new := replaced[old]) in in_use:
+            batch.log.append(LogEntry("METER_REPLACED", _in_place_of(old), new))
+    return batch
+
+
+def _in_place_of(old: str) -> str:
+    return f"it has taken the place of meter {old}"
 
 
 def _place(meter: KnownMeter) -> object:

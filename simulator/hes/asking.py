@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from simulator.hes.maps import TableMap, Truth, is_time
+from simulator.hes.maps import DERIVED, TableMap, Truth, is_time
 from simulator.store.queries import statements
 
 _QUERIES = statements("simulator.hes")
@@ -43,12 +43,24 @@ def digests(rows: sql.Composed, group: Group, limits: Limits, width: int) -> sql
 def truth_rows(truth: Truth, columns: Iterable[str], group: Group, table: TableMap) -> sql.Composed:
     """What a table without a number cannot tell apart comes once; as do equal events of one second, but not pushes."""
     number = truth.number if table.number else "0"
-    values = [_cell(f"t.{column}", column, group) for column in columns]
-    source = f"{truth.relation} t {truth.joined}"
+    columns = list(columns)
+    values = [_cell(_said(column, group), column, group) for column in columns]
+    source = f"{truth.relation} t {truth.joined} {truth.before if DERIVED.keys() & columns else ''}"
     is_once = not truth.columns and (truth.is_log or not table.number)
     return _rows(
         "truth_once" if is_once else "rows", "m.meter_number", truth.time, number, values, "t.created_at", source
     )
+
+
+def _said(column: str, group: Group) -> str:
+    """Of a column that no meter says: what follows from two rows that it said. Differences of float32 are those of the
+    numbers that were sent."""
+    register = DERIVED.get(column)
+    if register is None:
+        return f"t.{column}"
+    if group.is_single:
+        return f"(t.{register}::real::text::numeric - b.{register}::real::text::numeric)"
+    return f"CASE WHEN b.meter_id IS NOT NULL THEN t.{column} END"
 
 
 def their_rows(table: TableMap, columns: Iterable[str], group: Group) -> sql.Composed:

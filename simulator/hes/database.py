@@ -25,7 +25,9 @@ from simulator.store.queries import statements
 
 HES = read_plan("simulator.hes", "hes")
 DEFAULT_ZONE = "Asia/Kolkata"
-_FULL = ("plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql")
+_FULL = (
+    "plain.sql", "apache.sql", "community.sql", "aggregate_view.sql", "aggregate_community.sql", "check_view.sql",
+)  # fmt: skip
 _FILES = files(__package__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -41,6 +43,12 @@ class Policy(NamedTuple):
     time_column: str
     span: dt.timedelta | None
     provided_by: str
+
+    @property
+    def kept_by(self) -> str:
+        """`provided_by`, or that nobody keeps it: compression is not emulated."""
+        is_kept = self.kind != "compression" or self.provided_by != "emulated"
+        return self.provided_by if is_kept else "not on this tier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +76,16 @@ class HesDatabase:
 
     # -- made ---------------------------------------------------------------------------------------------------
 
-    def install(self, zone: str = DEFAULT_ZONE) -> bool:
-        """Make what is missing, as far as the tier goes; False if all was there. `zone`: of the meters' days."""
+    def install(self, zone: str | None = None) -> bool:
+        """Make what is missing, as far as the tier goes; False if all was there. `zone`: as in `agreed_zone`."""
         with self.connection.transaction():
             self._run("lock")
-            if version := self.migrations().version():
-                if version != HES.version:
-                    raise misfit(HES, version)
+            version = self.migrations().version()
+            if version and version != HES.version:
+                raise misfit(HES, version)
+            self.use_timezone(self.agreed_zone(zone))
+            if version:
                 return False
-            self.use_timezone(zone)
             self._check_timescale()
             for name in _FULL:
                 self.connection.execute(_FILES.joinpath("sql", name).read_bytes())
@@ -100,13 +109,24 @@ class HesDatabase:
             raise UserError("the head-end's tables are of an early meterfleet; `db init --hes --fresh` makes them anew")
         return found
 
+    def agreed_zone(self, wanted: str | None) -> str:
+        """Of the meters' days: what the tables have, or else is wanted; UserError if they have another one."""
+        if wanted and self._read("is_timezone", timezone=wanted) != [(True,)]:
+            raise UserError(f"there is no time zone {wanted!r}; write for example Asia/Kolkata or UTC")
+        if not self.is_installed():
+            return wanted or DEFAULT_ZONE
+        if wanted and wanted != (zone := self.timezone()):
+            raise UserError(
+                f"--timezone {wanted}: the days of these tables are those of {zone}; leave it out, or make the tables "
+                f"anew, without their data, by `meterfleet db init --hes --fresh --timezone {wanted}`"
+            )
+        return self.timezone()
+
     def use_timezone(self, zone: str) -> None:
         """Of the meters' days, for tables that this connection makes."""
-        if self._read("is_timezone", timezone=zone) != [(True,)]:
-            raise UserError(f"there is no time zone {zone!r}; write for example Asia/Kolkata or UTC")
         self._run("set_timezone", timezone=zone)
 
-    def renew(self, zone: str = DEFAULT_ZONE) -> None:
+    def renew(self, zone: str | None = None) -> None:
         """All of it made anew, without its data; others see what was, or what is."""
         with self.connection.transaction():
             self._run("lock")
@@ -147,7 +167,7 @@ class HesDatabase:
                 steps.append(Step(policy.relation, "statistics brought up to date"))
                 if not dry_run:
                     self.connection.execute(_template("analyze").format(relation=_relation(policy.relation)))
-            elif policy.kind == "compression" and policy.provided_by == "emulated":
+            elif policy.kind == "compression" and policy.kept_by != policy.provided_by:
                 steps.append(Step(policy.relation, "not compressed: this tier has no compression"))
         expired = {step.relation: step.rows for step in steps if step.rows}
         if expired and not dry_run:
@@ -159,9 +179,10 @@ class HesDatabase:
             return Step(policy.relation, "retention is kept by the server")
         if policy.span is None:
             return Step(policy.relation, "kept for ever")
-        words = {"column": sql.Identifier(policy.time_column), "span": sql.Literal(policy.span)}
+        what = {"relation": _relation(policy.relation), "column": sql.Identifier(policy.time_column)}
         statement = _template("count_expired" if dry_run else "delete_expired")
-        cursor = self.connection.execute(statement.format(relation=_relation(policy.relation), **words))
+        newest = _template("newest").format(**what)
+        cursor = self.connection.execute(statement.format(newest=newest, span=sql.Literal(policy.span), **what))
         row = cursor.fetchone() if dry_run else None
         count = int(row[0]) if row else cursor.rowcount
         return Step(policy.relation, f"rows older than {policy.span.days} days deleted", count)

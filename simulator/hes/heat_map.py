@@ -4,6 +4,7 @@ wrong, and the rows."""
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from simulator.hes.ranges import ranges
 from simulator.hes.verifying import KINDS, Finding, Outcome
 
 _LISTED = 2_000
+_METERS, _DAYS = 300, 400  # more of them are not all shown
 _SHADES = ("#e8f3ea", "#fde3c8", "#f9b384", "#ee7a4e", "#c93a2c")  # none, then ever more
 _STEPS = (0, 1, 3, 10, 30)
 _STYLE = """
@@ -26,12 +28,16 @@ th:first-child,td:first-child{text-align:left}
 """
 
 
-def page(outcomes: Sequence[Outcome], *, meters: int, head: str) -> str:
+def page(outcomes: Sequence[Outcome], meters: Sequence[str], *, head: str) -> str:
+    """`meters`: all that were compared, in order."""
     findings = [finding for outcome in outcomes for finding in outcome.findings]
+    days = _days(outcomes)
+    clean = f"No difference at any of {len(meters):,} meters." if days else "Nothing was there to be compared."
     parts = [
         f"<h1>meterfleet verify</h1><p>{html.escape(head)}</p>",
         _totals(outcomes),
-        _map(findings, meters) if findings else f"<p>No difference at any of {meters:,} meters.</p>",
+        "" if findings else f"<p>{clean}</p>",
+        _map(findings, meters, days) if days else "",
         _ranges(findings) if findings else "",
         _rows(findings) if findings else "",
     ]
@@ -39,6 +45,16 @@ def page(outcomes: Sequence[Outcome], *, meters: int, head: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8">{title}<style>{_STYLE}</style>{"".join(parts)}</html>\n'
     )
+
+
+def _days(outcomes: Iterable[Outcome]) -> list[str]:
+    """From the first to the last that was compared, without a gap: an axis of time."""
+    compared = [outcome for outcome in outcomes if outcome.days]
+    if not compared:
+        return []
+    first = dt.date.fromisoformat(min(outcome.first for outcome in compared))
+    last = dt.date.fromisoformat(max(outcome.last for outcome in compared))
+    return [(first + dt.timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 
 
 def _totals(outcomes: Iterable[Outcome]) -> str:
@@ -50,17 +66,20 @@ def _totals(outcomes: Iterable[Outcome]) -> str:
     return f"<table>{head}{''.join(lines)}</table>"
 
 
-def _map(findings: Sequence[Finding], meters: int) -> str:
-    """Only meters and days with differences; the others are said to be clean."""
+def _map(findings: Sequence[Finding], meters: Sequence[str], days: Sequence[str]) -> str:
+    """All meters and days; of very many only those with differences, which is said."""
     cells: Counter[tuple[str, str]] = Counter()
     for finding in findings:
         cells[finding.meter, finding.day] += finding.rows
-    rows, days = sorted({meter for meter, _ in cells}), sorted({day for _, day in cells})
-    head = f"<tr><td></td>{''.join(f'<th>{day}</th>' for day in days)}</tr>"
+    rows = meters if len(meters) <= _METERS else sorted({meter for meter, _ in cells})
+    shown = days if len(days) <= _DAYS else sorted({day for _, day in cells})
+    head = f"<tr><td></td>{''.join(f'<th>{day}</th>' for day in shown)}</tr>"
     body = "".join(
-        f"<tr><td>{html.escape(meter)}</td>{''.join(_cell(cells, meter, day) for day in days)}</tr>" for meter in rows
+        f"<tr><td>{html.escape(meter)}</td>{''.join(_cell(cells, meter, day) for day in shown)}</tr>" for meter in rows
     )
-    clean = f"<p>{meters - len(rows):,} other meters, and all other days, are clean.</p>"
+    left_out = [f"{len(meters) - len(rows):,} other meters"] * (len(rows) < len(meters))
+    left_out += [f"{len(days) - len(shown):,} other days"] * (len(shown) < len(days))
+    clean = f"<p>{' and '.join(left_out)} have no difference and are not shown.</p>" if left_out else ""
     return f'<h2>Differences by meter and day</h2><table class="map">{head}{body}</table>{clean}'
 
 

@@ -162,6 +162,11 @@ class Landing:
             self._objects = dict(self._connection.execute(_QUERIES["object_ids"].encode()).fetchall())
         return (self.ids, self._objects) != before
 
+    def check(self) -> None:
+        """StoreError if the tables are not to be had now."""
+        with store_errors():
+            self._connection.execute(_QUERIES["timezone"].encode())
+
     def land(self, batch: Batch) -> int:
         """How many rows are new, or were changed."""
         with store_errors(), self._connection.transaction():
@@ -207,15 +212,23 @@ class Landing:
         return Landed(self.land(Batch(log=[entry])), frozenset({serial}), is_bug)
 
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
+        ids = [self._id(serial) for serial in meters]  # asked now if need be: while a COPY runs, nothing can be
+        landed = self._merge(table, meters)
+        numbers = [row[len(table.key) - 2] for rows in meters.values() for row in rows]
+        if table.fill and landed and numbers:
+            self._run(table.fill, meters=ids, first=min(numbers), last=max(numbers))
+        return landed
+
+    def _merge(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         """Many rows are first taken for new; if one of them is not, and if they are few, they go beside the table."""
         words = _words(table)
-        for serial in meters:
-            self._id(serial)  # asked now if need be: while a COPY runs, nothing can be
         if sum(map(len, meters.values())) >= _MANY:
             with contextlib.suppress(psycopg.errors.UniqueViolation), self._connection.transaction():
                 return self._copy(words["relation"], words["columns"], self._parts(table, meters))
         self._connection.execute(_template("landing_table").format(**words))
         self._copy(words["landing"], words["columns"], self._parts(table, meters))
+        if table.is_record:
+            self._connection.execute(_template("landing_changed").format(**words))
         return self._connection.execute(_template("landing_merge").format(**words)).rowcount
 
     def _parts(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> Iterator[str]:
@@ -287,10 +300,21 @@ class Memory:
         with store_errors():
             return dict(self._connection.execute(query).fetchall())
 
+    def in_use(self) -> set[str]:
+        """Serial numbers of meters that are not RETIRED."""
+        with store_errors():
+            return {serial for (serial,) in self._connection.execute(_QUERIES["in_use"].encode())}
+
     def last_events(self) -> dict[str, dt.datetime]:
         """The newest entry of any event log by meter."""
         with store_errors():
             return dict(self._connection.execute(_QUERIES["last_events"].encode()).fetchall())
+
+    def words(self) -> dict[str, bytes]:
+        """The event status word that the newest alert has told, by meter."""
+        with store_errors():
+            rows = self._connection.execute(_QUERIES["last_words"].encode()).fetchall()
+        return {serial: bytes.fromhex(word) for serial, word in rows}
 
     def gaps(self) -> dict[str, list[tuple[dt.datetime, dt.datetime]]]:
         """The first and last missing block of each gap in the block profile, by meter."""
@@ -298,6 +322,14 @@ class Memory:
         with store_errors():
             for serial, first, last in self._connection.execute(_QUERIES["block_gaps"].encode()):
                 found[serial].append((first, last))
+        return found
+
+    def scalers(self) -> dict[str, dict[tuple[str, str], int]]:
+        """By meter, of CUMULATIVE or INTERVAL energies by object: powers of ten by which they were read."""
+        found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+        with store_errors():
+            for serial, kind, obis, scaler in self._connection.execute(_QUERIES["last_scalers"].encode()):
+                found[serial][kind, obis] = scaler
         return found
 
     def intervals(self) -> dict[tuple[str, str], list[float]]:
@@ -330,6 +362,9 @@ def _words(table: Table) -> dict[str, sql.Composable]:
         "changes": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(column) for column in identifiers),
         "old": sql.SQL(", ").join(sql.SQL("old.{}").format(column) for column in told),
         "new": sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(column) for column in told),
+        "name": sql.Literal(table.relation),
+        "time": sql.Identifier(table.key[1]),
+        "differs": sql.SQL(" OR ").join(sql.SQL("old.{0} <> new.{0}").format(column) for column in told),
         "or_flagged": sql.SQL(_QUERIES["or_flagged"] if "validation_flags" in table.columns else ""),
         "or_whole": sql.SQL(_QUERIES["or_whole"] if "communication_status" in table.columns else ""),
     }

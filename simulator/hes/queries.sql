@@ -37,11 +37,16 @@ SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescal
 -- name: policies
 SELECT relation, kind, time_column, span, provided_by FROM hes.policies ORDER BY relation, kind
 
+-- Counted back from the newest row, for meters may live in another time than the server; never from a future one, nor from
+-- one that no meter has said.
 -- name: count_expired
-SELECT count(*) FROM {relation} WHERE {column} < now() - {span}
+SELECT count(*) FROM {relation} WHERE {column} < {newest} - {span}
 
 -- name: delete_expired
-DELETE FROM {relation} WHERE {column} < now() - {span}
+DELETE FROM {relation} WHERE {column} < {newest} - {span}
+
+-- name: newest
+(SELECT least(now(), max({column})) FROM {relation} WHERE communication_status NOT IN ('TIMEOUT', 'ERROR'))
 
 -- name: note
 INSERT INTO hes.event_logs (event_code, event_type, description, additional_data)
@@ -52,6 +57,7 @@ ANALYZE {relation}
 
 -- One by one: TimescaleDB drops no hypertable along with others.
 -- name: drop
+DROP VIEW IF EXISTS hes.daily_load_profile_check;
 DROP VIEW IF EXISTS hes.daily_load_profile_agg;
 DROP MATERIALIZED VIEW IF EXISTS hes.daily_load_profile_buckets;
 DROP TABLE IF EXISTS hes.power_readings CASCADE;
@@ -67,6 +73,9 @@ DROP SCHEMA IF EXISTS hes CASCADE;
 DROP TABLE IF EXISTS public.meter_events, public.meters CASCADE
 
 -- ------------------------------------------------------------------------------------------------- readings that land
+
+-- name: meter_id
+SELECT id FROM public.meters WHERE meter_number = %(meter)s
 
 -- name: meter_ids
 SELECT meter_number, id FROM public.meters
@@ -97,6 +106,19 @@ INSERT INTO {relation} AS old ({columns})
 SELECT DISTINCT ON ({key}) {columns} FROM {landing}
 ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new}) {or_flagged} {or_whole}
 
+-- What a meter has recorded does not change: if it says another value, what was stored is kept in the log.
+-- name: landing_changed
+INSERT INTO hes.event_logs (meter_id, event_code, event_type, description, additional_data)
+SELECT meter_id, 0, 'ROWS_CHANGED',
+       'stored rows of ' || {name} || ' that have become others: ' || count(*)
+           || ', from ' || min({time}) || ' to ' || max({time}),
+       jsonb_build_object('relation', {name}, 'before', jsonb_agg(jsonb_strip_nulls(to_jsonb(old) - ARRAY[
+           'meter_id', 'obis_code_id', 'rtc_timestamp', 'source', 'communication_status', 'created_at', 'inserted_at'
+       ]) ORDER BY {time}))
+FROM (SELECT DISTINCT ON ({key}) {columns} FROM {landing}) AS new JOIN {relation} AS old USING ({key})
+WHERE {differs}
+GROUP BY meter_id
+
 -- Or came a second time, which is a fact of its own: flag 8.
 -- name: or_flagged
  OR (8 = ANY (EXCLUDED.validation_flags) AND NOT 8 = ANY (old.validation_flags))
@@ -105,13 +127,56 @@ ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new
 -- name: or_whole
  OR (old.communication_status = 'PARTIAL' AND EXCLUDED.communication_status = 'SUCCESS')
 
+-- Differences of successive registers, of rows that have come and of those that follow them.
+-- name: fill_days
+UPDATE hes.daily_load_profile d
+SET (daily_kwh_import, daily_kwh_export, daily_kvah_import, daily_kvah_export)
+  = (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+FROM (SELECT now.meter_id, now.capture_date,
+             now.cumulative_kwh_import - b.cumulative_kwh_import AS kwh_import,
+             now.cumulative_kwh_export - b.cumulative_kwh_export AS kwh_export,
+             now.cumulative_kvah_import - b.cumulative_kvah_import AS kvah_import,
+             now.cumulative_kvah_export - b.cumulative_kvah_export AS kvah_export
+      FROM hes.daily_load_profile now
+      LEFT JOIN hes.daily_load_profile b ON b.meter_id = now.meter_id AND b.capture_date = now.capture_date - 1
+      WHERE now.meter_id = ANY (%(meters)s::uuid[]) AND now.capture_date BETWEEN %(first)s AND %(last)s + 1) AS n
+WHERE d.meter_id = n.meter_id AND d.capture_date = n.capture_date
+  AND (d.daily_kwh_import, d.daily_kwh_export, d.daily_kvah_import, d.daily_kvah_export)
+      IS DISTINCT FROM (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+
+-- name: fill_bills
+UPDATE hes.billing_profile d
+SET (monthly_kwh_import, monthly_kwh_export, monthly_kvah_import, monthly_kvah_export)
+  = (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+FROM (SELECT now.meter_id, now.billing_date, now.reset_count,
+             now.cumulative_kwh_import - b.cumulative_kwh_import AS kwh_import,
+             now.cumulative_kwh_export - b.cumulative_kwh_export AS kwh_export,
+             now.cumulative_kvah_import - b.cumulative_kvah_import AS kvah_import,
+             now.cumulative_kvah_export - b.cumulative_kvah_export AS kvah_export
+      FROM hes.billing_profile now
+      LEFT JOIN hes.billing_profile b ON b.meter_id = now.meter_id AND b.reset_count = now.reset_count - 1
+      WHERE now.meter_id = ANY (%(meters)s::uuid[]) AND now.reset_count BETWEEN %(first)s AND %(last)s + 1) AS n
+WHERE d.meter_id = n.meter_id AND d.billing_date = n.billing_date AND d.reset_count = n.reset_count
+  AND (d.monthly_kwh_import, d.monthly_kwh_export, d.monthly_kvah_import, d.monthly_kvah_export)
+      IS DISTINCT FROM (n.kwh_import, n.kwh_export, n.kvah_import, n.kvah_export)
+
 -- name: last
 SELECT m.meter_number, max(p.{time}) FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
 WHERE p.source <> 'AUTO_READ' AND p.communication_status <> 'PARTIAL' GROUP BY 1
 
+-- name: in_use
+SELECT meter_number FROM public.meters WHERE status <> 'RETIRED'
+
 -- name: last_events
 SELECT m.meter_number, max(e.timestamp) FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
 WHERE e.source = 'EVENT_LOG' GROUP BY 1
+
+-- The status word that the newest alert has told, in hexadecimal.
+-- name: last_words
+SELECT DISTINCT ON (e.meter_id) m.meter_number, e.additional_data ->> 'word'
+FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
+WHERE e.source IN ('PUSH_ALARM', 'ESW_DIFF') AND e.additional_data ? 'word'
+ORDER BY e.meter_id, e.received_at DESC, e.timestamp DESC
 
 -- Two neighbours that are further apart than a block.
 -- name: block_gaps
@@ -123,11 +188,20 @@ JOIN public.meters m ON m.id = meter_id
 WHERE capture_time - previous > step
 ORDER BY 1, 2
 
+-- Whatever its quality: after a value that was wrong, the right ones must not be held against that one for ever.
 -- name: last_registers
 SELECT DISTINCT ON (meter_id, reading_type) m.meter_number, e.reading_type, e.value
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
-WHERE measurement_type = 'CUMULATIVE' AND quality >= 192
+WHERE measurement_type = 'CUMULATIVE' AND e.value IS NOT NULL
 ORDER BY meter_id, reading_type, e.timestamp DESC
+
+-- Of what was read of late, by kind and object.
+-- name: last_scalers
+SELECT DISTINCT ON (meter_id, measurement_type, channel_id) m.meter_number, measurement_type, channel_id, scaling_factor
+FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+WHERE source <> 'AUTO_READ' AND scaling_factor IS NOT NULL AND channel_id IS NOT NULL
+  AND e.timestamp > (SELECT max(timestamp) - interval '2 days' FROM hes.energy_measurements)
+ORDER BY meter_id, measurement_type, channel_id, e.timestamp DESC
 
 -- name: last_intervals
 SELECT m.meter_number, e.reading_type, array_agg(e.value ORDER BY e.timestamp)
@@ -284,6 +358,6 @@ WHERE (%(meter)s::text IS NULL OR m.meter_number = %(meter)s) AND a.modified_at 
 ORDER BY a.audit_id
 
 -- name: exported
-SELECT p.* FROM {relation} p JOIN public.meters m ON m.id = p.meter_id
-WHERE m.meter_number = %(meter)s AND p.{time} > %(first)s::timestamp {zone} AND p.{time} <= %(last)s::timestamp {zone}
+SELECT p.* FROM {relation} p
+WHERE p.meter_id = %(meter)s AND p.{time} > %(first)s::timestamp {zone} AND p.{time} <= %(last)s::timestamp {zone}
 ORDER BY p.{time}

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg import sql
 
 from simulator.errors import UserError
 from simulator.hes.database import Connection
-from simulator.hes.tables import READING_TYPES
+from simulator.hes.tables import READING_TYPES, unit_of
 from simulator.store.connections import store_errors
 from simulator.store.queries import statements
 
@@ -103,16 +104,22 @@ def checked_type(name: str, *, is_new: bool) -> str:
 def put(connection: Connection, entry: Entry, verdict: Verdict) -> bool:
     """False if exactly this is there already; the audit names who is logged in at this machine."""
     with store_errors(), connection.transaction():
-        row = connection.execute("SELECT id FROM public.meters WHERE meter_number = %s", [entry.serial]).fetchone()
-        if row is None:
-            raise UserError(f"there is no meter {entry.serial} in public.meters; `meterfleet headend` registers meters")
+        meter = _meter(connection, entry.serial)
         connection.execute(_QUERIES["actor"].encode(), {"actor": getpass.getuser()})
         values = {
-            "meter": row[0], "timestamp": entry.moment, "reading_type": entry.reading_type, "value": entry.value,
-            "unit": entry.unit, "quality": verdict.quality, "source": verdict.source, "status": verdict.status,
+            "meter": meter, "timestamp": entry.moment, "reading_type": entry.reading_type, "value": entry.value,
+            "unit": entry.unit or unit_of(entry.reading_type), "quality": verdict.quality, "source": verdict.source,
+            "status": verdict.status,
             "flags": list(verdict.flags),
         }  # fmt: skip
         return bool(connection.execute(_QUERIES["put"].encode(), values).rowcount)
+
+
+def _meter(connection: Connection, serial: str) -> UUID:
+    row = connection.execute(_QUERIES["meter_id"].encode(), {"meter": serial}).fetchone()
+    if row is None:
+        raise UserError(f"there is no meter {serial} in public.meters; `meterfleet headend` registers meters")
+    return row[0]  # type: ignore[no-any-return]
 
 
 def quality(connection: Connection, since: dt.datetime, until: dt.datetime | None = None) -> Quality:
@@ -143,6 +150,8 @@ def audit(connection: Connection, since: dt.datetime, meter: str | None = None, 
     """`changed`: only where a value became another one."""
     parameters = {"since": since, "meter": meter, "changed": changed}
     with store_errors():
+        if meter is not None:
+            _meter(connection, meter)
         return [Change(*row) for row in connection.execute(_QUERIES["audit"].encode(), parameters)]
 
 
@@ -158,5 +167,5 @@ def export(
         zone=sql.SQL("AT TIME ZONE {}").format(sql.Literal(zone)) if is_instant else sql.SQL(""),
     )
     with store_errors():
-        cursor = connection.execute(query, {"meter": meter, "first": first, "last": last})
+        cursor = connection.execute(query, {"meter": _meter(connection, meter), "first": first, "last": last})
         return [column.name for column in cursor.description or ()], iter(cursor)

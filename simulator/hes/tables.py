@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -16,6 +16,8 @@ class Table:
     key: tuple[str, ...]
     told: tuple[str, ...]
     code: str = ""  # the object whose rows these are; `channel_id`: each row says it; empty: none is kept
+    is_record: bool = False  # what a meter keeps: it does not change
+    fill: str = ""  # fills what follows from successive rows, which the last column of `key` numbers
 
 
 Row = tuple[Any, ...]
@@ -25,7 +27,7 @@ _READING = (
     "timestamp", "reading_type", "value", "quality", "unit", "source", "capture_period", "validation_flags",
     "communication_status", "retry_count", "original_value", "scaling_factor", "channel_id",
 )  # fmt: skip
-_JUDGED = ("value", "quality", "unit")
+_JUDGED = ("value", "quality", "unit", "scaling_factor")
 _PHASES = "ryb"
 _ENERGIES = ("kwh_import", "kwh_export", "kvah_import", "kvah_export")
 _CUMULATIVE = tuple(f"cumulative_{name}" for name in _ENERGIES)
@@ -39,7 +41,7 @@ def _reading(relation: str, key: tuple[str, ...], more: tuple[str, ...] = ()) ->
 
 def _profile(relation: str, time: tuple[str, ...], told: tuple[str, ...], code: str) -> Table:
     key = ("meter_id", *time)
-    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told, code)
+    return Table(relation, (*key, "rtc_timestamp", *told, *_HOW), key, told, code, is_record=time != ("timestamp",))
 
 
 READINGS = _reading("public.meter_readings", ("reading_type",))
@@ -66,12 +68,15 @@ BLOCK = _profile(
     ),
     "1.0.99.1.0.255",
 )
-DAILY = _profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE, "1.0.99.2.0.255")
-BILLING = _profile(
-    "hes.billing_profile",
-    ("billing_date", "reset_count"),
-    (*_CUMULATIVE, "max_demand_kw", "max_demand_date", "power_factor"),
-    "1.0.98.1.0.255",
+DAILY = replace(_profile("hes.daily_load_profile", ("capture_date",), _CUMULATIVE, "1.0.99.2.0.255"), fill="fill_days")
+BILLING = replace(
+    _profile(
+        "hes.billing_profile",
+        ("billing_date", "reset_count"),
+        (*_CUMULATIVE, "max_demand_kw", "max_demand_date", "power_factor"),
+        "1.0.98.1.0.255",
+    ),
+    fill="fill_bills",
 )
 EVENTS = Table(
     "public.meter_events",
@@ -91,3 +96,14 @@ READING_TYPES = (
     "TAMPERS",
 )
 """What the head-end calls the readings that it makes; the tables take any other name, too."""
+_UNITS = {
+    "ACTIVE_ENERGY": "Wh", "APPARENT_ENERGY": "VAh", "ACTIVE_POWER": "W", "REACTIVE_POWER": "var",
+    "APPARENT_POWER": "VA", "VOLTAGE": "V", "CURRENT": "A", "MAX_DEMAND_ACTIVE": "W", "MAX_DEMAND_APPARENT": "VA",
+}  # fmt: skip
+
+
+def unit_of(reading_type: str) -> str | None:
+    """In which the head-end keeps one of its own types; None of a count, and of a type that is not its own."""
+    if reading_type not in READING_TYPES:
+        return None
+    return next((unit for kind, unit in _UNITS.items() if reading_type.startswith(f"{kind}_")), None)

@@ -19,11 +19,12 @@ from psycopg import Copy, sql
 
 from simulator.errors import UserError
 from simulator.hes.asking import Group, Limits, digests, their_rows, truth_rows
-from simulator.hes.maps import TRUTHS, TableMap
+from simulator.hes.maps import DERIVED, TRUTHS, TableMap
 from simulator.store.connections import connected
 from simulator.store.queries import statements
 
 KINDS = ("missing", "extra", "different", "duplicate", "late")
+UNKNOWABLE = "NaN"  # a map's word for a difference to a row that the head-end does not have
 _QUERIES = statements("simulator.hes")
 _DAYS_AT_ONCE = 500
 _LISTED = 10_000  # rows of a table; of days after that only their number is told
@@ -50,12 +51,21 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one table. `days` are meter-days that were compared."""
+    """Of one table. `days` are meter-days that were compared, `first` to `last`."""
 
     table: str
     rows: int = 0
     days: int = 0
+    first: str = ""
+    last: str = ""
     findings: list[Finding] = field(default_factory=list)
+
+    def meet(self, rows: int, day: str) -> None:
+        """A meter-day is compared; `rows`: of the meter's."""
+        self.days += 1
+        self.rows += rows
+        self.first = min(self.first or day, day)
+        self.last = max(self.last, day)
 
     def count(self, kind: str) -> int:
         return sum(one.rows for one in self.findings if one.kind == kind)
@@ -129,8 +139,7 @@ class _Comparison:
             self._hes.cursor().copy(digests(theirs, group, self._limits, width)) as right,
         ):
             for mine, other in _merged(_read(left), _read(right)):
-                self.outcome.days += 1
-                self.outcome.rows += mine.rows if mine else 0
+                self.outcome.meet(mine.rows if mine else 0, _either((mine, other)).day)
                 if self._is_suspect(mine, other):
                     yield mine, other
 
@@ -188,13 +197,20 @@ class _Comparison:
                 continue
             if len(theirs) > len(ours):
                 yield Finding(self._name, "duplicate", meter, *key, rows=len(theirs) - len(ours))
-            values = next((one.values for one in theirs if one.values != ours[0].values), None)
-            if values is not None:
-                both = zip(columns, ours[0].values, values, strict=True)
-                changed = {column: (mine, other) for column, mine, other in both if mine != other}
+            if changed := next(filter(None, (_changed(columns, ours[0], one) for one in theirs)), None):
                 yield Finding(self._name, "different", meter, *key, columns=changed)
             if self._limits.late and _is_late(ours[0].came, theirs[0].came, self._limits.late):
                 yield Finding(self._name, "late", meter, *key)
+
+
+def _changed(columns: Sequence[str], said: _Stored, stored: _Stored) -> dict[str, tuple[str | None, str | None]]:
+    """What differs, but not differences to a row that one of both does not have."""
+    both = zip(columns, said.values, stored.values, strict=True)
+    return {
+        column: (mine, other)
+        for column, mine, other in both
+        if mine != other and not (column in DERIVED and (mine is None or other == UNKNOWABLE))
+    }
 
 
 def _is_late(said: dt.datetime | None, came: dt.datetime | None, limit: dt.timedelta) -> bool:

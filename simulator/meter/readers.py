@@ -29,10 +29,13 @@ from simulator.cosem.stamps import stamp
 from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
 from simulator.meter.calling import AUTO_CONNECT, kept
+from simulator.meter.change import objects_of
 from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
+from simulator.meter.push.schedule import SCHEDULE, model_plans
+from simulator.meter.push.setup import PUSH_SETUP
 from simulator.meter.status import encoded_word
 from simulator.ports import GetAnswer
-from simulator.values import MS_PER_SECOND, format_obis, parse_obis
+from simulator.values import MS_PER_SECOND, attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import Data, encode, encode_string
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.wire.selection import Selection
@@ -90,6 +93,8 @@ def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> 
             return _address(attribute.key)
         if attribute.key[:2] == _AUTO_CONNECT and attribute.key[8] != _LOGICAL_NAME:
             return _calling(attribute.key)
+        if _tells_of_pushes(model, attribute.key):
+            return _push_setting(attribute.key, source.default)
         return _setting(attribute.key, source.default) if writable else source.default
     if isinstance(source, InvocationCounter):
         return _counter(source)
@@ -124,6 +129,25 @@ def _counter(source: InvocationCounter) -> Function:
 def _setting(key: bytes, default: bytes) -> Function:
     def read(device: Device, selection: Selection | None) -> GetAnswer:
         return device.cohort.overrides.get((device.row, key), default) if selection is None else _MISMATCH
+
+    return read
+
+
+def _tells_of_pushes(model: Model, key: bytes) -> bool:
+    """Whether it belongs to a push setup, or to a schedule that leads to one."""
+    head = key[:8]
+    setups = objects_of(model, PUSH_SETUP)
+    schedules = [attribute_key(SCHEDULE, plan.schedule, 0)[:8] for plan in model_plans(model)]
+    return key[8] > 1 and head in (*setups, *schedules)
+
+
+def _push_setting(key: bytes, default: bytes) -> Function:
+    """A client that looks at it finds the same in the tables, if not at once."""
+    read_setting = _setting(key, default)
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer | Awaitable[GetAnswer]:
+        device.cohort.kept_pushes.want(device.row)
+        return read_setting(device, selection)
 
     return read
 

@@ -58,7 +58,7 @@ class GroupSpec(Strict):
     def _known_model(cls, name: str) -> str:
         try:
             model_path(name)
-        except UserError:
+        except (UserError, OSError):  # such as a name that is too long for a file
             raise ValueError(f"there is no model {name!r}; {did_you_mean(name, model_names())}") from None
         return name
 

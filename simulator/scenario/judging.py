@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.cosem.catalogue import catalogue_paths, read_catalogue
-from simulator.cosem.compiler import compile_model
 from simulator.documents import Document, Location, did_you_mean
 from simulator.errors import Mistake, UserError
 from simulator.fleet.listen import parse_listen
+from simulator.scenario.concerned import Concerned
 from simulator.scenario.expectation import Counted, Expectation
 from simulator.scenario.grammar import Head, listen_text
 from simulator.scenario.selecting import Residents
@@ -42,9 +42,9 @@ class Judge:
             if not (self.unsure and part == "groups"):
                 yield self.document.mistake(_PARTS[part], words)
         yield from self._network(residents.spec.count)
-        yield from self._choices(residents)
         yield from self._codes(residents)
-        yield from self._unfit(residents)
+        parts = [(at, one) for at, one in self._parts() if isinstance(one, Step | Counted)]
+        yield from Concerned(self.document, self.entries, residents, _times(residents), self.unsure).mistakes(parts)
         yield from self._times(residents)
 
     def _names(self) -> Iterator[Mistake]:
@@ -79,16 +79,6 @@ class Judge:
             except UserError as error:
                 yield self.document.mistake(("network", place), str(error).removeprefix("--listen "))
 
-    def _choices(self, residents: Residents) -> Iterator[Mistake]:
-        """Selectors that choose nobody."""
-        for at, one in self._parts():
-            selectors = one.on if isinstance(one, Step | Counted) else ()
-            for selector in selectors:
-                told = residents.unknown(selector, unsure=self.unsure)
-                if not told and not self.unsure and (nobody := residents.nobody(selector)) is not None:
-                    told = [nobody]
-                yield from (self.document.mistake((*at, "on"), words) for words in told)
-
     def _codes(self, residents: Residents) -> Iterator[Mistake]:
         known = {code for model in residents.spec.models() for code in model.events}
         if "codes" in self.unsure:
@@ -99,25 +89,14 @@ class Judge:
                     hint = "`meterfleet events codes` lists what there is"
                     yield self.document.mistake(at, f"no model of the fleet knows event {code}; {hint}")
 
-    def _unfit(self, residents: Residents) -> Iterator[Mistake]:
-        """What none of the meters concerned can do or has."""
-        for at, one in () if self.unsure else self._parts():
-            names = residents.models_of(one.on) if isinstance(one, Step | Counted) else []
-            found = [(name, one.unfit(compile_model(name))) for name in names if isinstance(one, Step | Counted)]
-            if found and all(unfit for _, unfit in found):
-                key = next(unfit.key for _, unfit in found if unfit)
-                words = "; ".join(f"model {Path(name).stem} {unfit.words}" for name, unfit in found if unfit)
-                yield self.document.mistake((*at, key), words)
-
     def _times(self, residents: Residents) -> Iterator[Mistake]:
         """What would come after the end, or needs one."""
         if self.head.end is None:
             if "end" not in self.document.data:
                 yield from self._endless()
             return
-        spec = residents.spec
-        times = Times(spec.start_ms or 0, spec.models()[0].spec.utc_offset_minutes, spec.seed)
-        yield from _Ending(self, times, is_start_known=spec.start_ms is not None).mistakes(self.head.end)
+        is_start_known = residents.spec.start_ms is not None
+        yield from _Ending(self, _times(residents), is_start_known=is_start_known).mistakes(self.head.end)
 
     def _endless(self) -> Iterator[Mistake]:
         words = "a step repeats without end: say within, or give the scenario an end"
@@ -128,6 +107,11 @@ class Judge:
     def _parts(self) -> Iterator[tuple[Location, Entry | Expectation | None]]:
         for key, listed in (("timeline", self.entries), ("expect", self.expectations)):
             yield from (((key, place), one) for place, one in enumerate(listed))
+
+
+def _times(residents: Residents) -> Times:
+    spec = residents.spec
+    return Times(spec.start_ms or 0, spec.models()[0].spec.utc_offset_minutes, spec.seed)
 
 
 class _Ending:

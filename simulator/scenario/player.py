@@ -15,9 +15,10 @@ from simulator.fleet.runner import Fleet
 from simulator.scenario.chronicle import Chronicle
 from simulator.scenario.expectation import Counted, Expectation
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.selecting import Numbers
+from simulator.scenario.selecting import NOBODY, Numbers
 from simulator.scenario.stage import Stage
 from simulator.scenario.step import Entry, Lasting, Outcome, Step
+from simulator.scenario.struck import Struck
 from simulator.scenario.timing import Times, Turn, is_endless, name_at, timeline
 from simulator.store.history import StepRow
 from simulator.values import MS_PER_MINUTE, NEVER_MS
@@ -43,6 +44,7 @@ class Player:
         self._chronicle = Chronicle(fleet.store.history, scenario.digest, () if scenario.head.end else endless)
         self._turns: Iterator[Turn] = iter(())
         self._chosen: dict[int, Numbers] = {}
+        self._struck: Struck
 
     @property
     def rows(self) -> Sequence[StepRow]:
@@ -60,6 +62,7 @@ class Player:
         await self._keep(START, START, 0, "DONE", {"name": self.scenario.head.name, "seed": self.scenario.spec.seed})
         for place in range(len(self.scenario.expectations)):
             self._put_expectation(place)
+        self._struck = Struck(self.scenario.entries, self.scenario.residents, self.times)
         self._turns = timeline(self.scenario.entries, self.times)
         self._put_next()
         if at_end is not None and (end_ms := self.end_ms()) < NEVER_MS:
@@ -111,11 +114,11 @@ class Player:
     def _meters(self, entry: Entry, turn: Turn) -> Numbers:
         residents = self.scenario.residents
         if not isinstance(entry, Step):
-            return residents.choose((), 0)
+            return NOBODY
         if turn.slot not in self._chosen:
             if len(self._chosen) >= _CHOICES:
                 del self._chosen[next(iter(self._chosen))]  # it can be made again
-            self._chosen[turn.slot] = residents.choose(entry.on, turn.slot)
+            self._chosen[turn.slot] = self._struck.choose(entry.on, turn.slot, turn.start_ms)
         numbers = self._chosen[turn.slot]
         if turn.waves == 1:
             return numbers
@@ -158,7 +161,8 @@ class Player:
         one = self.scenario.expectations[place]
         begun = self._chronicle.row(f"expect.{place}/begin")
         marks = {} if begun is None else begun.detail
-        numbers = self.scenario.residents.choose(one.on if isinstance(one, Counted) else (), place)
+        on = one.on if isinstance(one, Counted) else ()
+        numbers = self._struck.choose(on, place, self.fleet.clock.now_ms())
         detail: dict[str, Any] = {"expected": one.name or one.told}
         try:
             await self.fleet.pushes.settled()

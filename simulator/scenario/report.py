@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Column, Table
 
 from simulator.scenario.player import missed
 from simulator.scenario.replay import Result
@@ -32,20 +34,31 @@ def cells(line: Line) -> Sequence[str]:
 
 
 def tables(result: Result) -> Iterator[Table]:
-    done = Table(*COLUMNS, title=result.scenario.head.name)
+    done = _table("at", "step", "meters", "outcome", "remarks")
+    done.title = result.scenario.head.name
     for line in lines(result.rows):
-        *told, outcome, remarked = cells(line)
-        done.add_row(*told, f"[{_COLOURS[outcome]}]{outcome}", remarked)
+        what = f"{line.what}, {line.parts} parts" if line.parts > 1 else line.what
+        step = f"{line.step}: {what}" if line.step else what
+        outcome = f"[{_COLOURS[line.outcome]}]{line.outcome}"
+        times = line.times.replace(" to ", "\nto ")
+        done.add_row(times, escape(step), str(line.meters or ""), outcome, escape(line.remarks))
     yield done
     if result.expectations:
         yield _expectations(result)
 
 
+def _table(*names: str) -> Table:
+    """Nothing in it is cut, however narrow the terminal."""
+    columns = (Column(name, overflow="fold") for name in names)
+    return Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+
+
 def _expectations(result: Result) -> Table:
-    table = Table("expected", "outcome", "seen")
+    table = _table("expected", "outcome", "seen")
     for name, row in result.expectations:
         outcome = "MISSED" if row is None else row.outcome
-        table.add_row(name, f"[{_COLOURS[outcome]}]{outcome}", NOT_CHECKED if row is None else remarks([row]))
+        seen = NOT_CHECKED if row is None else remarks([row])
+        table.add_row(escape(name), f"[{_COLOURS[outcome]}]{outcome}", escape(seen))
     return table
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Which meters: the words after `on:`, and the choice that they make in a fleet.
 
-A share takes exactly so many of the meters that the other words leave, those with the least noise: the choice depends
-on the seed, the meters and the place in the scenario, and on nothing else.
+A share takes exactly so many of the meters that the other words leave, but at least one, so that a scenario can be made
+smaller: those with the least noise. The choice depends on the seed, the meters and the place in the scenario only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -28,6 +28,8 @@ from simulator.world.noise import Purpose, key_of, uniform
 Numbers = npt.NDArray[np.int64]  # of meters, from 0, ascending
 Words = npt.NDArray[np.uint64]
 _LISTED = 12
+OfStep = Callable[[str], Numbers]
+NOBODY: Numbers = np.empty(0, np.int64)
 
 
 class Selector(Strict):
@@ -37,6 +39,7 @@ class Selector(Strict):
     feeder: str | None = Field(default=None, description="name of a feeder; * and ? stand for any letters")
     group: str | None = Field(default=None, description="name of a group under fleet")
     serial: str | None = Field(default=None, description="serial number; * and ? stand for any digits")
+    step: str | None = Field(default=None, description="id of a step above: the meters that it has struck")
     meters: str | int | None = Field(default=None, description="numbers in the fleet and serial numbers: 1-20,33")
     index: Ranges | None = Field(default=None, description="places among the meters that the words above leave, from 1")
     share: float | None = Field(default=None, ge=0, le=1, description="so many of those that all other words leave")
@@ -58,6 +61,11 @@ On = Annotated[
 ALL: tuple[Selector, ...] = (Selector(),)
 
 
+def shareless(selector: Selector) -> Selector:
+    """All meters of which it takes a share."""
+    return selector.model_copy(update={"share": None})
+
+
 @dataclass(frozen=True)
 class Residents:
     """The fleet as selectors see it; `groups` are the names of its groups."""
@@ -65,21 +73,17 @@ class Residents:
     spec: FleetSpec
     groups: Sequence[str]
 
-    def choose(self, selectors: Sequence[Selector], slot: int) -> Numbers:
-        """The meters that one selector or another takes; `slot` names the place in the scenario."""
-        chosen = [self._choice(selector, slot) for selector in selectors]
-        return np.unique(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
+    def choose(self, selectors: Sequence[Selector], slot: int, of_step: OfStep = lambda name: NOBODY) -> Numbers:
+        """The meters that one selector or another takes; `slot` names the place in the scenario. `of_step`: whom the
+        step of that id has struck."""
+        chosen = [self._choice(selector, slot, of_step) for selector in selectors]
+        return np.unique(np.concatenate(chosen)) if chosen else NOBODY
 
     def noise(self, numbers: Numbers, slot: int, purpose: Purpose = Purpose.SHARE) -> npt.NDArray[np.float64]:
         """Uniform in [0, 1) per meter."""
         return uniform(self.spec.seed, self._keys[numbers], np.array([slot], np.int64), purpose)
 
-    def models_of(self, selectors: Sequence[Selector]) -> list[str]:
-        """Of the meters that selectors may choose; none if these are wrong."""
-        try:
-            numbers = self.choose([one.model_copy(update={"share": None}) for one in selectors], 0)
-        except UserError:
-            return []
+    def models_of(self, numbers: Numbers) -> list[str]:
         return [str(name) for name in np.unique(self._models[numbers])]
 
     def unknown(self, selector: Selector, *, unsure: Collection[str] = ()) -> list[str]:
@@ -98,20 +102,22 @@ class Residents:
             mistakes += str(error).splitlines()
         return mistakes
 
-    def nobody(self, selector: Selector) -> str | None:
+    def nobody(self, selector: Selector, of_step: OfStep) -> str | None:
         """Why a selector whose words all name something chooses nobody, in words; None: it chooses somebody."""
-        if len(self._choice(selector, 0)):
+        if len(self._choice(selector, 0, of_step)):
             return None
-        left = 0 if selector.share is None else len(self._choice(selector.model_copy(update={"share": None}), 0))
+        left = 0 if selector.share is None else len(self._choice(shareless(selector), 0, of_step))
         why = f"{selector.share:g} of {counted(left, 'meter')} is none" if left else "no meter fits all these words"
         return f"nobody is chosen; {why}"
 
-    def _choice(self, selector: Selector, slot: int) -> Numbers:
+    def _choice(self, selector: Selector, slot: int, of_step: OfStep) -> Numbers:
         fits = np.ones(self.spec.count, bool)
         for pattern, names in ((selector.model, self._models), (selector.feeder, self._feeders),
                                (selector.group, self._groups), (selector.serial, self._serials)):  # fmt: skip
             if pattern is not None:
                 fits &= _fitting(names, pattern)
+        if selector.step is not None:
+            fits &= np.isin(np.arange(self.spec.count), of_step(selector.step))
         if selector.meters is not None:
             fits &= np.isin(np.arange(self.spec.count), list(self._named(selector)))
         left = np.flatnonzero(fits)
@@ -124,7 +130,7 @@ class Residents:
 
     def _part(self, numbers: Numbers, share: float, slot: int) -> Numbers:
         order = np.argsort(self.noise(numbers, slot), kind="stable")
-        return np.sort(numbers[order[: round(share * len(numbers))]])
+        return np.sort(numbers[order[: max(round(share * len(numbers)), share > 0)]])
 
     @cached_property
     def _serials(self) -> npt.NDArray[np.str_]:

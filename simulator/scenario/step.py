@@ -54,7 +54,7 @@ class Entry(Strict):
     at: When | None = Field(default=None, description="offset from the start, time of the day, or moment")
     every: Length | None = Field(default=None, description="again and again, from `at` on")
     until: When | None = Field(default=None, description="the last moment of `every`")
-    count: int | None = Field(default=None, ge=1, description="how many times `every` makes it happen")
+    count: int | None = Field(default=None, ge=1, le=10**9, description="how many times `every` makes it happen")
     random: Scatter | None = Field(default=None, description="so many times within a span from `at` on")
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from simulator.values import moment_of
 
 _UNDO = "/undo"
 _MOST_LINES = 10  # of one step; more repetitions than that are told in one
-_WORST_FIRST = ("FAILED", "REFUSED", "PARTLY", "DONE")
+_WORST_FIRST = ("FAILED", "PARTLY", "REFUSED", "DONE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,15 @@ def _line(name: str, time: str, rows: Sequence[StepRow]) -> Line:
         what,
         len(rows),
         _meters(rows),
-        next(word for word in _WORST_FIRST if any(row.outcome == word for row in rows)),
+        _outcome(rows),
         remarks(rows),
     )
+
+
+def _outcome(rows: Sequence[StepRow]) -> str:
+    """Of parts of which some are done and some refused: PARTLY. Parts without meters say nothing, unless all are."""
+    told = {row.outcome for row in rows if row.meters} or {row.outcome for row in rows}
+    return "PARTLY" if told == {"DONE", "REFUSED"} else next(word for word in _WORST_FIRST if word in told)
 
 
 def _title(name: str) -> str:

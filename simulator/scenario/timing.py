@@ -32,11 +32,11 @@ class Turn(NamedTuple):
     waves: int
     level: float  # up to 1
     key: str  # names it within the scenario
+    start_ms: int  # when the entry came, of which this is a part
 
     @property
     def slot(self) -> int:
-        """Of the noise that chooses meters: the same for doing and undoing."""
-        return key_of(f"{self.key.partition('/')[0]}") >> 1
+        return slot_of(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,16 @@ def name_of(key: str) -> str:
     return key.partition("/")[0].partition("#")[0]
 
 
+def slot_of(key: str) -> int:
+    """Of the noise that chooses meters: the same for doing and undoing."""
+    return key_of(key.partition("/")[0]) >> 1
+
+
+def key_at(entry: Entry, place: int, number: int) -> str:
+    """Of an entry that comes once more, without what tells its parts."""
+    return name_at(entry, place) + (f"#{number}" if number or entry.every or entry.random else "")
+
+
 def name_at(entry: Entry, place: int) -> str:
     return entry.id or f"timeline.{place}"
 
@@ -101,14 +111,15 @@ def _stream(entry: Entry, place: int, times: Times) -> Iterator[Turn]:
 
 
 def _turns(entry: Entry, place: int, number: int, start_ms: int) -> Iterator[Turn]:
-    name = name_at(entry, place) + (f"#{number}" if number or entry.every or entry.random else "")
+    name = key_at(entry, place, number)
     for wave, waves, delay_ms in _waves(entry):
         at_ms, tail = start_ms + delay_ms, f"~{wave}" if waves > 1 else ""
         for step, level, later_ms in _levels(entry):
             key = f"{name}/{step}{tail}" if step or tail else name
-            yield Turn(at_ms + later_ms, place, number, False, wave, waves, level, key)
+            yield Turn(at_ms + later_ms, place, number, False, wave, waves, level, key, start_ms)
         if isinstance(entry, Lasting) and entry.lasts_ms is not None:
-            yield Turn(at_ms + entry.lasts_ms, place, number, True, wave, waves, 0.0, f"{name}/undo{tail}")
+            key = f"{name}/undo{tail}"
+            yield Turn(at_ms + entry.lasts_ms, place, number, True, wave, waves, 0.0, key, start_ms)
 
 
 def _waves(entry: Entry) -> Iterator[tuple[int, int, int]]:

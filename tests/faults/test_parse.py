@@ -118,4 +118,4 @@ def test_faults_and_documentation_are_the_same_list() -> None:
     text = (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
     assert [name for name in KNOWN if f"`{{{name}:" not in text] == []
     assert [name for name in pack_names("links") + pack_names("quirks") if f"`{name}`" not in text] == []
-    assert len(FAULTS) == 21
+    assert len(FAULTS) == 22

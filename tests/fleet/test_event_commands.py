@@ -56,6 +56,7 @@ def test_inject_list_and_acknowledge(four: Spawned, say: Say) -> None:
     assert sorted(row["bit"] for row in rows(say, "alarms list --status PENDING")) == [11, 11, 83, 83]
     assert say("alarms ack 1") == "2 alarms are acknowledged\n"
     assert {row["meter"] for row in rows(say, "alarms list --status PENDING")} == {third}
+    assert {(row["meter"], row["acknowledged"]) for row in rows(say, "events list")} == {(first, True), (third, False)}
     assert "PENDING" in say("alarms list --meter 3")
     assert say("alarms ack --all") == "2 alarms are acknowledged\n"
     assert {row["status"] for row in rows(say, "alarms list")} == {"ACKNOWLEDGED"}
@@ -75,6 +76,21 @@ def test_codes_of_one_call_happen_one_after_another(four: Spawned, say: Say) -> 
 def test_pushes_are_asked_for_by_the_names_that_scenarios_have(say: Say) -> None:
     assert rows(say, "push list --setup daily") == []
     assert "did you mean daily?" in say("push list --setup dayly")
+
+
+def test_lists_can_be_read_at_eighty_columns(four: Spawned, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    four.sql(
+        "WITH setup AS (INSERT INTO sim.push_setups (meter_id, obis_code_id) SELECT m.id, o.id FROM sim.meters m,"
+        " sim.obis_codes o WHERE m.place = 1 AND o.logical_name = '0.130.25.9.0.255' RETURNING id)"
+        " INSERT INTO sim.push_history (push_setup_id, timestamp, status, retry_count, destination, error_message)"
+        " SELECT id, '2025-06-10 10:20:30', 'CANCELLED', 2, 'TCP 192.168.100.101:4061', 'refused' FROM setup"
+        " RETURNING id"
+    )
+    monkeypatch.setenv("COLUMNS", "80")
+    first, *others = [line.split() for line in say("push list").splitlines()[2:]]
+    assert first[:5] == ["2025-06-10", "10:20:30", four.meters[0].serial, "registration", "CANCELLED"]
+    details = "".join([*first[5:], *(word for line in others for word in line)])
+    assert details == "TCP192.168.100.101:4061,schedule,retried2times,refused"
 
 
 def test_the_catalogue_is_shown(say: Say) -> None:

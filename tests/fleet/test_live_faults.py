@@ -23,10 +23,12 @@ from ways_bench import HdlcStream, WayJudge
 from simulator.headend.failures import (
     AssociationRefused,
     BrokenAnswer,
+    ConnectionBroken,
     NoAnswer,
     NotReachable,
     ReadRefused,
     ServiceRefused,
+    kind_of,
 )
 from simulator.wire import hdlc
 from simulator.wire.axdr import Data
@@ -39,7 +41,7 @@ from simulator.wire.hdlc import Address, Frame
 AT = "2025-06-10T10:00:00+05:30"
 SHORT_S = 0.3
 CURRENT = "0.0.40.0.0.255"  # association
-GONE = (NoAnswer, NotReachable)
+GONE = (NoAnswer, ConnectionBroken, NotReachable)
 TEN_ROWS = by_entry(1, 10)
 TWICE = 2
 
@@ -126,8 +128,9 @@ def test_reset_at_byte(fleet: Spawned) -> None:
         assert wire._stream.read(7) is not None
         with pytest.raises(ConnectionResetError):
             wire._stream.read(1)
-    with faulty(fleet, 1, {"reset_at_byte": 20}), pytest.raises(NoAnswer, match="reset"):
+    with faulty(fleet, 1, {"reset_at_byte": 20}), pytest.raises(ConnectionBroken, match="reset") as caught:
         reader(fleet).connect()
+    assert kind_of(caught.value) == "CONNECTION_FAILED"  # TIMEOUT is of a meter that is silent
 
 
 def test_half_open_connection_stays_dead_and_a_new_one_lives(fleet: Spawned) -> None:
@@ -206,7 +209,11 @@ def test_bad_fcs_makes_the_client_ask_again(fleet: Spawned) -> None:
         stream.send_octets(hdlc.encode_command(Frame(server, 16, hdlc.Control.RR | hdlc.POLL_FINAL)))
         assert is_sound(stream.receive_frame())
     stream.close()
-    with reader(fleet, 1, HDLC) as meter, faulty(fleet, 1, {"bad_fcs": 1}), pytest.raises((BrokenAnswer, NoAnswer)):
+    with (
+        reader(fleet, 1, HDLC) as meter,
+        faulty(fleet, 1, {"bad_fcs": 1}),
+        pytest.raises((BrokenAnswer, *GONE)),
+    ):
         meter.read(CLOCK)
 
 

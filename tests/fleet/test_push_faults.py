@@ -118,6 +118,20 @@ async def test_a_ciphered_push_with_a_wrong_tag_a_lowered_counter_or_a_wrong_bit
         assert payload == shifted.received.apdu
 
 
+async def test_a_clock_that_cannot_be_trusted_says_so_in_what_it_pushes(database: str) -> None:
+    """Clock status bit 0 (Blue Book 4.1.6.1), in a ciphered push."""
+    async with Listener() as ear, pushing(database, 2, f"127.0.0.1:{ear.port}") as meters:
+        ear.unsealer.keys = book_of(meters)
+        await registered(meters, ear)
+        afflict(meters, 0, {"clock_status": "invalid"})
+        await meters.step(2 * MINUTE_MS)
+        came = await waiting(ear)
+        (bad,), (good,) = (came[meters.fleet.identity(index).serial] for index in (0, 1))
+        assert (bad.clock_status, good.clock_status) == (1, 0)
+        assert bad.clock == good.clock
+        assert meters.history(INSTANT, 0, TOLD) == [("SUCCESS", 0, "fault: clock_status")]
+
+
 @pytest.mark.parametrize("words", ["udp", "hdlc"])
 async def test_other_ways_have_faults_of_their_own(database: str, words: str) -> None:
     """UDP loses its datagrams, or brings them twice; a frame of HDLC has a check sequence (IEC 62056-46 6.4.4.4.2)."""

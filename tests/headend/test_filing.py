@@ -83,6 +83,8 @@ def test_a_clock_that_calls_itself_invalid_makes_its_readings_invalid() -> None:
         (11.0, Circumstances(registers={"E": 10.0}), {"register": "E"}, (192, ())),
         (1.0, Circumstances(retries=1), {}, (192, (AFTER_RETRY,))),
         (1.0, Circumstances(), {"clock_status": 0x80}, (192, ())),  # daylight saving is no fault
+        (1.0, Circumstances(), {"clock_status": 0x09}, (64, (LOW_QUALITY, CLOCK_INVALID))),
+        (1.0, Circumstances(), {"clock_status": 0xFF}, (192, ())),  # not specified
     ],
 )
 def test_quality_and_flags_say_what_is_wrong(

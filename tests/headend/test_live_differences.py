@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from live import Spawned, spawned, sql
+from live import Spawned, run, spawned, sql
+from typer.testing import CliRunner
 
+from simulator.cli import app
 from simulator.hes import verifying
 from simulator.hes.asking import Group, Limits
 from simulator.hes.database import HesDatabase
@@ -60,3 +63,26 @@ def test_rows_are_listed_up_to_a_limit_and_counted_beyond_it(fleet: Spawned, mon
     assert (by_day.rows, by_day.count("missing"), by_day.count("different")) == numbers
     assert len(by_day.findings) == listed.days == by_day.days == _METERS * (_DAYS + 1)
     assert {one.time for one in by_day.findings} == {one.day for one in listed.findings}
+
+
+def test_verify_that_has_compared_nothing_says_so(fleet: Spawned) -> None:
+    """Exit code 2: 0 would be a proof of nothing, and 1 a difference that is none."""
+    words = ("verify", "--database", fleet.dsn, "--tables", "block_load_profile", "--json")
+    done = run(*words, "--from", "2031-01-01", home=fleet.log.parent)
+    assert (done.returncode, json.loads(done.stdout)["tables"]["block_load_profile"]["meter_days"]) == (2, 0)
+    assert "nothing to compare" in done.stderr
+
+
+def test_what_follows_from_registers_is_compared_with_the_meter(fleet: Spawned) -> None:
+    """S000-07, S000-09: a column that nobody fills is a difference, but not of the first day, which nobody can know."""
+    done = CliRunner().invoke(app, ["headend", "--database", fleet.dsn, "--once", "--profiles", "daily,billing"])
+    assert done.exit_code == 0, done.output
+    words = ("verify", "--database", fleet.dsn, "--tables", "daily_load_profile,billing_profile", "--json")
+    assert run(*words, home=fleet.log.parent).returncode == 0
+    with psycopg.connect(fleet.dsn, autocommit=True) as connection:
+        connection.execute("UPDATE hes.daily_load_profile SET daily_kwh_import = NULL, daily_kwh_export = 7")
+    found = json.loads(run(*words, home=fleet.log.parent).stdout)["findings"]
+    days = [one for one in found if "daily_kwh_import" in one["columns"]]
+    assert len(days) == len(found) == _METERS * (_DAYS - 1)
+    assert all(one["columns"]["daily_kwh_import"][1] is None for one in days)
+    assert {one["columns"]["daily_kwh_export"][1] for one in days} == {"7"}

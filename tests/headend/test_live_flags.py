@@ -84,6 +84,22 @@ def test_an_answer_that_comes_whole_the_second_time_is_no_partial_one(fleet: Spa
     assert sql(hes, flags) == [([7],)]
 
 
+def test_readings_of_a_clock_that_calls_itself_invalid_are_flagged(fleet: Spawned, hes: str) -> None:
+    """Flag 4 and quality 64, at the time that the meter told all the same; those of other meters are good."""
+    ordered(fleet, "link", 3, "{clock_status: invalid}")
+    try:
+        collect(fleet, hes)
+    finally:
+        ordered(fleet, "link", 3, "--clear")
+    verdicts = (
+        "SELECT meter_number, quality, validation_flags, count(DISTINCT timestamp) FROM hes.energy_measurements e"
+        " JOIN public.meters m ON m.id = e.meter_id WHERE measurement_type = 'INTERVAL' GROUP BY 1, 2, 3 ORDER BY 1"
+    )
+    expected = [(meter.serial, 192, [], _BLOCKS) for meter in fleet.meters[:2]]
+    assert sql(hes, verdicts) == [*expected, (fleet.meters[2].serial, 64, [1, 4], _BLOCKS)]
+    assert not differs(fleet, hes)
+
+
 def test_an_interval_far_above_the_day_before_is_a_spike(fleet: Spawned, hes: str) -> None:
     """Flag 10, on the one block of a load that comes and goes."""
     collect(fleet, hes)
@@ -99,3 +115,19 @@ def test_an_interval_far_above_the_day_before_is_a_spike(fleet: Spawned, hes: st
     assert [(meter, str(at), quality) for meter, at, quality in spikes] == [
         (fleet.meters[1].serial, "2025-06-02 10:30:00", 192)
     ]
+
+
+def test_after_other_scalers_all_is_read_again(fleet: Spawned, hes: str) -> None:
+    """A meter that lies about one has good rows overwritten; when it does not any more, none stays wrong."""
+    collect(fleet, hes)
+    ordered(fleet, "link", 2, "{wrong_scaler: 1}")
+    try:
+        collect(fleet, hes)
+    finally:
+        ordered(fleet, "link", 2, "--clear")
+    assert differs(fleet, hes)
+    fleet.step(2 * MS_PER_HOUR)
+    collect(fleet, hes)
+    assert not differs(fleet, hes)
+    said = "SELECT event_type, count(*) FROM hes.event_logs WHERE event_type LIKE '%CHANGED' GROUP BY 1 ORDER BY 1"
+    assert sql(hes, said) == [("ROWS_CHANGED", 2), ("SCALER_CHANGED", 2)]

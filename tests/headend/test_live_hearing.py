@@ -64,6 +64,16 @@ def kept_schedule(fleet: Spawned) -> str:
     return str(schedule)
 
 
+def alerts_of(dsn: str, serial: str) -> int:
+    """How many have come."""
+    statement = (
+        "SELECT count(*) FROM hes.push_history h JOIN public.meters m ON m.id = h.meter_id"
+        " JOIN hes.push_setups s ON s.id = h.push_setup_id JOIN hes.obis_codes o ON o.id = s.obis_code_id"
+        " WHERE meter_number = %s AND o.logical_name = '0.4.25.9.0.255'"
+    )
+    return int(sql(dsn, statement, serial)[0][0])
+
+
 def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database: str) -> None:
     """S001-04, S001-06 to -10, S001-19; a push of a stranger is an entry of the head-end's own log."""
     port = free_port()
@@ -76,10 +86,14 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             for _ in range(2):  # at one instant of the meters' clocks: the second is a duplicate
                 run("push", "now", "2", "--database", fleet.dsn, home=fleet.log.parent)
             fleet.inject("1", 251)
+            for number, code in enumerate((201, 251, 202), 1):  # of meter 3, one alert each
+                fleet.inject("3", code)
+                eventually(lambda number=number: alerts_of(database, fleet.meters[2].serial) == number)
             sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
             instants = f"{sent} AND trigger = 'SCHEDULE'"
             eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
-            eventually(lambda: fleet.sql(f"{sent} AND trigger = 'ALARM'")[0][0])
+            alarmed = "SELECT count(*) FROM public.meter_events WHERE event_code = 251 AND source = 'PUSH_ALARM'"
+            eventually(lambda: sql(database, alarmed)[0][0])
             eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
             eventually(
                 lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
@@ -95,12 +109,10 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             " JOIN {0}.push_setups s ON s.id = p.push_setup_id JOIN {0}.obis_codes pushed ON pushed.id = s.obis_code_id"
             " WHERE p.is_enabled GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2"
         )
-        kept = fleet.sql(configured.format("sim", "sim"))
-        assert len(kept) >= _METERS
-        assert set(kept) <= set(sql(database, configured.format("hes", "public")))
-        kept = fleet.sql(_SETUPS.format("sim", "sim"))
-        assert len(kept) >= _METERS
-        assert set(kept) <= set(sql(database, _SETUPS.format("hes", "public")))
+        for told, count in ((configured, 3), (_SETUPS, 7)):  # the rows of whom it asked are made behind the answers
+            read = set(sql(database, told.format("hes", "public")))
+            assert len(read) == count * _METERS
+            eventually(lambda read=read, told=told: set(fleet.sql(told.format("sim", "sim"))) == read)
         schedule = kept_schedule(fleet)
         hourly = 'array(structure(octet-string,octet-string)):[["hex:ff0000ff", "hex:ffffffffff"]]'
         meter = f"{fleet.meters[0].host}:{fleet.meters[0].port}"
@@ -126,9 +138,16 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
         assert [(meter, str(at)) for meter, at in sql(database, flagged.format(relation))] == [
             (fleet.meters[1].serial, "2025-06-02 11:05:00")
         ]
+    alarms = sql(
+        database,
+        "SELECT event_code, e.source FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id"
+        " WHERE meter_number = %s AND e.source <> 'EVENT_LOG' ORDER BY 2 DESC, 1",
+        fleet.meters[2].serial,
+    )  # the supply never failed, and the magnet came once
+    assert alarms == [(201, "PUSH_ALARM"), (251, "PUSH_ALARM"), (202, "ESW_DIFF"), (251, "ESW_DIFF")]
     both = sql(database, "SELECT array_agg(DISTINCT source ORDER BY source) FROM public.meter_events"
                          " WHERE event_code = 251")  # fmt: skip
-    assert both == [(["EVENT_LOG", "PUSH_ALARM"],)]
+    assert both == [(["ESW_DIFF", "EVENT_LOG", "PUSH_ALARM"],)]
     alarms = sql(database, "SELECT DISTINCT severity FROM public.meter_events WHERE source = 'PUSH_ALARM'")
     assert alarms
     assert {severity for (severity,) in alarms} <= {"WARNING", "CRITICAL"}

@@ -103,3 +103,14 @@ def test_a_push_of_the_new_meter_makes_it_known(fleet: Spawned, database: str) -
         eventually(lambda: logged(database, "METER_REPLACED"), within_s=_LONG_S)
     refused = sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type IN ('UNDECODABLE', 'UNKNOWN_METER')")
     assert refused == [(0,)]
+
+
+def test_who_was_replaced_while_nobody_looked_is_retired_at_the_next_start(fleet: Spawned, database: str) -> None:
+    words = ("headend", "--database", fleet.dsn, "--hes-database", database, "--once", "--profiles", "daily")
+    assert run(*words, home=fleet.log.parent).returncode == 0
+    swap = replaced(fleet, 1)
+    for _ in range(2):  # said once
+        assert run(*words, home=fleet.log.parent).returncode == 0
+    status = dict(sql(database, "SELECT meter_number, status FROM public.meters"))
+    assert (status[swap["was"]], status[swap["is"]]) == ("RETIRED", "CONNECTED")
+    assert logged(database, "METER_REPLACED") == [(swap["is"], f"it has taken the place of meter {swap['was']}")]

@@ -102,3 +102,24 @@ def test_the_second_interrupt_does_not_wait_for_meters_that_stall(fleet: Spawned
             assert "again" in process.stderr.readline()
             process.send_signal(signal.SIGINT)
             assert process.wait(DEADLINE_S) == -signal.SIGINT
+
+
+def allow(empty: str, connections: str) -> None:
+    with psycopg.connect(make_conninfo(empty, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {_HES} ALLOW_CONNECTIONS {connections}".encode())
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [_HES])
+
+
+def test_a_database_that_is_away_is_told_at_once_and_that_it_is_back(fleet: Spawned, empty: str) -> None:
+    """Also when nothing is to be stored: the next poll may be an hour away."""
+    with headend(fleet, empty, "--every", "1h") as process:
+        assert process.stderr is not None
+        allow(empty, "false")
+        try:
+            assert "what is read waits for the database" in process.stderr.readline()
+        finally:
+            allow(empty, "true")
+        assert "the database is back" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, "waits" in errors) == (0, False)

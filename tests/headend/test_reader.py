@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -32,6 +33,7 @@ from simulator.headend.failures import (
     ActionRefused,
     AssociationRefused,
     BrokenAnswer,
+    ConnectionBroken,
     NoAnswer,
     NotReachable,
     ReadRefused,
@@ -297,7 +299,7 @@ def test_everything_readable_is_read(reader: MeterReader) -> None:
         (b"\xc4\x01\xc2\x00\x63\x01", BrokenAnswer, "gurux cannot parse"),
         (b"\xc4\x01\xc2\x01\x4d", BrokenAnswer, "77 is no data-access-result"),
         (b"\x99", BrokenAnswer, "gurux cannot parse"),
-        (b"", NoAnswer, "closed the connection"),
+        (b"", ConnectionBroken, "closed the connection"),
     ],
 )
 def test_answers_that_are_wrong(meter: Peer, octets: bytes, failure: type[Exception], told: str) -> None:
@@ -336,3 +338,10 @@ def _connect_while(reader: MeterReader, listener: socket.socket) -> None:
     finally:
         reader.close()
         thread.join(timeout=5)
+
+
+def test_gurux_says_nothing_on_the_users_stdout(reader: MeterReader, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as `Invalid StoC`, of a meter whose proof was spoilt on the way."""
+    for name in ("GXDLMSClient", "GXDLMS", "GXDLMSChippering"):
+        vars(sys.modules[f"gurux_dlms.{name}"]).get("print", print)("something")
+    assert capsys.readouterr().out == ""

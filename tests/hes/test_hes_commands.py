@@ -29,6 +29,30 @@ def test_status_names_who_keeps_each_promise(database: str) -> None:
     told = json.loads(call("db", "status", "--database", database, "--json").stdout)["head_end"]
     assert "public.meter_readings: hypertable (emulated)" in told
     assert "hes.block_load_profile: retention (emulated)" in told
+    assert "hes.block_load_profile: compression (not on this tier)" in told  # nothing emulates it
+
+
+@pytest.mark.parametrize(
+    "line", ["db init --hes", "db migrate --hes", "headend --once --retries 0 --inventory {inventory}"]
+)
+def test_another_time_zone_than_that_of_the_tables_is_refused_and_none_is_needed(
+    database: str, tmp_path: Path, line: str
+) -> None:
+    """The days of the tables are cut in one zone, for good."""
+    call("db", "init", "--hes", "--hes-database", database, "--timezone", "Europe/Berlin")
+    inventory = tmp_path / "none.json"
+    inventory.write_text('[{"serial": "1", "host": "127.0.0.1", "port": 9, "clients": [{"sap": 32, "password": "0"}]}]')
+    words = [*line.format(inventory=inventory).split(), "--hes-database", database]
+    told = str(CliRunner().invoke(app, [*words, "--timezone", "Asia/Kolkata"]).exception)
+    assert told == (
+        "--timezone Asia/Kolkata: the days of these tables are those of Europe/Berlin; leave it out, or make the "
+        "tables anew, without their data, by `meterfleet db init --hes --fresh --timezone Asia/Kolkata`"
+    )
+    assert not isinstance(CliRunner().invoke(app, words).exception, UserError)
+    with HesDatabase.open(database) as hes:
+        assert hes.timezone() == "Europe/Berlin"
+        zones = hes.connection.execute("SELECT DISTINCT timezone FROM public.meters").fetchall()
+    assert zones == ([("Europe/Berlin",)] if "headend" in line else [])
 
 
 def test_status_says_how_to_get_the_tables(database: str) -> None:
@@ -43,14 +67,33 @@ def test_maintenance_says_first_what_it_would_do(database: str) -> None:
         hes.connection.execute("INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1')")
         hes.connection.execute(
             "INSERT INTO public.meter_readings (meter_id, timestamp, reading_type, value)"
-            " SELECT id, now() - interval '1 year', 'ACTIVE_ENERGY_IMPORT', 1 FROM public.meters"
+            " SELECT id, now() - age, 'ACTIVE_ENERGY_IMPORT', 1 FROM public.meters,"
+            " unnest(ARRAY[interval '1 year', interval '1 day', interval '-1 year']) AS age"
         )
         would = call("db", "maintain", "--database", database, "--dry-run").stdout
         assert "would: public.meter_readings: rows older than 90 days deleted: 1" in would
         assert "would: hes.block_load_profile: statistics brought up to date" in would
-        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (1,)
+        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (3,)
         call("db", "maintain", "--database", database)
-        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (0,)
+        assert hes.connection.execute("SELECT count(*) FROM public.meter_readings").fetchone() == (2,)
+
+
+def test_retention_is_counted_from_the_newest_row(database: str) -> None:
+    """A fleet may live in any year: of a week that is long past by the server's clock, all is kept."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute(
+            "INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1');"
+            "INSERT INTO hes.instant_profile (meter_id, timestamp) SELECT id, '2025-06-08'::timestamptz - age"
+            " FROM public.meters, unnest(ARRAY[interval '0', interval '7 days', interval '1 year']) AS age;"
+            "INSERT INTO hes.instant_profile (meter_id, timestamp, communication_status)"
+            " SELECT id, now(), 'TIMEOUT' FROM public.meters;"  # said by no meter
+            "INSERT INTO hes.billing_profile (meter_id, billing_date) SELECT id, date"
+            " FROM public.meters, unnest(ARRAY['1999-12-01', '1989-12-15', '1989-11-15']::date[]) AS date"
+        )
+        call("db", "maintain", "--database", database)
+        newest = "SELECT (SELECT count(*) FROM hes.instant_profile), (SELECT count(*) FROM hes.billing_profile)"
+        assert hes.connection.execute(newest.encode()).fetchone() == (3, 2)
 
 
 def test_our_own_map_compares_every_table() -> None:
@@ -118,5 +161,35 @@ def test_a_reading_by_hand_is_of_a_type_that_is_known_or_new_on_purpose(database
         assert "capitals" in str(put("gas volume", "--new-type").exception)
         assert "write a number" in str(put("TAMPERS", value="nan").exception)
         assert put("GAS_VOLUME", "--new-type").stdout == put("TAMPERS").stdout == "stored\n"
-        kinds = hes.connection.execute("SELECT reading_type FROM public.meter_readings ORDER BY 1").fetchall()
-        assert kinds == [("GAS_VOLUME",), ("TAMPERS",)]
+        assert (
+            put("MAX_DEMAND_ACTIVE_IMPORT").stdout == put("ACTIVE_ENERGY_EXPORT", "--unit", "kWh").stdout == "stored\n"
+        )
+        kinds = hes.connection.execute("SELECT reading_type, unit FROM public.meter_readings ORDER BY 1").fetchall()
+        assert kinds == [
+            ("ACTIVE_ENERGY_EXPORT", "kWh"), ("GAS_VOLUME", None), ("MAX_DEMAND_ACTIVE_IMPORT", "W"), ("TAMPERS", None),
+        ]  # fmt: skip
+
+
+def test_the_audit_is_json_whatever_values_there_were(database: str) -> None:
+    """RFC 8259: there is no NaN."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute(
+            "INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1');"
+            "INSERT INTO public.meter_readings (meter_id, timestamp, reading_type, value)"
+            " SELECT id, '2025-06-01Z', 'TAMPERS', 'NaN' FROM public.meters"
+        )
+    text = call("hes", "audit", "--meter", "M17", "--json", "--hes-database", database).stdout
+    (change,) = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert (change["new_value"], change["timestamp"]) == ("nan", "2025-06-01 00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    "words", [("profile", "export", "--from", "2025-06-01", "--to", "2025-06-02"), ("hes", "audit")]
+)
+def test_a_meter_that_is_not_there_is_a_mistake_of_the_user(database: str, words: tuple[str, ...]) -> None:
+    """Exit code 2: no rows would look like a meter that has said nothing."""
+    call("db", "init", "--hes", "--database", database)
+    result = CliRunner().invoke(app, [*words, "--meter", "99", "--hes-database", database])
+    assert isinstance(result.exception, UserError)
+    assert "there is no meter 99" in str(result.exception)

@@ -7,13 +7,14 @@ import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from simulator.hes import landing, review
 from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landed, Landing, LogEntry, Memory, Push, Registered
-from simulator.hes.tables import BLOCK, EVENTS, READINGS, Row
+from simulator.hes.tables import BILLING, BLOCK, DAILY, ENERGY, EVENTS, READINGS, Row
 
 FIRST = dt.datetime(2025, 6, 1, 0, 30, tzinfo=dt.UTC)
 HALF = dt.timedelta(minutes=30)
@@ -215,3 +216,98 @@ def test_gaps_are_what_lies_between_blocks(hes: HesDatabase) -> None:
     memory = Memory(hes.connection)
     assert memory.gaps() == {"M17": [(FIRST + 2 * HALF, FIRST + 4 * HALF)]}
     assert memory.last("hes.block_load_profile", "capture_time") == {"M17": FIRST + 6 * HALF}
+
+
+def test_the_newest_register_is_what_the_next_is_held_against_whatever_its_quality(hes: HesDatabase) -> None:
+    """S000-20: after a value that was ten times too large, only the first honest one runs backwards."""
+    place = Landing(hes.connection)
+    for number, (value, quality) in enumerate([(100, 192), (1010, 192), (102, 64), (None, 64)]):
+        row = [*reading(0), "CUMULATIVE"]
+        row[0], row[2], row[3] = FIRST + HALF * number, value, quality
+        place.land(batch(tuple(row), table=ENERGY))
+    assert Memory(hes.connection).registers() == {("M17", "ACTIVE_ENERGY_IMPORT"): 102}
+
+
+def test_the_last_status_word_is_known_after_a_start(hes: HesDatabase) -> None:
+    place = Landing(hes.connection)
+    for number, word in enumerate(("02" * 16, "06" * 16)):
+        data = {"bit": 81, "word": word}
+        row = (FIRST + HALF * number, 201, "ACCESS", "CRITICAL", "magnet", "PUSH_ALARM", data)
+        place.land(batch(row, table=EVENTS))
+    assert Memory(hes.connection).words() == {"M17": bytes.fromhex("06" * 16)}
+
+
+def registers(*wh: int | None, first: int = 0) -> list[Row]:
+    """Days from the first on, by their cumulative import."""
+    dates = [dt.date(2025, 6, 1) + dt.timedelta(days=first + number) for number in range(len(wh))]
+    return [
+        (date, None, Decimal(value) / 1000, *[None] * 3, "NORMAL_READ", "SUCCESS")
+        for date, value in zip(dates, wh, strict=True)
+        if value is not None
+    ]
+
+
+def daily(hes: HesDatabase) -> list[Decimal | None]:
+    return [kwh for (kwh,) in asked(hes, "SELECT daily_kwh_import FROM hes.daily_load_profile ORDER BY capture_date")]
+
+
+def test_days_are_differences_of_registers_also_behind_gaps_and_late_rows(hes: HesDatabase, many: int) -> None:
+    """S000-07: over a gap no day is known, until its row comes; a value that changes changes the day after it, too."""
+    place = Landing(hes.connection)
+    place.land(batch(*registers(1000, 1125, None, 1500), table=DAILY))
+    assert daily(hes) == [None, Decimal("0.125"), None]
+    place.land(batch(*registers(1300, first=2), table=DAILY))
+    assert daily(hes) == [None, Decimal("0.125"), Decimal("0.175"), Decimal("0.200")]
+    place.land(batch(*registers(1200, first=2), table=DAILY))
+    assert daily(hes)[2:] == [Decimal("0.075"), Decimal("0.300")]
+    stamps = "SELECT array_agg(xmin::text ORDER BY capture_date) FROM hes.daily_load_profile"
+    before = asked(hes, stamps)
+    assert place.land(batch(*registers(1000, 1125, 1200, 1500), table=DAILY)) == 0
+    assert asked(hes, stamps) == before
+
+
+def test_months_are_differences_of_bills(hes: HesDatabase, many: int) -> None:
+    """S000-09: by the reset count, for two periods may be closed on one day."""
+    bills = [
+        (dt.date(2025, 6, 1), count, None, Decimal(kwh), *[None] * 6, "NORMAL_READ", "SUCCESS")
+        for count, kwh in ((7, "100.000"), (8, "100.250"), (10, "130"))
+    ]
+    Landing(hes.connection).land(batch(*bills, table=BILLING))
+    found = asked(hes, "SELECT reset_count, monthly_kwh_import FROM hes.billing_profile ORDER BY 1")
+    assert found == [(7, None), (8, Decimal("0.250")), (10, None)]
+
+
+def test_the_check_holds_days_against_their_blocks(hes: HesDatabase) -> None:
+    """S001-17: they agree on complete days; of others only what is there can be told."""
+    place = Landing(hes.connection)
+    midnight = dt.datetime(2025, 6, 1, tzinfo=ZoneInfo("Asia/Kolkata"))
+    energies = (Decimal("0.125"), Decimal(0), None, None)
+    moments = [midnight + HALF * number for number in range(1, 97)]
+    del moments[60]
+    rows = [(at, at.replace(tzinfo=None), *energies, *[None] * 6, 30, "NORMAL_READ", "SUCCESS") for at in moments]
+    place.land(batch(*rows))
+    place.land(batch(*registers(1000, 7000, 12900), table=DAILY))
+    columns = "capture_date, blocks, is_complete, daily_kwh_import, blocks_kwh_import, difference_kwh_import"
+    first, *days = asked(hes, f"SELECT {columns} FROM hes.daily_load_profile_check ORDER BY 1")
+    assert first == (dt.date(2025, 6, 1), None, None, None, None, None)
+    assert days == [
+        (dt.date(2025, 6, 2), 48, True, Decimal(6), Decimal(6), Decimal(0)),
+        (dt.date(2025, 6, 3), 47, False, Decimal("5.9"), Decimal("5.875"), Decimal("0.025")),
+    ]
+
+
+def test_a_stored_record_that_becomes_another_is_kept_in_the_log(hes: HesDatabase, many: int) -> None:
+    """What a meter has recorded does not change; a column that comes later is no change."""
+    place = Landing(hes.connection)
+    place.land(batch(*blocks(3)))
+    later = [(*row[:6], Decimal(1), *row[7:]) for row in blocks(3)]
+    assert place.land(batch(*later, *blocks(1, first=3))) == 4
+    log = "SELECT description, additional_data FROM hes.event_logs WHERE event_type = 'ROWS_CHANGED'"
+    assert asked(hes, log) == []
+    assert place.land(batch(*blocks(2, "1.25", first=1), *blocks(1, first=4))) == 3
+    ((words, data),) = asked(hes, log)
+    assert "hes.block_load_profile that have become others: 2, from 2025-06-01 01:00:00+00 to" in words
+    assert [(row["capture_time"], row["kwh_import"]) for row in data["before"]] == [
+        ("2025-06-01T01:00:00+00:00", 0.125),
+        ("2025-06-01T01:30:00+00:00", 0.125),
+    ]

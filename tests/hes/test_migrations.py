@@ -145,18 +145,20 @@ def test_there_and_back_again(database: str) -> None:
     assert call(*hes, "--to", "02-readings", "--timezone", "Europe/Berlin").stdout.splitlines() == [
         "deployed 01-meters",
         "deployed 02-readings",
-        "schema hes has version 2; the newest is 11",
+        "schema hes has version 2; the newest is 12",
     ]
     with HesDatabase.open(database) as tables, pytest.raises(UserError, match="db migrate --hes` brings it there"):
         tables.install()
-    assert "deployed 11-continuous-aggregate" in call(*hes).stdout
+    assert "deployed 12-daily-check" in call(*hes).stdout
     status = call("status", "--database", database)
-    assert "schema hes: version 11 of 11" in status.stdout
+    assert "schema hes: version 12 of 12" in status.stdout
     assert f"schema  {SIM.version}" in status.stdout
     with HesDatabase.open(database) as tables:
         assert tables.timezone() == "Europe/Berlin"
         assert not tables.install()
-    assert call(*hes, "--revert", "daily-aggregate").stdout.startswith("reverted 11-continuous-aggregate\nreverted 10-")
+    assert call(*hes, "--revert", "daily-aggregate").stdout.startswith(
+        "reverted 12-daily-check\nreverted 11-continuous-aggregate\nreverted 10-"
+    )
     assert "there is no migration 'nine'; there are 01-meters, " in str(call(*hes, "--to", "nine").exception)
     assert "give one of them" in str(call(*hes, "--to", "1", "--revert", "1").exception)
     assert "there is no time zone" in str(call(*hes, "--timezone", "Europe/Berlinn").exception)

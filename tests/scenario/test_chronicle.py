@@ -94,8 +94,13 @@ def test_waves_ramps_and_many_repetitions_are_lines_each() -> None:
     ramp = [row(f"timeline.2/{n}of3~{wave}", 5 + n, "voltage", 4) for n in (1, 2, 3) for wave in (0, 1)]
     often = [row(f"tick#{n}", 100 + n, "log", 0, text="tick") for n in range(12)]
     refused = [row(f"few#{n}", 200 + n, outcome="PARTLY", refused={"busy": n + 1}) for n in range(2)]
+    dark = [
+        row("dark/~0", 250, outcome="REFUSED", refused={"no power": 5}),
+        row("dark/~1", 251),
+        row("dark/~2", 252, meters=0),
+    ]
     told = [(line.step, line.what, line.parts, line.meters, line.outcome, line.remarks)
-            for line in lines([row("start", 0, "start", 0), *waves, *ramp, *undone, *often, *refused,
+            for line in lines([row("start", 0, "start", 0), *waves, *ramp, *undone, *often, *refused, *dark,
                                row("expect.0", 300, "event", outcome="MET")])]  # fmt: skip
     assert told == [
         ("", "start", 1, 0, "DONE", ""),
@@ -105,6 +110,7 @@ def test_waves_ramps_and_many_repetitions_are_lines_each() -> None:
         ("tick", "log", 12, 0, "DONE", "tick"),
         ("few, time 1", "relay", 1, 5, "PARTLY", "1 x busy"),
         ("few, time 2", "relay", 1, 5, "PARTLY", "2 x busy"),
+        ("dark", "relay", 3, 10, "PARTLY", "5 x no power"),
     ]
 
 

@@ -192,10 +192,20 @@ def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
         ("timeline: [{do: relay, to: open, on: {index: 11-19}}]", "timeline.0.on: nobody is chosen"),
         ("timeline: [{do: relay, to: open, on: [{index: 1}, {feeder: A, meters: 1, index: 2}]}]", "nobody is chosen"),
         (
-            "timeline: [{do: relay, to: open, on: {meters: 1-4, share: 0.1}}]",
-            "nobody is chosen; 0.1 of 4 meters is none",
+            "timeline: [{do: relay, to: open, on: {meters: 1-4, share: 0}}]",
+            "nobody is chosen; 0 of 4 meters is none",
         ),
         ("expect: [{event: 201, on: {feeder: A, meters: 2}}]", "expect.0.on: nobody is chosen"),
+        (
+            "timeline: [{do: relay, to: open, on: {step: a}}]",
+            "no step above this one strikes meters",
+        ),
+        (
+            "timeline: [{id: a, do: relay, to: open, on: {step: a}}]",
+            "no step above this one",
+        ),
+        ("timeline: [{id: a, do: log, text: a}]\nexpect: [{event: 201, on: {step: a}}]", "no step of this scenario"),
+        ("timeline: [{id: a, do: outage, on: {feeder: A}}, {do: restore, on: {feeder: B, step: a}}]", "nobody is"),
         ("timeline: [{do: relay, to: open, on: {index: 4-2}}]", "timeline.0.on.index: '4-2' ends before it begins"),
         ("timeline: [{do: relay, to: open, for: 99999999999d}]", "is longer than a hundred years"),
         ("timeline: [{do: relay, to: open, on: []}]", "timeline.0.on: nobody is chosen; write all, or which"),
@@ -361,6 +371,7 @@ def test_a_share_stays_when_other_meters_come(tmp_path: Path) -> None:
     few = load(tmp_path, GROUPS)
     many = load(tmp_path, GROUPS + "  - {count: 40, group: others}\n")
     assert chosen(few, group="homes", share=0.5) == chosen(many, group="homes", share=0.5)
+    assert len(chosen(few, group="homes", share=0.01)) == 1  # a scenario made small still strikes somebody
     assert any(chosen(few, slot, share=0.3) != chosen(few, 1, share=0.3) for slot in range(2, 9))
 
 

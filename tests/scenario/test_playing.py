@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +13,6 @@ import pytest
 from live import free_port
 from playing import Play
 
-from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions
 from simulator.scenario.html import page
 from simulator.scenario.player import Player
@@ -101,7 +100,11 @@ expect:
     assert "good &amp; &lt;b&gt;" in html
     assert "<b>" not in html
     assert "http" not in html.replace("<!DOCTYPE html>", "")
-    assert html.count("<svg") == 3  # load, events, alarms
+    timeline, load, events, alarms, pushes = html.split("<svg")[1:]
+    labels = re.findall(r"<text x=[^>]*>([^<]*)</text></g>", timeline)
+    assert labels == ["out: relay", "met: good &amp; &lt;b&gt;", "missed: bad"]
+    assert all("no " not in chart for chart in (load, events, alarms))
+    assert ">no pushes</text>" in pushes
 
 
 # -- going on --------------------------------------------------------------------------------------------------------
@@ -154,92 +157,30 @@ async def test_a_clock_that_is_wrong_stays_so_when_the_fleet_starts_again(databa
     assert [stamp for (stamp,) in seen] == ["11:30", "12:00", "12:30", "13:00", "13:30"]  # 10:30 to 12:30
 
 
-# -- determinism -----------------------------------------------------------------------------------------------------
-
-STORY = f"""name: x
-{START}
-parameters: {{others: 1}}
-fleet:
-  - {{count: 6, load: shop, feeder: {{A: 0.5, B: 0.5}}, block: 15}}
-  - {{count: "${{others}}", load: household, feeder: C, block: 15}}
+async def test_the_meters_that_a_step_struck(play: Play) -> None:
+    """Also of each share that another one takes, of all times that it came, and with what `for` undoes."""
+    result = await play(f"""name: x
+{START}fleet: [{{count: 20, load: shop}}]
 timeline:
-  - {{at: 2m, on: {{feeder: "[AB]", share: 0.5}}, do: relay, to: open, for: 20m, stagger: 5m}}
-  - {{on: {{meters: 1-6}}, do: event, code: 203, random: {{count: 3, within: 30m}}, for: 1m}}
-  - {{at: 10m, on: {{meters: 1-2}}, do: clock_jump, by: 90s}}
-  - {{on: {{meters: 3}}, do: clock_drift, ppm: 5000, for: 30m}}
-  - {{at: 12m, on: {{meters: "2,4-5"}}, do: replace, reading: 2}}
-  - {{at: 25m30s, on: {{meters: 4}}, do: replace}}
-end: 40m
-push: {{destination: sink}}
-"""
-
-
-def stored(dsn: str) -> list[list[tuple[object, ...]]]:
-    """What the meters in the first six places have, without what names a row."""
-    mine = "meter_id IN (SELECT id FROM meters WHERE place <= 6)"
-    told = "event_timestamp, event_code, sequence_number, additional_data"
-    measured = "capture_time, kwh_import, average_voltage_r, status_word"
-    queries = (
-        f"SELECT meter_id, {measured} FROM block_load_profile WHERE {mine} ORDER BY 1, 2",
-        f"SELECT meter_id, {told} FROM event_logs WHERE {mine} ORDER BY 1, 2, 3",
-        f"SELECT meter_id, timestamp, esw_byte_0, esw_byte_5 FROM eswf_status WHERE {mine} ORDER BY 1, 2, id",
-        "SELECT s.meter_id, h.timestamp, o.logical_name, h.status, h.payload FROM push_history h"
-        " JOIN push_setups s ON s.id = h.push_setup_id JOIN obis_codes o ON o.id = s.obis_code_id"
-        f" WHERE {mine} ORDER BY 1, 2, 3, 5",
-        f"SELECT meter_id, timestamp, value FROM energy_measurements WHERE {mine} ORDER BY 1, 2, 3",
-        "SELECT meter_number, place, generation, installed_at, removed_at FROM meters WHERE place <= 6 ORDER BY 1",
-        "SELECT step, kind, at, outcome FROM scenario_steps ORDER BY id",
-    )  # fmt: skip
-    with psycopg.connect(dsn, options="-c search_path=sim") as connection:
-        return [connection.execute(query.encode()).fetchall() for query in queries]
-
-
-async def test_the_same_seed_gives_the_same_rows_at_any_speed_and_among_other_meters(database: str, play: Play) -> None:
-    seen = await lived_through(play, database, STORY, ((MAX_SPEED, "1"), (60.0 * 20, "1"), (MAX_SPEED, "22")))
-    assert all(seen[0])
-    assert seen[0] == seen[1]
-    assert seen[0] == seen[2]
-
-
-SHORT_STORY = """name: x
-clock: {start: "2025-06-10T10:57:00+05:30"}
-seed: 4
-parameters: {others: 1}
-fleet:
-  - {count: 6, load: shop, feeder: {A: 0.5, B: 0.5}, block: 15}
-  - {count: "${others}", load: household, feeder: C, block: 15}
-timeline:
-  - {at: 30s, on: {feeder: "[AB]", share: 0.5}, do: relay, to: open, for: 3m, stagger: 90s}
-  - {on: {meters: 1-6}, do: event, code: 203, random: {count: 3, within: 4m}, for: 20s}
-  - {on: {meters: 3}, do: clock_drift, ppm: 5000, for: 2m}
-  - {at: 1m, on: {meters: 1-2}, do: clock_jump, by: 90s}
-  - {at: 1m, on: {meters: 4-5}, do: load, shape: workshop, for: 2m}
-  - {at: 2m, on: {meters: 6}, do: outage, for: 1m}
-  - {at: 3m10s, on: {meters: 2}, do: replace}
-end: 5m
-push: {destination: sink, schedule: FIFTEEN_MIN}
-"""
-
-
-async def test_sixty_seconds_a_second_bring_the_same_as_full_speed(database: str, play: Play) -> None:
-    """Over a full hour: blocks and pushes; the clock follows the real one and is not stepped."""
-    seen = await lived_through(play, database, SHORT_STORY, ((60.0, "1"), (MAX_SPEED, "1"), (60.0 * 4, "22")))
-    assert all(seen[0])
-    assert seen[0] == seen[1]
-    assert seen[0] == seen[2]
-
-
-async def lived_through(
-    play: Play, dsn: str, story: str, ways: Sequence[tuple[float, str]]
-) -> list[list[list[tuple[object, ...]]]]:
-    """What the first six meters have after each way: speed, and how many others live among them."""
-    seen = []
-    for speed, others in ways:
-        await play(story, speed=speed, others=others)
-        seen.append(stored(dsn))
-        with psycopg.connect(dsn) as connection:
-            connection.execute("DROP SCHEMA sim CASCADE")
-    return seen
+  - {{id: dark, at: 5m, do: outage, on: {{share: 0.5}}}}
+  - {{id: some, at: 6m, do: restore, on: {{step: dark, share: 0.5}}}}
+  - {{id: often, at: 20m, every: 1m, count: 3, do: event, code: 203, on: {{step: some, share: 0.2}}, for: 30s}}
+  - {{id: late, at: 20m, every: 1m, count: 3, do: event, code: 251, on: {{step: often}}}}
+expect:
+  - {{event: 101, on: {{step: dark}}, after: dark}}
+  - {{event: 101, count: 10, after: dark}}
+  - {{event: 102, on: {{step: some}}, after: some}}
+  - {{event: 102, count: 5, after: some}}
+  - {{event: 203, on: {{step: often}}, after: often}}
+  - {{event: 203, count: 3, after: often}}
+  - {{event: 203, count: 1, share: 1, on: {{step: often}}, after: often, within: 30s}}
+  - {{event: 204, count: 3, after: often}}
+""")
+    assert result.is_good, [row.detail for _, row in result.expectations if row]
+    struck = {row.step: row.meters for row in result.rows if row.step.startswith("late")}
+    assert struck["late#0"] == 1
+    assert struck["late#2"] > 1
+    assert struck["late#2"] == next(row.meters for name, row in result.expectations[4:5] if row)
 
 
 async def test_two_phases_may_be_missing_at_once_and_each_comes_back_by_itself(play: Play, database: str) -> None:

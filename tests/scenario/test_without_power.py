@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import io
+
 import psycopg
 from playing import Play
+from rich.console import Console
 
 from simulator.scenario.replay import Result
+from simulator.scenario.report import tables
 
 FLEET = """name: x
 clock: {start: "2025-06-10T10:00:00+05:30", speed: max}
@@ -51,6 +55,12 @@ async def test_what_clients_do_to_meters_without_power_is_not_done(play: Play, d
     )
     dark = ("keys", "anyhow", "method", "tariff", "firmware")
     assert {step: seen[step] for step in dark} == dict.fromkeys(dark, refused)
+    screen = Console(file=io.StringIO(), width=80)
+    for table in tables(result):
+        screen.print(table)
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    assert "3 x no power" in shown
     (words,) = (row.detail["words"] for _, row in result.expectations if row is not None)
     assert words.endswith("others: no power, no power, no power")
     with psycopg.connect(database) as connection:

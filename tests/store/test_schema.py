@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The schema promises what the seed documents 001 and 004 say (S004-02 to S004-32, S001-01, -02, -12)."""
+"""The schema promises what the seed documents 001 and 004 say (S004-02 to S004-32, S001-01, -02, -12;
+docs/requirements.md)."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ What a map says is SQL of the user's, run in a read-only transaction on the user
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from simulator.errors import UserError
 _TIMES = frozenset({"max_demand_date"})
 _ENERGIES = ("kwh_import", "kwh_export", "kvah_import", "kvah_export")
 _PHASES = "ryb"
+DERIVED = {f"{span}_{name}": f"cumulative_{name}" for span in ("daily", "monthly") for name in _ENERGIES}
+"""Columns that no meter says, and the register whose successive values they are the difference of."""
 
 
 class Truth(BaseModel):
@@ -29,6 +32,7 @@ class Truth(BaseModel):
     number: str = "0"
     joined: str = "JOIN sim.meters m ON m.id = t.meter_id"
     columns: frozenset[str] = frozenset()
+    before: str = ""  # joins the row before, on which DERIVED columns depend, as b
     is_log: bool = False  # a head-end keeps equal entries of one second once
 
 
@@ -44,12 +48,14 @@ TRUTHS = {
     "daily_load_profile": Truth(
         relation="sim.daily_load_profile",
         time="t.capture_date",
+        before="LEFT JOIN sim.daily_load_profile b ON b.meter_id = t.meter_id AND b.capture_date = t.capture_date - 1",
         columns=frozenset({f"{kind}_{name}" for kind in ("cumulative", "daily") for name in _ENERGIES}),
     ),
     "billing_profile": Truth(
         relation="sim.billing_profile",
         time="t.billing_date",
         number="t.reset_count",
+        before="LEFT JOIN sim.billing_profile b ON b.meter_id = t.meter_id AND b.reset_count = t.reset_count - 1",
         columns=frozenset(
             {f"{kind}_{name}" for kind in ("cumulative", "monthly") for name in _ENERGIES}
             | {"max_demand_kw", "max_demand_date", "power_factor"}
@@ -134,6 +140,12 @@ def _read(path: Path) -> Maps:
     if mistakes:
         raise UserError(mistakes)
     return maps
+
+
+def with_derived(columns: Iterable[str]) -> frozenset[str]:
+    """What a model captures, and what follows from it."""
+    told = frozenset(columns)
+    return told.union(name for name, register in DERIVED.items() if register in told)
 
 
 def is_time(column: str) -> bool:

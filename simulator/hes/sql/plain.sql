@@ -15,7 +15,7 @@ CREATE TABLE hes.schema_version (
     version     integer PRIMARY KEY,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO hes.schema_version (version) SELECT generate_series(1, 11);
+INSERT INTO hes.schema_version (version) SELECT generate_series(1, 12);
 
 -- One row: the meters' time zone, which decides where their days begin. Whoever makes the tables says it by
 -- SET hes.timezone.
