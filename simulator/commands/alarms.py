@@ -17,6 +17,7 @@ from simulator.commands.place import (
     existing_place,
 )
 from simulator.commands.stored import meter_numbers, opened
+from simulator.cosem.catalogue import raisers
 from simulator.errors import UserError
 from simulator.store.incidents import ALARM_STATUSES
 from simulator.values import counted
@@ -64,4 +65,4 @@ def ack(
 
 async def _acknowledge(place: Place, meters: str | None) -> int:
     async with opened(place) as store:
-        return await store.incidents.acknowledge(await meter_numbers(store, meters))
+        return await store.incidents.acknowledge(await meter_numbers(store, meters), raisers())

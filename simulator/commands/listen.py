@@ -87,16 +87,23 @@ def listen(
     )
     everyone = _everyone(ek, ak)
     place = _place(database, home, fleet, needed=keys is None and not everyone)
-    _run(_listen(plan, _Sources(keys, everyone, model, place)))
+    _run(_listen(plan, _Sources(keys, everyone, model, place, is_named=bool(database or home or fleet))))
 
 
 class _Sources:
     """What the user has named as knowing the meters."""
 
     def __init__(
-        self, keys: Path | None, everyone: tuple[KeyPair, ...], model: str | None, place: Place | None
+        self,
+        keys: Path | None,
+        everyone: tuple[KeyPair, ...],
+        model: str | None,
+        place: Place | None,
+        *,
+        is_named: bool = True,
     ) -> None:
         self.keys, self.everyone, self.model, self.place = keys, everyone, model, place
+        self._is_named = is_named
 
     async def known(self) -> Known:
         from simulator.commands import pushers
@@ -111,11 +118,17 @@ class _Sources:
         book = KeyBook({**found.owners, **owners}, self.everyone)
         return Known(book, labels(lambda serial: self.model or found.model_of(serial), found.objects))
 
+    async def known_now(self) -> Known:
+        """Another fleet may have become the last one."""
+        if not self._is_named:
+            self.place = await asyncio.to_thread(existing_place, None, None, None)
+        return await self.known()
+
 
 async def _listen(plan: Plan, sources: _Sources) -> None:
     from simulator.headend.listening import listen as run
 
-    await run(plan, await sources.known(), obis_names(), refresh=sources.known if sources.place else None)
+    await run(plan, await sources.known(), obis_names(), refresh=sources.known_now if sources.place else None)
 
 
 def _place(database: str | None, home: Path | None, fleet: str | None, *, needed: bool) -> Place | None:

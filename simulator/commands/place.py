@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +70,20 @@ def place_to_spawn(database: str | None, home: Path | None, fleet: str) -> Place
     server.start()
     server.ensure_database(fleet)
     return Place(server.dsn(fleet), server.start, fleet, server.home)
+
+
+@contextmanager
+def place_to_replay(database: str | None, home: Path | None, fleet: str) -> Iterator[tuple[Place, int]]:
+    """The same for a fleet that comes in place of those whose names differ in their last word, the digest, and how many
+    of them are dropped for it: all that nobody uses."""
+    place = place_to_spawn(database, home, fleet)
+    if database:
+        yield place, 0
+        return
+    name = fleet.rpartition("_")[0]
+    older = re.compile(rf"{re.escape(name)}_[0-9a-f]{{12}}")
+    with EmbeddedPostgres(place.home).database_instead(fleet, lambda one: bool(older.fullmatch(one))) as dropped:
+        yield place, len(dropped)
 
 
 def existing_place(database: str | None, home: Path | None, fleet: str | None) -> Place:

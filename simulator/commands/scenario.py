@@ -15,7 +15,7 @@ from rich.console import Console
 from simulator import __version__
 from simulator.commands.options import SpeedOption
 from simulator.commands.outputs import check_output, unwritten
-from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_spawn
+from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_replay, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.errors import MeterfleetError, UserError
 from simulator.fleet.pace import MAX_SPEED
@@ -30,6 +30,7 @@ from simulator.scenario.sink import pushing
 from simulator.scenario.summary import remarks
 from simulator.store.database import Store
 from simulator.store.history import StepRow
+from simulator.values import counted
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def replayed(
 ) -> None:
     """Play a scenario to its end, as fast as the work goes, and check what it expects; exit code 1 if that is missed.
 
-    On the embedded server each replay begins anew; its data stays until the next one.
+    On the embedded server it begins anew and drops older replays of that file name, but none that somebody is using.
     """
     check_output("--junit", junit)
     check_output("--report", report)
@@ -110,16 +111,18 @@ def replayed(
     options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else speed)
     console = ready_console()
     console.print(headline(loaded), highlight=False)
-    place = place_to_spawn(database, home, _name("replay", loaded))
     results: list[Result] = []
 
-    async def main() -> None:
+    async def main(place: Place) -> None:
         await _empty(place, fresh=fresh or not database)
         store = await Store.open(place.dsn, revive=place.revive)
         results.append(await replay(loaded, options, store))
 
-    run_loop(main())
-    place.remember_unless_served()
+    with place_to_replay(database, home, _name("replay", loaded)) as (place, dropped):
+        if dropped:
+            console.print(f"{counted(dropped, 'older replay')} of this scenario dropped", highlight=False)
+        run_loop(main(place))
+        place.remember_unless_served()
     _show(results[0], console, junit, report)
     if not results[0].is_good:
         raise typer.Exit(1)

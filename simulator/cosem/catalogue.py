@@ -63,6 +63,14 @@ def clears(catalogue: Catalogue, event: Event) -> int:
     return -1 if bit == raises(catalogue, event) else bit
 
 
+@lru_cache(maxsize=1)
+def raisers() -> Mapping[str, list[int]]:
+    """Which codes of all catalogues set which status bits, code by code."""
+    known = [load_catalogue(path.name.removesuffix(SUFFIX)) for path in catalogue_paths()]
+    pairs = [(event.code, raises(one, event)) for one in known for event in one.values() if raises(one, event) >= 0]
+    return {"codes": [code for code, _ in pairs], "bits": [bit for _, bit in pairs]}
+
+
 def catalogue_paths() -> list[Path]:
     return sorted((data_root() / "obis").glob(f"*{SUFFIX}"))
 

@@ -206,6 +206,17 @@ inactivity_time_out long-unsigned
 device_address long-unsigned""",
         ),
         declare(
+            29,
+            2,
+            "Auto connect",
+            """mode enum
+repetitions unsigned
+repetition_delay long-unsigned
+calling_window array(structure(stamp,stamp))
+destination_list array(octet-string)""",
+            "connect integer",
+        ),
+        declare(
             40,
             0,
             "Push setup",

@@ -7,19 +7,21 @@ must bring (Blue Book 4.1.5, Green Book 9.5). It never looks at a meter.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from simulator.cosem.stamps import encode_date, encode_date_time, encode_time
-from simulator.values import parse_obis
+from simulator.values import counted, parse_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
 _TOKEN = re.compile(r"\s*([a-z0-9-]+(?:\[(?:\.\.)?\d+\])?|[(),|])")
+_TEXTS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
 _SIZED = re.compile(r"([a-z0-9-]+)(?:\[(\.\.)?(\d+)\])?")
 
 _INTEGER_RANGES = {
@@ -73,6 +75,16 @@ class Choice:
     def encode(self, value: Any) -> bytes:
         """A value as written in a profile (numbers, text, lists) in A-XDR; ValueError says what was expected."""
         return axdr.encode(_build(self, value))
+
+
+def meant(choice: Choice, text: str) -> Any:
+    """A value that stands in one line behind its type: texts and bits as they are, all else as JSON has it."""
+    if choice.tag in _TEXTS or (choice.tag is Tag.BIT_STRING and not text.strip("01")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # the type says what it expects
 
 
 @lru_cache(maxsize=512)
@@ -200,9 +212,16 @@ def _members(spec: TypeSpec, value: Any) -> tuple[Data, ...]:
 
 
 def _bits(spec: TypeSpec, value: Any) -> tuple[int, bytes]:
-    """A bit-string given by the numbers of its set bits; bit 0 is the first transmitted one."""
+    """A bit-string given by all its bits as text, or by the numbers of its set bits; bit 0 is the first one sent."""
+    if isinstance(value, str) and value and set(value) <= {"0", "1"}:
+        if spec.length not in (None, len(value)):
+            raise ValueError(f"{value!r} has {counted(len(value), 'bit')} instead of {spec.length}")
+        return _bits(replace(spec, length=len(value)), [bit for bit, one in enumerate(value) if one == "1"])
+    if not isinstance(value, list) or (value and spec.length is None):
+        hint = "write all bits as 0 and 1, or their number and which are set, for example bit-string[128]:[83, 86]"
+        raise ValueError(f"{value!r} does not say which bits there are; {hint}")
     count = spec.length or 0
-    if not isinstance(value, list) or any(not isinstance(bit, int) or not 0 <= bit < count for bit in value):
+    if any(not isinstance(bit, int) or not 0 <= bit < count for bit in value):
         raise ValueError(f"{value!r} is not a list of bit numbers below {count}")
     number = sum(1 << (count - 1 - bit) for bit in set(value))
     padding = -count % 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -119,6 +119,9 @@ class Listen:
         return replace(self, devices=devices)
 
 
+A_CALL = Listen("dial", "dial", Spread.CALLS)  # of meters that only clients have told whom to call
+
+
 def parse_listen(text: str, count: int) -> Listen:
     """What one `--listen` says for a fleet of `count` meters; UserError says what is wrong with it."""
     framing, *pairs = text.split(",")
@@ -139,6 +142,12 @@ def parse_listen(text: str, count: int) -> Listen:
     listen = _line(said, count) if framing == "serial" else _net(said, framing, count)
     _check_room(listen, count)
     return _with_link(said, listen)
+
+
+def whom_meters_call(listens: Sequence[Listen]) -> tuple[str, ...]:
+    """As destinations of their Auto connect objects."""
+    calls = ((one.host, one.port) for one in listens if one.framing == "dial")
+    return tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in calls)
 
 
 class _Said:

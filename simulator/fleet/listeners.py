@@ -14,13 +14,14 @@ from functools import partial
 from simulator.dlms.mode_e_link import LineSpeed, ModeELink
 from simulator.dlms.session import Session
 from simulator.errors import UserError
+from simulator.fleet.callers import Callers
 from simulator.fleet.capture import Capture
 from simulator.fleet.captured import CapturedConnection, Tapes, line_tapes, network_tapes
 from simulator.fleet.connection import Connection, SessionAt, monotonic_ms
 from simulator.fleet.datagrams import DatagramPort
-from simulator.fleet.dialling import Dialler
+from simulator.fleet.dialling import Caller, Diallers
 from simulator.fleet.links import Links
-from simulator.fleet.listen import MANAGEMENT, Listen, Spread
+from simulator.fleet.listen import A_CALL, MANAGEMENT, Listen, Spread
 from simulator.fleet.push_links import PushLine
 from simulator.fleet.refusals import Refusals
 from simulator.fleet.serial_lines import OpenLine, SerialTransport, open_device, open_pseudo_terminal
@@ -45,12 +46,15 @@ class Listeners:
         listens: Sequence[Listen],
         links: Links,
         connections: set[Connection],
+        callers: Callers,
         capture: Capture | None = None,
     ) -> None:
         self._links, self._connections, self._capture = links, connections, capture
+        self._callers = callers
+        self._calls = Diallers(callers, links.residents, self._caller, self._own_address)
         self._servers: list[asyncio.Server] = []
         self._ports: list[DatagramPort] = []
-        self._diallers: list[Dialler] = []
+        self._is_open = False
         self._lines: list[Line] = []
         self._opened: list[tuple[Listen, int, OpenLine]] = []
         self._refused: list[Refusals] = []
@@ -59,19 +63,18 @@ class Listeners:
     async def open(self) -> int:
         """How many places are open; UserError if none is."""
         for listen in self.listens:
-            if listen.framing == "dial":
-                self._diallers.append(Dialler(listen, self._links.residents, self._caller(listen), self._own_address))
-            elif listen.framing != "serial":
+            if listen.framing not in ("dial", "serial"):
                 await self._open_sockets(listen)
         self._lines = [self._line(number, *opened) for number, opened in enumerate(self._opened, 1)]
-        count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._diallers)
+        count = len(self._servers) + len(self._ports) + len(self._lines) + len(self._ways_of_callers)
         words = [line for refused in self._refused for line in refused.words()]
         if not count:
             raise UserError("\n  ".join(["no meter can listen:", *words]))
         for line in words:
             log.warning("%s", line)
-        for dialler in self._diallers:
-            dialler.tick(monotonic_ms())
+        self._callers.begin()
+        self._is_open = True
+        self._calls.tick()
         return count
 
     async def _open_sockets(self, listen: Listen) -> None:
@@ -99,10 +102,14 @@ class Listeners:
             connection.expire(now_ms)
         for line in self._lines:
             line.tick(now_ms)
-        for dialler in self._diallers:
-            dialler.tick(now_ms)
+        self._calls.tick()
         if self._capture:
             self._capture.flush()
+
+    def connect(self, meter: int) -> None:
+        """A meter, by its number from 0, calls whom it is to call; nobody does before the places are open."""
+        if self._is_open:
+            self._calls.connect(meter)
 
     def line_of(self, meter: int) -> PushLine | None:
         """The serial line that a meter is on, by its number from 0."""
@@ -110,8 +117,7 @@ class Listeners:
         return line.way_of(meter) if line is not None else None
 
     def close(self) -> None:
-        for dialler in self._diallers:
-            dialler.close()
+        self._calls.close()
         for server in self._servers:
             server.close()
         for port in self._ports:
@@ -133,8 +139,14 @@ class Listeners:
         tapes = line_tapes(self._capture, number) if self._capture else None
         return Line(self._links, listen, place, opened, lambda session: self._protocol(session, tapes)())
 
-    def _caller(self, listen: Listen) -> Callable[[int], Connection]:
-        tapes = self._tapes(udp=False)
+    @property
+    def _ways_of_callers(self) -> list[Listen]:
+        return [listen for listen in self.listens if listen.framing == "dial"]
+
+    def _caller(self, place: int) -> Caller:
+        """What meters speak that call that one of their destinations: as --listen says of it, or of the first."""
+        ways = self._ways_of_callers or [A_CALL]
+        listen, tapes = ways[place if place < len(ways) else 0], self._tapes(udp=False)
 
         def connection(index: int) -> Connection:
             return self._protocol(lambda new, *_: self._links.session_of_caller(listen, new, index), tapes)()

@@ -17,6 +17,7 @@ import numpy as np
 from simulator.errors import StoreError, StoreUnavailable
 from simulator.fleet.push_rows import (
     CANCELLED,
+    CONFIRMED,
     Attempt,
     alarm_edits,
     former_numbers,
@@ -43,7 +44,6 @@ _SMALLER = 8  # so many times fewer at once, after the store has refused some, s
 _REFUSALS = 50  # single attempts, until the store is left in peace for a while
 _PAUSE_S, _AWAY_S, _LATEST_S = 0.2, 1.0, 3.0
 _SOON = 20_000  # attempts that are written even while others are under way
-_CONFIRMED = "ACKNOWLEDGED"
 REPEATED = "repeated after a restart"
 
 
@@ -62,7 +62,7 @@ class Journal:
 
     def delivered(self, push: Push) -> None:
         error = ", ".join(filter(None, (REPEATED if push.repeats else None, push.remark)))
-        self._keep(push, "SUCCESS", error or None, alarm_status=_CONFIRMED if push.is_confirmed else "SENT")
+        self._keep(push, "SUCCESS", error or None, alarm_status=CONFIRMED if push.is_confirmed else "SENT")
         if push.is_confirmed and push.is_there:
             show(_confirmed(self._attempts[-1]))
 
@@ -190,7 +190,7 @@ class Journal:
             if not told:
                 return Batch()
             rows = [history_rows(written, numbers, history), *object_rows(written, numbers, history)]
-            confirmed = [one for one in written if one.is_there and one.alarm_status == _CONFIRMED]
+            confirmed = [one for one in written if one.is_there and one.alarm_status == CONFIRMED]
             edits = [*alarm_edits(written, history), *kept(list(map(_confirmed, confirmed)))]
             return Batch(rows, after=edits)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from simulator.cosem.catalogue import raisers
 from simulator.cosem.stamps import local_seconds
 from simulator.fleet.sender import STOPPED
 from simulator.meter.change import plain
@@ -26,7 +27,7 @@ from simulator.store.copy import Blobs, Column, Int4, Int8, Jsonb, Rows, Text, T
 from simulator.store.rows import Edit
 from simulator.wire.axdr import decode_whole
 
-CANCELLED = "CANCELLED"
+CANCELLED, CONFIRMED = "CANCELLED", "ACKNOWLEDGED"
 _DATE_TIME = b"\x09\x0c"
 _SHORT = 64  # octets of a value that may come again; a whole profile does not
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -154,7 +155,10 @@ def alarm_edits(attempts: Sequence[Attempt], ids: Ints) -> list[Edit]:
         "history_ids": [number for _, number in told.values()],
     }
     unsent = [alarm for alarm, (attempt, _) in told.items() if attempt.status == CANCELLED and attempt.error != STOPPED]
-    return [Edit("settle_alarms", values), *([Edit("release_alarms", {"ids": unsent})] if unsent else [])]
+    confirmed = [alarm for alarm, (attempt, _) in told.items() if attempt.alarm_status == CONFIRMED]
+    edits = [Edit("settle_alarms", values)]
+    edits += [Edit("release_alarms", {"ids": unsent})] if unsent else []
+    return edits + ([Edit("acknowledge_events", {"alarms": confirmed, **raisers()})] if confirmed else [])
 
 
 def _retried(attempt: Attempt) -> dt.datetime | None:

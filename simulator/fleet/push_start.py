@@ -50,6 +50,8 @@ async def recall(store: Store, cohorts: Sequence[Cohort]) -> None:
         await _agree_setups(cohort, name, stored)
     for (cohort, name), kept in schedules.items():
         await _agree_schedules(cohort, name, kept)
+    for cohort in cohorts:
+        cohort.kept_pushes.begin()
 
 
 async def _agree_setups(cohort: Cohort, name: bytes, stored: dict[int, StoredSetup]) -> None:

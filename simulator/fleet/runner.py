@@ -22,6 +22,7 @@ from simulator.cosem.compiler import compile_model
 from simulator.errors import StoreError, UserError
 from simulator.faults.parse import quirks_of
 from simulator.fleet import captured_keys
+from simulator.fleet.callers import Callers
 from simulator.fleet.capture import Capture
 from simulator.fleet.captures import Captures
 from simulator.fleet.clockwork import Clockwork
@@ -30,7 +31,7 @@ from simulator.fleet.control import obey
 from simulator.fleet.incidents import injection
 from simulator.fleet.keyfile import KeyFile
 from simulator.fleet.links import Links, Witness
-from simulator.fleet.listen import Listen, Spread
+from simulator.fleet.listen import Listen, Spread, whom_meters_call
 from simulator.fleet.listeners import Listeners
 from simulator.fleet.notices import Notices
 from simulator.fleet.opening import Opening, register_codes, titles
@@ -81,7 +82,8 @@ class Fleet:
         self.clock = Clockwork()
         self.captures = Captures(self.clock)
         self.links = Links(residents, self.connections, self.clock, seed=spec.seed, witness=options.witness)
-        self.listeners = Listeners(options.listens, self.links, self.connections, options.capture)
+        self.callers = Callers(spec.count, self.cohorts, self.clock.now_ms)
+        self.listeners = Listeners(options.listens, self.links, self.connections, self.callers, options.capture)
         push_links = PushLinks(self.links, self._push_way, lambda: self.clock.speed, self.listeners.line_of)
         self.pushes = Pushes(self.clock, store, self._addresses, push_links, is_confirmed=options.push.is_confirmed)
         self.supplies = Supplies(spec, self.cohorts, self.clock, store)
@@ -114,7 +116,9 @@ class Fleet:
             alert=self._alert,
             occur=self.pushes.occur,
             push=self.pushes.push,
-            look=self.pushes.look,
+            look=self._look,
+            connect=lambda cohort, row: self.listeners.connect(cohort.first + row),
+            destinations=whom_meters_call(self.listeners.listens),
             address=self._ip_address,
             delivered=self._delivered,
         )
@@ -152,6 +156,10 @@ class Fleet:
         await self.supplies.resume(to_ms)
         for cohort in self.cohorts:
             await story.bring(cohort, to_ms, report)
+
+    def _look(self, cohort: Cohort, row: int) -> None:
+        self.pushes.look(cohort, row)
+        self.callers.look(cohort, row)
 
     def _alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
         self.pushes.alert(cohort, rows, instant_ms)

@@ -290,11 +290,11 @@ def _words(error: Exception) -> str:
 
 
 def _local(order: Order) -> tuple[str, int] | None:
-    return (order.source, 0) if order.source and _can_reach(order.source, order.destination.host) else None
+    return (order.source, 0) if order.source and can_reach(order.source, order.destination.host) else None
 
 
 @lru_cache(maxsize=65_536)
-def _can_reach(source: str, host: str) -> bool:
+def can_reach(source: str, host: str) -> bool:
     """From a loopback address only loopback addresses can be reached; a name decides for itself."""
     try:
         target = ipaddress.ip_address(host)

@@ -21,6 +21,8 @@ _VALUES = """
 
 visible-string:hello  octet-string:hex:0102  long-unsigned:900  enum:1  boolean:true  null-data
 
+bit-string:10100000  bit-string[128]:[83, 86] [dim]the bits that are set; 0 is the first[/dim]
+
 "stamp:2025-06-01 00:00:00"  'array(structure(octet-string,long-unsigned)):[["hex:0a", 1]]'
 """
 

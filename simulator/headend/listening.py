@@ -18,6 +18,7 @@ from typing import Self
 
 from rich.console import Console
 
+from simulator.errors import MeterfleetError
 from simulator.headend.confirming import Confirmer, Trouble
 from simulator.headend.failures import HeadEndError
 from simulator.headend.keybook import KeyBook
@@ -59,7 +60,7 @@ Refresh = Callable[[], Awaitable[Known]]
 async def listen(plan: Plan, known: Known, names: Mapping[str, str], *, refresh: Refresh | None = None) -> None:
     """Until the count, the time or a signal; HeadEndError if the time is over before the count.
 
-    `refresh` tells anew what is known, and is asked when a push cannot be read.
+    `refresh` tells anew what is known, and is asked when a push cannot be read or has another length than its list.
     """
     ear = Listener(
         plan.host,
@@ -100,14 +101,20 @@ async def _take(ear: Listener, count: int | None, output: _Output) -> None:
 
 
 async def _learn(ear: Listener, refresh: Refresh) -> None:
-    """Keys may have been changed, meters added: look again when something could not be read, and not too often."""
-    unreadable = ear.received.unreadable
+    """Keys or lists may have been changed, meters added: look again when something could not be read or does not fit
+    the list that is known, and not too often."""
+    before = _puzzles(ear)
     while True:
         await asyncio.sleep(_REFRESH_S)
-        if ear.received.unreadable > unreadable:
-            unreadable = ear.received.unreadable
-            known = await refresh()
-            ear.unsealer.keys, ear.decoder.labels = known.keys, known.labels
+        if (now := _puzzles(ear)) > before:
+            before = now
+            with contextlib.suppress(MeterfleetError):  # what is known holds until more can be known
+                known = await refresh()
+                ear.unsealer.keys, ear.decoder.labels = known.keys, known.labels
+
+
+def _puzzles(ear: Listener) -> int:
+    return ear.received.unreadable + ear.decoder.misfits
 
 
 def _on_signals(stop: Callable[[], object]) -> list[int]:

@@ -28,6 +28,7 @@ PUSH_SETUP = 40
 _INVOKE_ID = 0x00FF_FFFF
 _LOGICAL_NAME, _CLOCK = 6, 12  # octets
 _PUSH_CLIENT, _SERVER = 64, 1
+_MOST_MISFITS = 100_000
 
 
 class Label(NamedTuple):
@@ -100,6 +101,8 @@ class Decoder:
 
     def __init__(self, labels: Labels = _nothing_known) -> None:
         self.labels = labels
+        self.misfits = 0  # bodies of another length than the list that is known, each kind counted once
+        self._misfits: set[tuple[str, str, int]] = set()  # meter, setup, elements
         self._gurux: Any = GXDLMSClient(True, _PUSH_CLIENT, _SERVER, Authentication.NONE, None, InterfaceType.PDU)
 
     def decode(self, received: Received) -> Notification:
@@ -125,8 +128,7 @@ class Decoder:
         if len(decoded) != len(parts):
             raise axdr.Malformed(f"gurux sees {len(decoded)} elements and there are {len(parts)}")
         head = _head(parts)
-        labels = self.labels(received.opened.meter, head[1]) if head else ()
-        known = labels if len(labels) == len(parts) else [None] * len(parts)
+        known = self._labels_of(received.opened.meter, head[1], len(parts)) if head else [None] * len(parts)
         items = tuple(map(_item, known, parts, decoded))
         clock, status = (items[2].value.value, parts[2][-1]) if head else (None, 0)
         return Notification(
@@ -139,6 +141,16 @@ class Decoder:
             items,
             _alerts(items, parts),
         )
+
+    def _labels_of(self, meter: str, setup: str, count: int) -> Sequence[Label | None]:
+        labels, body = self.labels(meter, setup), (meter, setup, count)
+        if len(labels) == count:
+            self._misfits.discard(body)
+            return labels
+        if body not in self._misfits and len(self._misfits) < _MOST_MISFITS:
+            self._misfits.add(body)
+            self.misfits += 1
+        return [None] * count
 
     def _event(self, received: Received, apdu: bytes) -> Notification:
         """time OPTIONAL, cosem-attribute-descriptor, attribute-value."""

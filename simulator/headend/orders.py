@@ -6,19 +6,15 @@ Pure: no gurux, no socket. The type is the user's to say; nothing is guessed fro
 
 from __future__ import annotations
 
-import json
 import struct
 from dataclasses import dataclass
-from typing import Any
 
-from simulator.cosem.types import Choice, parse_type
+from simulator.cosem.types import meant, parse_type
 from simulator.errors import PeerError, UserError
 from simulator.headend.options import parse_wish
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
-from simulator.wire.codes import Tag
 
-_TEXTS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
 _NO_VALUE = "null-data"
 
 
@@ -53,17 +49,8 @@ def parse_value(text: str) -> Data:
         )
     try:
         choice = parse_type(kind)
-        return axdr.decode_whole(choice.encode(_meant(choice, value)))
+        return axdr.decode_whole(choice.encode(meant(choice, value)))
     except IndexError:
         raise UserError(f"{kind}: say what it holds, for example array(long-unsigned)") from None
     except (ValueError, TypeError, OverflowError, struct.error, PeerError) as error:
         raise UserError(f"{kind}: {error}") from None
-
-
-def _meant(choice: Choice, value: str) -> Any:
-    if choice.tag in _TEXTS:
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value  # the type will say what it expects

@@ -214,8 +214,8 @@ class Landing:
     def _rows(self, table: Table, meters: Mapping[str, Sequence[Row]]) -> int:
         ids = [self._id(serial) for serial in meters]  # asked now if need be: while a COPY runs, nothing can be
         landed = self._merge(table, meters)
-        numbers = [row[len(table.key) - 2] for rows in meters.values() for row in rows]
-        if table.fill and landed and numbers:
+        if table.fill and landed:
+            numbers = [row[len(table.key) - 2] for rows in meters.values() for row in rows]
             self._run(table.fill, meters=ids, first=min(numbers), last=max(numbers))
         return landed
 

@@ -25,6 +25,7 @@ from simulator.meter.clocks import clock_of, shown_s
 from simulator.meter.columns import Columns, Ints, Rows, new_columns
 from simulator.meter.happening import COUNTED, Happening, Told, hear, tell
 from simulator.meter.identity import Delivered, Identity
+from simulator.meter.measurements import Readings, of_midnights
 from simulator.meter.push.kept import KeptPushes
 from simulator.meter.rows import Ids, rows_of
 from simulator.meter.shown import Shown, live
@@ -63,6 +64,8 @@ class Surroundings:
     occur: Callable[[Cohort, Ints, str, int], None] = lambda cohort, rows, occasion, instant_ms: None  # tamper, billing
     push: Callable[[Cohort, int, bytes, int], bool] = lambda cohort, row, setup, instant_ms: False  # a client says push
     look: Callable[[Cohort, int], None] = lambda cohort, row: None  # hears whose schedules may have changed
+    connect: Callable[[Cohort, int], None] = lambda cohort, row: None  # a client says connect
+    destinations: tuple[str, ...] = ()  # whom meters call, if nobody has told them otherwise
     address: Callable[[int], int] = lambda number: 0  # IPv4, of a meter by its number; 0: it has none
     delivered: Callable[[str], Delivered] = lambda serial: Delivered()  # with which title and keys, if not the seed's
 
@@ -104,9 +107,9 @@ class Cohort:
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
         self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
-        self.kept_pushes = KeptPushes(self)
+        self.writing: set[asyncio.Future[None]] = set()  # what nobody waits for
+        self.kept_pushes, self.readings = KeptPushes(self), Readings(self)
         self.vault = Vault(around.store, [one.id for one in identities])
-        self.writing: set[asyncio.Future[None]] = set()  # events that nobody waits for
         self.lock = asyncio.Lock()  # held while columns change
         self.marks_move_ms = np.full(len(identities), NEVER_MS)  # when a clock will have drifted to other marks
         self.lookout_ms = NEVER_MS  # when the next event is foreseen that detectors will notice
@@ -312,6 +315,8 @@ class Cohort:
             codes=self.around.codes,
             profiles=self.model.profiles,
         )
+        now_s, codes = group.calendar.local_s(self.around.now_ms()), self.around.codes
+        rows += of_midnights(brought, self.ids[group.rows], codes, self.model.profiles, now_s=now_s)
         whole = len(group.population) == len(self.identities)
         columns = brought.columns if whole else self.columns.put(group.rows, brought.columns)
         if told:

@@ -201,6 +201,7 @@ class Device:
                 [snapshot_row(profile, shown, self.row, meter, code=code, settings=settings)]
             )
             self.cohort.snapshots[self.row] = local_s
+            self.cohort.readings.add(self.row, profile, shown)
         return built_buffer(profile, cells, choice, local_s)
 
     def cells(self, client: int, profile: Profile) -> list[bytes]:

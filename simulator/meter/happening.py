@@ -7,7 +7,7 @@ when the store has it. It decides nothing: who calls it knows what has happened,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from simulator.cosem.catalogue import Event, clears, raises
 from simulator.meter.columns import Columns, Ints
-from simulator.meter.events import NON_ROLLOVER, is_programming, log_code
+from simulator.meter.events import NON_ROLLOVER, POWER_FAILED, is_programming, log_code
 from simulator.meter.snapshot import Snapshots
 from simulator.meter.status import alarm_rows, filters, place_of, status_rows
 from simulator.store.copy import Column, Int4, Int8, Jsonb, Rows, Text, Timestamp, Uuid, encode_rows
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
 Mask = npt.NDArray[np.bool_]
-COUNTED = ("last_event", "event_count", "tamper_count", "programming_count", "status_word")
+COUNTED = ("last_event", "event_count", "tamper_count", "programming_count", "power_failure_count", "status_word")
 _NO_ROWS = np.zeros(0, np.int64)
 _NO_COLUMNS: Mapping[str, Ints | int] = {}
 _NO_ATTRIBUTES: Mapping[tuple[int, bytes], AttributeValue] = {}
@@ -64,6 +64,8 @@ class Alongside:
 
 
 NOTHING = Alongside()
+Causes = Mapping[int, Callable[["Cohort", Columns, Ints, int], Alongside]]
+"""What else happens to meters, rows of a cohort with these columns, that notice a code at an instant."""
 
 
 async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: int, also: Alongside = NOTHING) -> None:
@@ -95,21 +97,23 @@ async def happen(cohort: Cohort, happenings: Sequence[Happening], instant_ms: in
     hear(cohort, told)
 
 
-async def happen_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int], instant_ms: int) -> None:
+async def happen_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int], instant_ms: int, causes: Causes) -> None:
     """One event after the other, each with its own status row and alarm, in one transaction.
 
     Raises StoreUnavailable with nothing changed.
     """
-    columns, told = cohort.columns, list[Told]()
+    columns, told, batches = cohort.columns, list[Told](), list[Rows | Numbered]()
     if len(rows):
         lived_ms = np.maximum(columns.lived_ms[rows], instant_ms)
         columns = columns.with_rows(rows, lived_ms=lived_ms)
     for code in [code for code in codes if code in cohort.model.events and len(rows)]:
+        also = causes[code](cohort, columns, rows, instant_ms) if code in causes else NOTHING
+        columns = columns.with_rows(also.rows, **also.columns)
         told.append(tell(cohort, columns, [Happening(rows, code)], instant_ms))
         columns = told[-1].columns
+        batches += [*also.batches, *told[-1].batches]
     if not told:
         return
-    batches = [batch for one in told for batch in one.batches]
     await cohort.change(columns, RowsChange(cohort.name, rows.tolist(), columns.pack_rows(rows), batches=batches))
     for one in told:
         hear(cohort, one)
@@ -169,6 +173,7 @@ class _Noticing:
         self.state["tamper_count"][places] += event.tamper
         self.is_tampered[places] |= event.tamper
         self.state["programming_count"][places] += is_programming(event.code)
+        self.state["power_failure_count"][places] += event.code == POWER_FAILED
         places = self._with_room(event.log, places)
         self.state["last_event"][event.log, places] = event.code
         self.state["event_count"][event.log, places] += 1

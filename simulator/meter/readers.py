@@ -28,10 +28,14 @@ from simulator.cosem.model import (
 from simulator.cosem.stamps import stamp
 from simulator.meter.behaviour.image import FIRMWARE_VERSION
 from simulator.meter.buffers import built_buffer, choose
+from simulator.meter.calling import AUTO_CONNECT, kept
+from simulator.meter.change import objects_of
 from simulator.meter.guard import CLIENT_TITLE, POLICY, SECURITY_SETUP, setup_key
+from simulator.meter.push.schedule import SCHEDULE, model_plans
+from simulator.meter.push.setup import PUSH_SETUP
 from simulator.meter.status import encoded_word
 from simulator.ports import GetAnswer
-from simulator.values import MS_PER_SECOND, format_obis, parse_obis
+from simulator.values import MS_PER_SECOND, attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import Data, encode, encode_string
 from simulator.wire.codes import DataAccessResult, Tag
 from simulator.wire.selection import Selection
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 
 Function = Callable[["Device", Selection | None], GetAnswer | Awaitable[GetAnswer]]
 Reader = bytes | Function
+_LOGICAL_NAME = 1
+_AUTO_CONNECT = AUTO_CONNECT.to_bytes(2, "big")
 _IP_ADDRESS = 42, 3  # IPv4 setup (Blue Book 4.9.2)
 _SECURITY_SETUP, _CURRENT_SETUP = SECURITY_SETUP.to_bytes(2, "big"), parse_obis("0.0.43.0.0.255")
 _LIVING_CLASSES = frozenset({4, 11, 17, 18, 20, 22, 40, 42, 48, 70, 71})
@@ -85,6 +91,10 @@ def _reader(model: Model, attribute: Attribute, client: int, writable: bool) -> 
             return _setting(own, source.default)
         if (int.from_bytes(attribute.key[:2], "big"), attribute.key[8]) == _IP_ADDRESS:
             return _address(attribute.key)
+        if attribute.key[:2] == _AUTO_CONNECT and attribute.key[8] != _LOGICAL_NAME:
+            return _calling(attribute.key)
+        if _tells_of_pushes(model, attribute.key):
+            return _push_setting(attribute.key, source.default)
         return _setting(attribute.key, source.default) if writable else source.default
     if isinstance(source, InvocationCounter):
         return _counter(source)
@@ -123,6 +133,25 @@ def _setting(key: bytes, default: bytes) -> Function:
     return read
 
 
+def _tells_of_pushes(model: Model, key: bytes) -> bool:
+    """Whether it belongs to a push setup, or to a schedule that leads to one."""
+    head = key[:8]
+    setups = objects_of(model, PUSH_SETUP)
+    schedules = [attribute_key(SCHEDULE, plan.schedule, 0)[:8] for plan in model_plans(model)]
+    return key[8] > 1 and head in (*setups, *schedules)
+
+
+def _push_setting(key: bytes, default: bytes) -> Function:
+    """A client that looks at it finds the same in the tables, if not at once."""
+    read_setting = _setting(key, default)
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer | Awaitable[GetAnswer]:
+        device.cohort.kept_pushes.want(device.row)
+        return read_setting(device, selection)
+
+    return read
+
+
 def _address(key: bytes) -> Function:
     """Where its listener is, unless a client has written something else."""
 
@@ -132,6 +161,15 @@ def _address(key: bytes) -> Function:
             return _MISMATCH
         own = encode(Data(Tag.DOUBLE_LONG_UNSIGNED, cohort.around.address(cohort.first + row)))
         return cohort.overrides.get((row, key), own)
+
+    return read
+
+
+def _calling(key: bytes) -> Function:
+    """Whom it calls, and when."""
+
+    def read(device: Device, selection: Selection | None) -> GetAnswer:
+        return kept(device.cohort, device.row, key) if selection is None else _MISMATCH
 
     return read
 

@@ -51,7 +51,7 @@ def charts(result: Result) -> Iterator[str]:
         inside = (
             bars if top else f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT / 2}" text-anchor="middle">{nothing}</text>'
         )
-        scale = f'<text x="{_LEFT - 6}" y="10" text-anchor="end">{top:,.4g}</text>' if top else ""
+        scale = f'<text x="{_LEFT - 6}" y="10" text-anchor="end">{_scale(top)}</text>' if top else ""
         zero = f'<text x="{_LEFT - 6}" y="{_HEIGHT}" text-anchor="end">0</text>'
         yield _drawing(title, _HEIGHT, marks + inside + scale + zero, axis)
 
@@ -136,6 +136,10 @@ def _bars(points: Sequence[tuple[int, float]], axis: Axis, colour: str, *, adds_
 def _mark(row: StepRow, axis: Axis) -> str:
     title = escape(f"{_moment(row.local_ms)} {row.step}: {row.kind}")
     return f'<path d="M{axis.x(row.local_ms):.1f} 0V{_HEIGHT}" stroke="#d1d5db"><title>{title}</title></path>'
+
+
+def _scale(top: float) -> str:
+    return f"{top:,.0f}" if top >= 100 else f"{top:.4g}"
 
 
 def _moment(local_ms: int) -> str:

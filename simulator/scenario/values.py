@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from simulator.cosem.types import parse_type
+from simulator.cosem.types import meant, parse_type
 from simulator.documents import did_you_mean
 from simulator.errors import PeerError
 from simulator.values import format_obis, parse_obis
 from simulator.wire.axdr import Data, decode_whole
-from simulator.wire.codes import Tag
 
 _OBIS = r"\d{1,3}(?:\.\d{1,3}){5}"
 _TARGET = re.compile(rf"({_OBIS}):(\d{{1,3}})")
@@ -30,7 +28,6 @@ SETUPS = {  # of IS 15959 meters
     "billing": "0.132.25.9.0.255",
     "tamper": "0.134.25.9.0.255",
 }
-_TEXTS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +53,11 @@ def parse_data(value: Any) -> Data:
     kind, _, text = str(value).partition(":")
     try:
         choice = parse_type(kind.strip())
-        return decode_whole(choice.encode(text if choice.tag in _TEXTS else _meant(text)))
+        return decode_whole(choice.encode(meant(choice, text)))
     except (ValueError, TypeError, OverflowError, struct.error, IndexError, PeerError) as error:
         raise ValueError(
             f"{value!r}: {error}; write the type before the value, for example long-unsigned:900"
         ) from None
-
-
-def _meant(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text  # the type says what it expects
 
 
 def _setup(value: Any) -> bytes:

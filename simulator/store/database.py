@@ -24,7 +24,7 @@ from simulator.store import profiles
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
 from simulator.store.history import History
-from simulator.store.incidents import Incidents
+from simulator.store.incidents import Incidents, acknowledge
 from simulator.store.migrating import SIM, misfit
 from simulator.store.notices import Notices
 from simulator.store.pushing import PushTables, draw_ids
@@ -198,7 +198,7 @@ class Store:
                 await self._forget(connection, forget)
             for acknowledgement in change.acknowledged:
                 left = {"meter_id": acknowledgement.meter_id, "left": list(acknowledgement.left)}
-                await connection.execute(query("acknowledge_cleared"), left)
+                await acknowledge(connection, "acknowledge_cleared", left, acknowledgement.raisers)
             await self._copy_all(connection, change.batches)
         self._epochs[change.cohort] = self._writer.epoch
 

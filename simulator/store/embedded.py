@@ -12,8 +12,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -91,19 +91,45 @@ class EmbeddedPostgres:
         return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self._sockets), safe='')}&port=5432"
 
     def databases(self) -> list[str]:
-        with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            return [name for (name,) in connection.execute(query("databases"))]
+        return self._names("databases")
 
     def served(self) -> list[str]:
         """The databases whose fleet is running now."""
-        with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            return [name for (name,) in connection.execute(query("served_databases"))]
+        return self._names("served_databases")
 
     def ensure_database(self, name: str) -> None:
         with self._locked():  # two CREATE DATABASE at once disturb each other in the template
-            if name not in self.databases():
-                with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-                    connection.execute(template("create_database").format(database=sql.Identifier(name)))
+            self._ensure(name)
+
+    @contextmanager
+    def database_instead(self, name: str, of: Callable[[str], bool]) -> Iterator[list[str]]:
+        """Make sure of a database and drop those in whose place it comes, but none that somebody is connected to; their
+        names. While this lasts, nobody drops it so either."""
+        with self._locked():
+            self._ensure(name)
+            with store_errors():
+                held = psycopg.connect(self.dsn(name), autocommit=True)
+        with closing(held):
+            yield self._drop([one for one in self._names("unused_databases") if of(one)])
+
+    def _ensure(self, name: str) -> None:
+        if name not in self.databases():
+            with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+                connection.execute(template("create_database").format(database=sql.Identifier(name)))
+
+    def _drop(self, names: Sequence[str]) -> list[str]:
+        """Those of them that went: somebody may have come to one in the meantime."""
+        dropped = []
+        with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            for name in names:
+                with suppress(psycopg.errors.ObjectInUse):
+                    connection.execute(template("drop_unused_database").format(database=sql.Identifier(name)))
+                    dropped.append(name)
+        return dropped
+
+    def _names(self, statement: str) -> list[str]:
+        with store_errors(), psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            return [name for (name,) in connection.execute(query(statement))]
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simulator.store.connections import Connections
+from simulator.store.connections import Connection, Connections
 from simulator.store.queries import query
+from simulator.store.rows import Raisers
 
 OPEN = ("PENDING", "SENT", "FAILED")
 ALARM_STATUSES = (*OPEN, "ACKNOWLEDGED")
@@ -51,12 +52,23 @@ class Incidents:
         """Attempts to push, the newest first; `setup` by its logical name."""
         return await self._read("pushes", status=status, meter_numbers=meter_numbers, setup=setup, limit=limit)
 
-    async def acknowledge(self, meter_numbers: Sequence[str] | None) -> int:
-        """All alarms of these meters, or of all, that are not acknowledged yet; how many that was."""
-        return len(await self._read("acknowledge_alarms", meter_numbers=meter_numbers, open=list(OPEN)))
+    async def acknowledge(self, meter_numbers: Sequence[str] | None, raisers: Raisers) -> int:
+        """All alarms of these meters, or of all, that are not acknowledged yet, with the events that raised them; how
+        many alarms that was."""
+        async with self._connections.connection() as connection, connection.transaction():
+            wanted = {"meter_numbers": meter_numbers, "open": list(OPEN)}
+            return await acknowledge(connection, "acknowledge_alarms", wanted, raisers)
 
     async def _read(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
         async with self._connections.connection() as connection:
             cursor = await connection.execute(query(name), parameters)
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
+
+async def acknowledge(connection: Connection, name: str, wanted: Mapping[str, Any], raisers: Raisers) -> int:
+    """The alarms of a statement that returns their ids, with the events that raised them."""
+    alarms = [alarm for (alarm,) in await (await connection.execute(query(name), wanted)).fetchall()]
+    if alarms:
+        await connection.execute(query("acknowledge_events"), {"alarms": alarms, **raisers})
+    return len(alarms)

@@ -171,6 +171,17 @@ UPDATE sim.eswf_push_alarms a SET status = 'ACKNOWLEDGED'
 FROM sim.eswf_status s
 WHERE s.id = a.eswf_status_id AND s.meter_id = %(meter_id)s AND a.status IN ('PENDING', 'SENT')
   AND (15 - a.byte_position) * 8 + 7 - a.bit_position <> ALL (%(left)s::int[])
+RETURNING a.id
+
+-- name: acknowledge_events
+-- The event that raised an alarm was logged in the same transaction, with a code that sets the alarm's bit.
+UPDATE sim.event_logs e SET acknowledged = true
+FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id
+     JOIN unnest(%(codes)s::int[], %(bits)s::int[]) raising (code, bit)
+          ON raising.bit = (15 - a.byte_position) * 8 + 7 - a.bit_position
+WHERE a.id = ANY (%(alarms)s::int[]) AND a.status = 'ACKNOWLEDGED' AND e.meter_id = s.meter_id
+  AND e.event_timestamp = a.alarm_timestamp AND e.created_at = a.created_at AND e.event_code = raising.code
+  AND e.acknowledged IS DISTINCT FROM true
 
 -- name: events
 SELECT m.meter_number AS meter, e.event_timestamp AS time, e.event_code AS code, e.event_type AS type, e.description,
@@ -325,11 +336,18 @@ int8send(coalesce(extract(epoch FROM {column})::bigint, {missing}))
 -- name: databases
 SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
 
+-- name: unused_databases
+SELECT datname FROM pg_database d WHERE NOT datistemplate AND NOT EXISTS (
+    SELECT FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type = 'client backend') ORDER BY datname
+
 -- name: create_database
 CREATE DATABASE {database}
 
 -- name: drop_database
 DROP DATABASE IF EXISTS {database} WITH (FORCE)
+
+-- name: drop_unused_database
+DROP DATABASE IF EXISTS {database}
 
 -- name: copy_database
 CREATE DATABASE {database} TEMPLATE {template}

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from simulator.store.copy import Rows
 
+Raisers = Mapping[str, Sequence[int]]
+"""`codes` of events, and beside them the `bits` of the status word that they set."""
+
 MISSING = int(np.iinfo(np.int64).min)
 """NULL among the integers of `Store.profile_rows`."""
 
@@ -122,10 +125,12 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """The head-end has cleared status bits of a meter: open alarms of other bits than those `left` are acknowledged."""
+    """The head-end has cleared status bits of a meter: open alarms of other bits than those `left` are acknowledged,
+    and with them the events that raised them."""
 
     meter_id: UUID
     left: tuple[int, ...]
+    raisers: Raisers
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def test_inject_list_and_acknowledge(four: Spawned, say: Say) -> None:
     assert sorted(row["bit"] for row in rows(say, "alarms list --status PENDING")) == [11, 11, 83, 83]
     assert say("alarms ack 1") == "2 alarms are acknowledged\n"
     assert {row["meter"] for row in rows(say, "alarms list --status PENDING")} == {third}
+    assert {(row["meter"], row["acknowledged"]) for row in rows(say, "events list")} == {(first, True), (third, False)}
     assert "PENDING" in say("alarms list --meter 3")
     assert say("alarms ack --all") == "2 alarms are acknowledged\n"
     assert {row["status"] for row in rows(say, "alarms list")} == {"ACKNOWLEDGED"}

@@ -21,7 +21,8 @@ from simulator.headend.listener import Listener
 from simulator.headend.notifications import Notification
 
 AT = "2025-06-10T10:20:30+05:30"
-WORD, FILTER, TAMPERS, PROGRAMMINGS = "0.0.94.91.18.255", "0.0.94.91.26.255", "0.0.94.91.0.255", "0.0.96.2.0.255"
+WORD, FILTER = "0.0.94.91.18.255", "0.0.94.91.26.255"
+TAMPERS, PROGRAMMINGS, FAILURES, BILLS = "0.0.94.91.0.255", "0.0.96.2.0.255", "0.0.96.7.0.255", "0.0.0.1.0.255"
 METERS = 4
 BYTES = ", ".join(f"esw_byte_{15 - place}" for place in range(16))
 OF_METER = "JOIN sim.meters m ON m.id = meter_id WHERE meter_number = %s"
@@ -91,9 +92,10 @@ class House:
     def shown(self, place: int) -> dict[str, Any]:
         word = self.judges[place].get(1, WORD).octets
         assert word[:3].hex() == "048180"
-        counters = {code: self.judges[place].get(1, code).value for code in (TAMPERS, PROGRAMMINGS)}
+        counters = {code: self.judges[place].get(1, code).value for code in (TAMPERS, PROGRAMMINGS, FAILURES, BILLS)}
         alarms = self.fleet.sql(f"SELECT count(*) FROM {ALARMS}", self.fleet.meters[place].serial)[0][0]
-        return {"word": word[3:], "alarms": alarms, **counters}
+        closed = self.judges[place].get(7, "1.0.98.1.0.255", 7).value
+        return {"word": word[3:], "alarms": alarms, "closed": closed, **counters}
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +182,9 @@ def test_event(houses: Callable[[str], House], phases: str, event: dict[str, str
 
     assert after[TAMPERS] - before[TAMPERS] == (event["tamper"] == "yes")
     assert after[PROGRAMMINGS] - before[PROGRAMMINGS] == (code in range(151, 201))
+    if phases == "3P":  # the other model does not show how often its supply failed
+        assert after[FAILURES] - before[FAILURES] == (code == 101)
+    assert after[BILLS] - before[BILLS] == after["closed"] - before["closed"] == (code == 166)
     expected, raised = moved(before["word"], event)
     assert after["word"].hex() == expected.hex()
     if expected != before["word"]:

@@ -35,6 +35,9 @@ from simulator.meter.supply import power_fails
 from simulator.store.database import Store
 
 COUNTS = dict(zip(SCHEDULE_TYPES, (96, 48, 24, 6, 3, 2, 1), strict=True))
+_KEPT = """SELECT meter_number, logical_name, number_of_retries, schedule_type
+           FROM sim.push_setups p JOIN sim.meters m ON m.id = p.meter_id JOIN sim.obis_codes o ON o.id = p.obis_code_id
+           LEFT JOIN sim.push_schedules s ON s.push_setup_id = p.id ORDER BY meter_number, logical_name"""
 TIMES = "array(structure(stamp-time,stamp-date))"
 
 
@@ -109,13 +112,26 @@ async def test_an_empty_schedule_pushes_nothing_and_is_told_as_disabled(database
         assert meters.sql("SELECT count(*) FROM sim.active_schedules WHERE logical_name = %s", SCHEDULE) == [(0,)]
 
 
-async def test_without_a_destination_nobody_pushes_and_no_rows_are_made(database: str) -> None:
-    async with pushing(database, 2, None) as meters:
+async def test_without_a_destination_nobody_pushes_and_rows_are_made_of_whom_a_client_looks_at(database: str) -> None:
+    """S004-04: what a GET returns is what the row says. Meters that nobody asks have no rows."""
+    async with pushing(database, 3, None) as meters:
         await meters.step(2 * HOUR_MS)
         await meters.happen([0], 201)
         await meters.step(MINUTE_MS)
         assert meters.sql("SELECT count(*) FROM sim.push_setups") == [(0,)]
         assert meters.alarms() == [("PENDING", 0)]
+        assert await meters.get(1, 40, DAILY, 6) == b"\x11\x03"
+        assert await meters.set(2, 22, SCHEDULE, 4, TIMES, [["00:52:00.*", "*-*-*"]]) == 0
+        await meters.until(lambda: len(meters.sql(_KEPT)) == 2 * 7)
+        kept = meters.sql(_KEPT)
+        assert {row[0] for row in kept} == {meters.fleet.identity(index).serial for index in (1, 2)}
+        assert next(row[2:] for row in kept if row[1] == DAILY) == (3, "TWENTY_FOUR_HOUR")
+        types = {row[0]: row[3] for row in kept if row[1] == INSTANT}
+        assert list(types.values()) == ["FIFTEEN_MIN", "TWENTY_FOUR_HOUR"]
+    async with pushing(database, 3, None) as meters:
+        assert await meters.get(1, 40, DAILY, 6) == b"\x11\x03"
+        assert await meters.get(0, 22, SCHEDULE, 2) is not None
+        await meters.until(lambda: len(meters.sql(_KEPT)) == 3 * 7)
 
 
 async def test_a_listener_that_is_down_costs_all_retries_and_one_that_is_back_hears_the_next(database: str) -> None:
@@ -152,6 +168,7 @@ async def test_a_confirmed_push_is_acknowledged_and_one_without_confirmation_ret
         await meters.happen([0], 201)
         await meters.step(MINUTE_MS)
         assert meters.alarms() == [("ACKNOWLEDGED", 0)]
+        assert meters.sql("SELECT acknowledged FROM sim.event_logs WHERE event_code = 201") == [(True,)]
         assert (await heard(ear, ALERT)).received.answer == "confirmed"
 
 
@@ -200,7 +217,10 @@ async def test_a_set_of_a_setup_changes_answer_and_row_and_survives_a_restart(
     database: str, attribute: int, kind: str, value: object, column: str, told: object
 ) -> None:
     """S004-04."""
-    select = f"SELECT {column} FROM sim.push_setups"
+    select = (
+        f"SELECT {column} FROM sim.push_setups p JOIN sim.obis_codes o ON o.id = p.obis_code_id"
+        f" WHERE o.logical_name = '{DAILY}'"
+    )
     async with pushing(database, 1, None, models=("every-class",)) as meters:
         assert await meters.set(0, 40, DAILY, attribute, kind, value) == 0
         answer = await meters.get(0, 40, DAILY, attribute)
@@ -214,13 +234,17 @@ async def test_an_object_list_that_a_client_writes_is_what_is_pushed_and_what_th
     kind = "array(structure(long-unsigned,logical-name,integer,long-unsigned,structure(enum,any),array(any)))"
     none = [0, {"null-data": None}]
     wanted = [[1, "0.0.96.1.0.255", 2, 0, none, []], [3, "1.0.1.8.0.255", 3, 2, none, []]]
-    rows = "SELECT class_id, logical_name, attribute_index, data_index FROM sim.push_objects WHERE push_setup_id IS NOT NULL ORDER BY position"  # noqa: E501
+    rows = (
+        "SELECT p.class_id, p.logical_name, attribute_index, data_index FROM sim.push_objects p"
+        " JOIN sim.push_setups s ON s.id = push_setup_id JOIN sim.obis_codes o ON o.id = s.obis_code_id"
+        f" WHERE o.logical_name = '{DAILY}' ORDER BY position"
+    )
     async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port), models=("every-class",)) as meters:
         assert await meters.act(0, 40, DAILY, 1) == 0  # makes the rows
         await meters.step(MINUTE_MS)
         assert await meters.set(0, 40, DAILY, 2, kind, [[1, "9.9.9.9.9.255", 2, 0, none, []]]) != 0
         assert await meters.set(0, 40, DAILY, 2, kind, wanted) == 0
-        assert meters.sql(rows)[:2] == [tuple(one[:4]) for one in wanted]
+        assert meters.sql(rows) == [tuple(one[:4]) for one in wanted]
         assert await meters.act(0, 40, DAILY, 1) == 0
         await meters.step(MINUTE_MS)
         values = "SELECT v.value FROM sim.push_history_objects v JOIN sim.push_objects o ON o.id = v.push_object_id"

@@ -30,9 +30,11 @@ from push_bench import (
     wrapped,
 )
 
+from simulator.headend import listening
 from simulator.headend.confirming import Confirmer, Trouble
 from simulator.headend.keybook import KeyBook, KeyPair, Owner
 from simulator.headend.listener import Listener
+from simulator.headend.notifications import Decoder, Label
 from simulator.headend.unsealing import Unsealer, gurux_reveal, reveal
 from simulator.wire import ciphering
 
@@ -274,3 +276,24 @@ async def test_more_than_can_wait_is_not_read_until_somebody_listens(monkeypatch
             assert (await ear.next(WAIT_S)).problem == ""
         await asyncio.gather(*senders)
         assert ear.received.pushes == 2_000
+
+
+async def test_lists_of_another_length_are_asked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another fleet of the same seed has the same keys, and its meters may push other objects."""
+    monkeypatch.setattr(listening, "_REFRESH_S", 0.01)
+    head = [Label(1, "0.0.96.1.2.255", 2), Label(40, "0.5.25.9.0.255", 1), Label(8, "0.0.1.0.0.255", 2)]
+    new = [*head, Label(3, "1.0.12.27.0.255", 2), Label(3, "1.0.1.29.0.255", 2)]
+    asked = asyncio.Event()
+
+    async def refresh() -> listening.Known:
+        asked.set()
+        return listening.Known(BOOK, lambda serial, setup: new)
+
+    async with Listener(keys=BOOK, decoder=Decoder(lambda serial, setup: head)) as ear:
+        learning = asyncio.create_task(listening._learn(ear, refresh))
+        await call(ear, wrapped(sealed(notification())))
+        assert [item.label for item in (await ear.next(WAIT_S)).values] == [None, None]
+        await asyncio.wait_for(asked.wait(), WAIT_S)
+        await call(ear, wrapped(sealed(notification(), counter=2)))
+        assert [item.label for item in (await ear.next(WAIT_S)).values] == new[3:]
+        learning.cancel()

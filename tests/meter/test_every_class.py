@@ -10,6 +10,7 @@ import pytest
 from meter_bench import BLOCK, ENERGY, LIMITER, RELAY, Install, Meters, data, done, key
 from test_clock import stamp
 
+from simulator.cosem.classes import CLASSES
 from simulator.cosem.compiler import compile_model
 from simulator.cosem.versions import interface_class, versions_of
 from simulator.errors import UserError
@@ -19,6 +20,7 @@ from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
 MODEL = "every-class"
+ROOT = Path(__file__).parents[2]
 MONITOR, SPECIAL_DAYS, SAP, IPV4, IPV6 = (
     "0.0.16.1.0.255", "0.0.11.0.0.255", "0.0.41.0.0.255", "0.0.25.1.0.255", "0.0.25.7.0.255",
 )  # fmt: skip
@@ -30,6 +32,14 @@ REFUSED, UNAVAILABLE = 250, 11
 
 async def power(meters: Meters) -> int:
     return int(meters.cohort.shown()["active_power"][0])
+
+
+def test_it_has_an_object_of_each_class_that_is_known_and_the_guides_say_so() -> None:
+    assert {one.interface_class.class_id for one in compile_model(MODEL).objects} == set(CLASSES)
+    readme, guide = (" ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/models.md"))
+    listed = guide.partition("## Interface classes")[2].partition(" ## ")[0]
+    assert [one for one in CLASSES.values() if f"{one.class_id} {one.name}" not in listed] == []
+    assert f"each of the {len(CLASSES)} interface classes" in readme
 
 
 async def test_a_register_monitor_opens_the_relay_when_its_threshold_is_crossed(install: Install) -> None:

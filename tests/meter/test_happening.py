@@ -130,6 +130,8 @@ async def test_a_head_end_clears_bits_and_acknowledges_their_alarms(install: Ins
         (5, 4, "ACKNOWLEDGED"),
         (5, 6, "PENDING"),
     ]
+    assert meters.of_meter("event_code, acknowledged", "event_logs") == [(251, True), (201, False)]
+    assert meters.of_meter("acknowledged", "event_logs", row=1) == [(False,)] * 2
     assert meters.of_meter("esw_byte_5", "eswf_status") == [(0x52,), (0x42,)]
     assert meters.of_meter("a.status", ALARMS, row=1, order="a.id") == [("PENDING",)] * 2
     assert await meters.write(WORD, 2, data("bit-string[128]", []), client=32) == 3  # the reader may not

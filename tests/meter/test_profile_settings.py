@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from meter_bench import BILLING, BLOCK, Install, data
+
+from simulator.meter.behaviour import story
 
 D1 = "is15959-1ph"
 PERIOD, DEMAND_PERIOD = "1.0.0.8.4.255", "1.0.0.8.0.255"
@@ -91,3 +94,20 @@ async def test_md_reset_of_a_disconnected_meter_bills_what_it_shows(install: Ins
     assert await meters.act(RESET, 1, data("long-unsigned", 1)) == 0
     (bill,) = await meters.read(BILLING)
     assert bill[2] == register
+
+
+async def test_an_md_reset_that_meters_notice_closes_their_periods(install: Install) -> None:
+    """Each with the registers of its own calendar: one has other capture periods."""
+    meters = await install("is15959-3ph")
+    await meters.until("2025-05-20T20:10:00")
+    assert await meters.write(PERIOD, 2, data("double-long-unsigned", 900), row=1) == 0
+    registers = [await meters.read("1.0.1.8.0.255", row=row) for row in range(3)]
+    await story.notice_in_turn(meters.cohort, np.arange(3), [166, 101, 166])
+    for row, register in enumerate(registers):
+        bills = await meters.read(BILLING, row=row)
+        assert [bill[2] for bill in bills] == [register] * 2
+        assert await meters.read("0.0.0.1.0.255", row=row) == 2
+        assert await meters.read("0.0.96.7.0.255", row=row) == 1
+        assert meters.of_meter("reset_count", "billing_profile", row=row) == [(1,), (2,)]
+    again = await meters.restarted()
+    assert await again.read("1.0.1.6.0.255", row=1) == 0

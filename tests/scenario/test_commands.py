@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 from live import Spawned, command, free_port, run, spawned
 from test_grammar import TEN_MISTAKES
@@ -30,9 +31,16 @@ def listen() -> str:
 def test_replay_says_first_what_is_played_and_last_how_it_went(home: Path, tmp_path: Path) -> None:
     report, junit = tmp_path / "report.html", tmp_path / "junit.xml"
     words = ("hello", "--set", "count=3", "--listen", listen(), "--report", report, "--junit", junit)
-    for _ in range(2):  # each replay begins anew
-        ended = run("replay", *words, home=home)
-        assert ended.returncode == 0, ended.stderr
+    server = EmbeddedPostgres(home)
+    older, used, another = (f"replay_hello{tail}" for tail in ("_0123456789ab", "_ba9876543210", "_you_0123456789ab"))
+    for name in (older, used, another):
+        server.ensure_database(name)
+    with psycopg.connect(server.dsn(used)):
+        for dropped in (1, 0):  # each replay begins anew
+            ended = run("replay", *words, home=home)
+            assert ended.returncode == 0, ended.stderr
+            assert ended.stderr.count("1 older replay of this scenario dropped") == dropped
+    assert {older, used, another} & set(server.databases()) == {used, another}
     first, *_ = ended.stderr.splitlines()
     assert all(word in first for word in ("meterfleet", "hello", "hash", "seed 42", "3 meters"))
     assert "the meter logs its opened cover" in ended.stdout

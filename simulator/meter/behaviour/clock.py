@@ -21,6 +21,7 @@ from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.events import CLOCK_SET
 from simulator.meter.happening import Alongside, happen
+from simulator.meter.measurements import TABLES
 from simulator.store.rows import Forget
 from simulator.values import MS_PER_MINUTE, MS_PER_SECOND
 from simulator.wire.axdr import Data, encode
@@ -125,15 +126,19 @@ def _set_back(cohort: Cohort, rows: Ints, instant_ms: int, offset_ms: Ints) -> t
         del cohort.snapshots[row]
     true_ms = instant_ms + cohort.calendar.utc_offset_minutes * MS_PER_MINUTE
     before_s = (true_ms + offset_ms) // MS_PER_SECOND - 1
-    return *_forgets(cohort, rows, "instant_profile", "timestamp", before_s), *_overtaken(cohort, rows, offset_ms)
+    readings = [_forgets(cohort, rows, table, "timestamp", before_s) for table in ("instant_profile", *TABLES)]
+    return *(one for of_table in readings for one in of_table), *_overtaken(cohort, rows, offset_ms)
 
 
 def _overtaken(cohort: Cohort, rows: Ints, offset_ms: Ints) -> tuple[Forget, ...]:
     """What the meters will write anew: marks after the one up to which they are captured, by their new clocks."""
     true_ms = cohort.columns.settled_ms[rows] + cohort.calendar.utc_offset_minutes * MS_PER_MINUTE
     marks_s = (true_ms + nearest(offset_ms, blocks_ms(cohort, rows))) // MS_PER_SECOND
-    blocks = _forgets(cohort, rows, "block_load_profile", "capture_time", marks_s)
-    return *blocks, *_forgets(cohort, rows, "daily_load_profile", "capture_date", marks_s // DAY_S * DAY_S)
+    forgets = _forgets(cohort, rows, "block_load_profile", "capture_time", marks_s)
+    forgets += _forgets(cohort, rows, "daily_load_profile", "capture_date", marks_s // DAY_S * DAY_S)
+    for table in TABLES:
+        forgets += _forgets(cohort, rows, table, "timestamp", marks_s)
+    return tuple(forgets)
 
 
 def _forgets(cohort: Cohort, rows: Ints, table: str, column: str, after_s: Ints) -> list[Forget]:

@@ -29,7 +29,6 @@ async def fail(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
         return
     change = changed_supply(cohort, rows, instant_ms, {"powered": 0})
     change |= {"power_failed_ms": instant_ms, "boot_ms": 0, "noticed_since_ms": 0}
-    change["power_failure_count"] = columns.power_failure_count[rows] + 1
     await happen(cohort, [Happening(rows, POWER_FAILED)], instant_ms, Alongside(rows, change))
     cohort.mark_dark(rows)
 

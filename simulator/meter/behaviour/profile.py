@@ -8,24 +8,31 @@ the same here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from simulator.cosem.model import Model, Profile
 from simulator.cosem.profiles import recaptured
 from simulator.meter.advance import close_billing
 from simulator.meter.behaviour.regime import CAPTURE_PERIOD
 from simulator.meter.change import Answer, Change, Meter, plain_value
-from simulator.meter.columns import MILLI
+from simulator.meter.columns import MILLI, Columns, Ints
 from simulator.meter.events import CAPTURE_PERIOD as CAPTURE_PERIOD_CHANGED
 from simulator.meter.events import DEMAND_PERIOD, MD_RESET
+from simulator.meter.happening import Alongside
 from simulator.meter.rows import billing_rows
 from simulator.meter.supplied import supply_of
+from simulator.store.copy import Rows
 from simulator.store.rows import Forget
 from simulator.values import attribute_key, format_obis, parse_obis
 from simulator.wire.axdr import Data, encode
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
 from simulator.wire.selection import CaptureObject
 from simulator.world import electric
+
+if TYPE_CHECKING:
+    from simulator.meter.cohort import Cohort
 
 _CLASS, _CAPTURE_OBJECTS = 7, 3
 _PERIODS_S = (900, 1800, 3600)
@@ -85,23 +92,37 @@ async def capture(meter: Meter, key: bytes, parameter: Data) -> Answer:
 
 
 def close_period(meter: Meter) -> Change:
-    cohort, row = meter.cohort, meter.row
-    one, calendar = cohort.columns.only(row), cohort.calendar_of(row)
-    population = cohort.population.take(slice(row, row + 1))
-    running = electric.partial(
-        cohort.around.world, population, meter.number("settled_ms"), meter.instant_ms, supply=supply_of(one)
-    )
-    registers = (one.cumulative_mwh + one.carry_mwh + running) // MILLI
-    record, after = close_billing(one, registers, calendar.local_s(meter.instant_ms), calendar)
-    rows = billing_rows(
-        record,
-        cohort.ids[row : row + 1],
-        calendar,
-        code=cohort.around.codes[_BILLING],
-        profile=cohort.model.profiles[_BILLING],
-    )
-    columns = {name: getattr(after, name)[..., 0] for name in _RESET_BY_BILLING}
-    return Change(columns=columns, batches=(rows,), events=(MD_RESET,))
+    after, bill = _closed(meter.cohort, meter.cohort.columns, np.array([meter.row]), meter.instant_ms)
+    return Change(columns={name: values[..., 0] for name, values in after.items()}, batches=(bill,), events=(MD_RESET,))
+
+
+def closed_periods(cohort: Cohort, columns: Columns, rows: Ints, instant_ms: int) -> Alongside:
+    """The same of many meters at once, without the event."""
+    parts = list(_alike(cohort, rows))
+    closed = [_closed(cohort, columns, part, instant_ms) for part in parts]
+    after = {name: np.concatenate([one[name] for one, _ in closed], axis=-1) for name in _RESET_BY_BILLING}
+    return Alongside(np.concatenate(parts), after, batches=tuple(bill for _, bill in closed))
+
+
+def _alike(cohort: Cohort, rows: Ints) -> Iterator[Ints]:
+    """Those with the same calendar that are captured up to the same mark."""
+    own, settled = np.isin(rows, list(cohort.calendars)), cohort.columns.settled_ms
+    ordinary = rows[~own]
+    for mark in np.unique(settled[ordinary]):
+        yield ordinary[settled[ordinary] == mark]
+    yield from rows[own, None]
+
+
+def _closed(cohort: Cohort, columns: Columns, rows: Ints, instant_ms: int) -> tuple[dict[str, Ints], Rows]:
+    """Columns [..., rows] after the billing period's end, and the bills."""
+    before, calendar = columns.take(rows), cohort.calendar_of(int(rows[0]))
+    population, settled_ms = cohort.population.take(rows), int(before.settled_ms[0])
+    running = electric.partial(cohort.around.world, population, settled_ms, instant_ms, supply=supply_of(before))
+    registers = (before.cumulative_mwh + before.carry_mwh + running) // MILLI
+    record, after = close_billing(before, registers, calendar.local_s(instant_ms), calendar)
+    code, model = cohort.around.codes[_BILLING], cohort.model
+    bill = billing_rows(record, cohort.ids[rows], calendar, code=code, profile=model.profiles[_BILLING])
+    return {name: getattr(after, name) for name in _RESET_BY_BILLING}, bill
 
 
 def _profile(meter: Meter, key: bytes) -> Profile:

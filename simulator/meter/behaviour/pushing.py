@@ -28,6 +28,7 @@ async def set_setup(meter: Meter, key: bytes, value: Data) -> Answer:
         return refused
     setup = setup_with(cohort, meter.row, name, {key: encoded})
     row = np.array([meter.row])
+    cohort.kept_pushes.want(meter.row)
     await cohort.kept_pushes.ensure(name, row)
     number = int(cohort.kept_pushes.setup_ids(name, row)[0])
     change = Change(attributes={key: encoded}, edits=(setup_edit(setup, [number]),))
@@ -64,6 +65,7 @@ async def schedule_change(meter: Meter, key: bytes, value: Data) -> Change:
     change = Change(attributes={key: encoded})
     if not number:
         return change
+    cohort.kept_pushes.want(meter.row)
     edit = _schedule_edit(meter, number, before, after)
     return replace(change, edits=(edit,), batches=tuple(entry_rows([number], after.moments if after else ())))
 

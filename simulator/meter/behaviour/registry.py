@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simulator.meter.behaviour import (
+    calling,
     clock,
     image,
     limiter,
@@ -63,6 +64,7 @@ WRITES: Mapping[Place, Hook] = {
     (9, 2): _keep,
     (22, 2): schedule.set_script,
     (22, 4): schedule.set_execution_time,
+    **{(29, index): calling.set_rules for index in range(2, 7)},
     **{(40, index): pushing.set_setup for index in range(2, 14)},
     (70, 4): relay.set_control_mode,
     (71, 2): _keep,
@@ -103,6 +105,7 @@ ACTS: Mapping[Place, Hook] = {
     (18, 3): image.verify,
     (18, 4): image.activate,
     (20, 1): tariffs.activate,
+    (29, 1): calling.connect,
     (40, 1): pushing.push,
     (40, 2): pushing.reset,
     (42, 1): lists.add_multicast,

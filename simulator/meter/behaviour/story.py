@@ -17,6 +17,7 @@ from simulator.meter.behaviour.registry import TIMERS, acted, written
 from simulator.meter.change import Answer, Meter
 from simulator.meter.cohort import Cohort, Report
 from simulator.meter.columns import NATURAL, Ints
+from simulator.meter.events import MD_RESET
 from simulator.meter.guard import SECURITY_SETUP
 from simulator.meter.happening import NOTHING, Alongside, Happening, happen, happen_in_turn
 from simulator.meter.push.setup import LAST_CONFIRMATION, PUSH_SETUP
@@ -24,6 +25,8 @@ from simulator.meter.succession import YEAR
 from simulator.values import NEVER_MS
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult
+
+_CAUSES = {MD_RESET: profile.closed_periods}
 
 
 async def bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
@@ -61,11 +64,13 @@ async def notice(cohort: Cohort, happenings: Sequence[Happening], also: Alongsid
 
 async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> int:
     """The same for several events of these meters, one after the other: each raises its bit and is heard of, though the
-    next may take it back. Returns how many of the meters noticed them."""
+    next may take it back. Of an MD reset the meter has the bill, too. Returns how many of the meters noticed them."""
     async with cohort.lock:
         at_ms = await bring_locked(cohort, cohort.around.now_ms())
         lit = rows[cohort.columns.powered[rows] == 1]
-        await happen_in_turn(cohort, lit, codes, at_ms)
+        await happen_in_turn(cohort, lit, codes, at_ms, _CAUSES)
+        if MD_RESET in codes and len(lit):
+            cohort.around.occur(cohort, lit, "billing", at_ms)
         return len(lit)
 
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A cohort's rows of the push tables: made when a meter first needs them, equal to what a GET answers.
 
-A million meters that never push have none. It knows the ids, so that history and alarms can name them.
+It needs a setup's when that pushes, and all of them when a client looks at one. A million meters that never push and
+that nobody asks have none. It knows the ids, so that history and alarms can name them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,9 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from simulator.errors import StoreError
+from simulator.meter.behind import Behind
 from simulator.meter.columns import Ints
 from simulator.meter.push.schedule import Plan, model_plans, own_settings, plans_with
-from simulator.meter.push.setup import PushSetup, setups_of
+from simulator.meter.push.setup import PushSetup, setup_objects, setups_of
 from simulator.meter.push.tables import destination_words, entry_rows, object_rows, windows_json
 from simulator.meter.push.times import schedule_type
 from simulator.store.copy import Bool, Int4, Jsonb, Rows, Text, Uuid, encode_rows
@@ -26,6 +30,7 @@ from simulator.values import format_obis
 if TYPE_CHECKING:
     from simulator.meter.cohort import Cohort
 
+log = logging.getLogger(__name__)
 Octets = npt.NDArray[np.uint8]
 
 
@@ -52,6 +57,9 @@ class KeptPushes:
         self._known: dict[bytes, _Known] = {}
         self._schedules: dict[bytes, Ints] = {}  # by logical name
         self.making = asyncio.Lock()  # held while rows are made: they are those of the meters of that time
+        self._wanted: set[int] = set()  # rows of meters that a client has looked at
+        self._unmade = Behind[int](cohort.writing, self._ensure_wanted)
+        self._is_begun = False
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -86,6 +94,7 @@ class KeptPushes:
             known.setups[rows], known.objects[rows], known.is_unknown[rows] = 0, 0, False
         for ids in self._schedules.values():
             ids[rows] = 0
+        self._wanted.difference_update(rows.tolist())
 
     def setup_ids(self, logical_name: bytes, rows: Ints) -> Ints:
         known = self._known.get(logical_name)
@@ -103,6 +112,27 @@ class KeptPushes:
         return 0 if found is None else int(found[row])
 
     # -- making -------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """What the store has is known."""
+        self._is_begun = True
+        for row in self._wanted:
+            self._unmade.add(row)
+
+    def want(self, row: int) -> None:
+        """A client looks at what a meter pushes, or when: all its rows are made, and nobody waits for that."""
+        if row not in self._wanted:
+            self._wanted.add(row)
+            if self._is_begun:
+                self._unmade.add(row)
+
+    async def _ensure_wanted(self, rows: list[int]) -> None:
+        try:
+            for logical_name in setup_objects(self._cohort.model):
+                await self.ensure(logical_name, np.array(rows))
+        except StoreError as error:
+            log.warning("rows of the push tables are not made, until a client looks again: %s", error)
+            self._wanted.difference_update(rows)
 
     async def ensure(self, logical_name: bytes, rows: Ints) -> None:
         """Setup, objects and schedules of these meters have their rows. Raises StoreUnavailable."""
