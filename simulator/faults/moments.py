@@ -36,10 +36,10 @@ def rounded(value: bytes, seconds: int) -> bytes:
     return axdr.encode(_each(axdr.decode_whole(value), nearest))
 
 
-def marked(value: bytes, status: int) -> bytes | None:
-    """Encoded Data with these bits set in the clock status of all date-times in it; None if there are none."""
+def marked(value: bytes, status: int, within: Callable[[dt.datetime], bool]) -> bytes | None:
+    """Encoded Data with these bits set in the clock status of its date-times of a span; None if there are none."""
     told = axdr.decode_whole(value)
-    changed = _each(told, lambda stamp, _: stamp[:-1] + bytes((stamp[-1] | status,)))
+    changed = _each(told, lambda stamp, at: stamp[:-1] + bytes((stamp[-1] | status,)) if within(at) else stamp)
     return None if changed == told else axdr.encode(changed)
 
 

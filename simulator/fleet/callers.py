@@ -10,9 +10,11 @@ import numpy as np
 from simulator.fleet.selection import parts_of
 from simulator.meter.calling import AUTO_CONNECT, Rules, rules_of
 from simulator.meter.cohort import Cohort
+from simulator.meter.columns import Ints
 from simulator.world.noise import Bools
 
 _CLASS = AUTO_CONNECT.to_bytes(2, "big")
+_SECOND_BITS = 36  # local seconds since 1970, up to the year 4147
 
 
 class Callers:
@@ -63,9 +65,10 @@ class Callers:
         """Who wants to be connected now, and whom a closed window bars from it (`shut`)."""
         self._kept = np.array([not one.is_windowed and one.keeps_connected(0) for one in self._rules])[self._number]
         self.shut = np.zeros(len(self._number), bool)
-        for number, rules in enumerate(self._rules):
-            if rules.is_windowed:
-                self._look_at_clocks(number, rules)
+        windowed = np.flatnonzero(np.array([one.is_windowed for one in self._rules])[self._number])
+        if len(windowed):
+            self._kept[windowed] = self._are_open(windowed)
+            self.shut[windowed] = ~self._kept[windowed]
 
     def wanted(self, place: int) -> Bools:
         """Who wants to be connected to that one of its destinations, as of the last update."""
@@ -77,12 +80,16 @@ class Callers:
         ((cohort, rows),) = parts_of(self._cohorts, [meter])
         return self.rules(meter).keeps_connected(int(cohort.clocks_s(rows, self._now_ms())[0]))
 
-    def _look_at_clocks(self, number: int, rules: Rules) -> None:
-        """Each meter has a clock of its own, but most show the same."""
-        for cohort, rows in parts_of(self._cohorts, np.flatnonzero(self._number == number).tolist()):
-            shown, which = np.unique(cohort.clocks_s(rows, self._now_ms()), return_inverse=True)
-            is_open = np.array([rules.is_within(local_s) for local_s in shown.tolist()])[which]
-            self._kept[cohort.first + rows], self.shut[cohort.first + rows] = is_open, ~is_open
+    def _are_open(self, meters: Ints) -> Bools:
+        """Their windows, each by its own clock; but most have the same window and show the same time."""
+        now_ms, parts = self._now_ms(), parts_of(self._cohorts, meters.tolist())
+        local_s = np.concatenate([cohort.clocks_s(rows, now_ms) for cohort, rows in parts])
+        distinct, which = np.unique(
+            self._number[meters].astype(np.int64) << _SECOND_BITS | local_s, return_inverse=True
+        )
+        rules, seconds = distinct >> _SECOND_BITS, distinct & (1 << _SECOND_BITS) - 1
+        pairs = zip(rules.tolist(), seconds.tolist(), strict=True)
+        return np.array([self._rules[number].is_within(second) for number, second in pairs])[which]
 
     def _known(self, cohort: Cohort, row: int) -> int:
         rules = rules_of(cohort, row)

@@ -38,6 +38,7 @@ class Mode(IntEnum):
 
 
 _WINDOWED = (Mode.WINDOW, Mode.WINDOW_OR_INVOKED)
+_CONNECTING = frozenset(Mode) - {Mode.NONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,9 @@ class Rules:
 
     def obeys_connect(self, local_s: int) -> bool:
         """Whether the method connect may lead to a connection."""
-        is_barred = self.mode == Mode.NONE or (self.mode == Mode.WINDOW and not self.is_within(local_s))
-        return bool(self.destinations) and not is_barred
+        if not self.destinations or self.mode not in _CONNECTING:
+            return False
+        return self.mode != Mode.WINDOW or self.is_within(local_s)
 
 
 def rules_of(cohort: Cohort, row: int) -> Rules:

@@ -75,11 +75,37 @@ def test_pushes_and_event_notifications_bear_it_too() -> None:
     assert bad.spoil(bytes.fromhex(f"c401c100{STAMP}"), lambda: 0.0) is None
 
 
+def test_a_span_of_the_meters_clock_marks_what_was_stamped_in_it_whenever_that_is_read() -> None:
+    """Both ends belong to it."""
+
+    def at(hour: int, status: str = "00") -> str:
+        return f"090c07e9060a02{hour:02x}000000feb6{status}"
+
+    span = "{clock_status: invalid, from: 2025-06-10T10:00, to: 2025-06-10 11:00:00}"
+    rows = "0104" + "".join(f"0201{at(hour)}" for hour in (9, 10, 11, 12))
+    assert changed(BUFFER, rows, span) == (f"01040201{at(9)}0201{at(10, '01')}0201{at(11, '01')}0201{at(12)}")
+    assert [changed(CLOCK, at(hour), span) for hour in (9, 10, 12)] == [None, at(10, "01"), None]
+    bad = fault(span)
+    assert bad.push(bytes.fromhex(f"0201{at(12)}")) is None
+    event = "c201{} 0001 00005e5b12ff 02 1105"
+    assert bad.spoil(bytes.fromhex(event.format(at(12)[2:])), lambda: 0.0) is None
+    assert bad.spoil(bytes.fromhex(event.format(at(11)[2:])), lambda: 0.0) == (
+        bytes.fromhex(event.format(at(11, "01")[2:]))
+    )
+    since = "{clock_status: invalid, from: 2025-06-10T10:00:01}"
+    assert [changed(CLOCK, at(hour), since) for hour in (10, 23)] == [None, at(23, "01")]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("{clock_status: wrong}", "clock_status: expected 'invalid', 'doubtful', .* not 'wrong'"),
         ("{clock_status: [invalid, odd]}", "clock_status: expected 'invalid', .* not 'odd'"),
+        (
+            "{clock_status: invalid, from: noon}",
+            "from: 'noon' is no time of the meter's clock; write for example 2025-",
+        ),
+        ("{clock_status: invalid, to: 2025-06-10T10:00Z}", "to: '2025-06-10T10:00Z' is no time of the meter's clock"),
         ("{clock_status: []}", "clock_status: expected at least 1 of them, not 0"),
     ],
 )

@@ -85,18 +85,20 @@ def test_an_answer_that_comes_whole_the_second_time_is_no_partial_one(fleet: Spa
 
 
 def test_readings_of_a_clock_that_calls_itself_invalid_are_flagged(fleet: Spawned, hes: str) -> None:
-    """Flag 4 and quality 64, at the time that the meter told all the same; those of other meters are good."""
-    ordered(fleet, "link", 3, "{clock_status: invalid}")
+    """Flag 4 and quality 64, at the time that the meter told all the same; those of other times and meters are good."""
+    day = "from: 2025-06-01T00:30, to: 2025-06-02T00:00"
+    ordered(fleet, "link", 3, f"{{clock_status: invalid, {day}}}")
     try:
         collect(fleet, hes)
     finally:
         ordered(fleet, "link", 3, "--clear")
     verdicts = (
         "SELECT meter_number, quality, validation_flags, count(DISTINCT timestamp) FROM hes.energy_measurements e"
-        " JOIN public.meters m ON m.id = e.meter_id WHERE measurement_type = 'INTERVAL' GROUP BY 1, 2, 3 ORDER BY 1"
+        " JOIN public.meters m ON m.id = e.meter_id WHERE measurement_type = 'INTERVAL' GROUP BY 1, 2, 3 ORDER BY 1, 2"
     )
-    expected = [(meter.serial, 192, [], _BLOCKS) for meter in fleet.meters[:2]]
-    assert sql(hes, verdicts) == [*expected, (fleet.meters[2].serial, 64, [1, 4], _BLOCKS)]
+    good = [(meter.serial, 192, [], _BLOCKS) for meter in fleet.meters[:2]]
+    serial = fleet.meters[2].serial
+    assert sql(hes, verdicts) == [*good, (serial, 64, [1, 4], 48), (serial, 192, [], _BLOCKS - 48)]
     assert not differs(fleet, hes)
 
 

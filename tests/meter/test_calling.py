@@ -7,8 +7,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from meter_bench import Install, Meters, data, done, key
 
@@ -16,11 +18,12 @@ from simulator.fleet.callers import Callers
 from simulator.fleet.dialling import Diallers
 from simulator.fleet.sessions import Residents
 from simulator.meter.device import Device
+from simulator.meter.replacement import replace as replaced
 from simulator.ports import GetItem
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
-AUTO = "0.0.2.1.0.255"
+AUTO, SCRIPT = "0.0.2.1.0.255", "0.0.10.0.1.255"
 MODE, REPETITIONS, DELAY, WINDOWS, DESTINATIONS = range(2, 7)
 REFUSED, DENIED, MISMATCH = 250, 3, 12
 MINUTE_MS = 60_000
@@ -158,15 +161,15 @@ async def settled() -> None:
 
 
 @asynccontextmanager
-async def exchange(meters: Meters, **rules: Data) -> AsyncIterator[Exchange]:
-    """One meter calls it; `rules` are written by a client."""
+async def exchange(meters: Meters, *, row: int = 0, **rules: Data) -> AsyncIterator[Exchange]:
+    """Meters call it; `rules` are written by a client of one."""
     one = Exchange(meters)
     server = await asyncio.start_server(one.taken, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     connect = {"connect": lambda cohort, row: one.diallers.connect(row), "look": one.callers.look}
     calling(meters, f"127.0.0.1:{port}", connect=connect)
     for name, value in rules.items():
-        assert await meters.write(AUTO, globals()[name], value) == 0
+        assert await meters.write(AUTO, globals()[name], value, row=row) == 0
     one.callers.begin()
     try:
         yield one
@@ -272,6 +275,40 @@ async def test_another_destination_is_called_next(install: Install) -> None:
         await head_end.after(2_000, 1, held=0)
         assert len(other.open) == 1
         server.close()
+
+
+async def test_each_meters_window_is_its_own(install: Install) -> None:
+    """By its own rules, and its own clock: one of them is a quarter of an hour ahead."""
+    meters = await install("every-class", count=3)
+    opened = {"WINDOWS": window("*-*-* 06:00:00", "*-*-* 07:00:00"), "MODE": data("enum", 102)}
+    async with exchange(meters, row=0, **opened) as head_end:
+        for index, value in ((MODE, data("enum", 103)), (WINDOWS, window("*-*-* 06:30:00", "*-*-* 07:00:00"))):
+            for row in (1, 2):
+                assert await meters.write(AUTO, index, value, row=row) == 0
+        await meters.until("2025-05-20T05:30:00")
+        assert await meters.act("0.0.1.0.0.255", 6, data("long", 900), row=1) == 0  # shift_time by a quarter
+        for moment, held in (("05:59:59", 0), ("06:00:00", 1), ("06:15:00", 2), ("06:30:00", 3), ("06:45:00", 2)):
+            await meters.until(f"2025-05-20T{moment}")
+            await head_end.after(MINUTE_MS, head_end.calls + max(held - len(head_end.open), 0), held=held)
+
+
+async def test_a_meter_in_anothers_place_calls_as_it_was_delivered(install: Install) -> None:
+    meters = await install("every-class", count=1)
+    async with exchange(meters, DESTINATIONS=places(f"127.0.0.1:{CLOSED}")) as head_end:
+        await head_end.attempted(0, 1)
+        assert head_end.calls == 0
+        assert len(await replaced(meters.cohort, np.array([0]), meters.now_ms)) == 1
+        await head_end.after(0, 1, held=1)
+
+
+async def test_a_script_can_say_connect(install: Install, tmp_path: Path) -> None:
+    model = tmp_path / "mine.yaml"
+    action = f"[2, 29, {AUTO}, 1, {{integer: 0}}]"
+    model.write_text(f"extends: every-class\nvalues: {{{SCRIPT}: {{scripts: [[1, [{action}]]]}}}}\n")
+    meters = await install(str(model), count=1)
+    async with exchange(meters, MODE=data("enum", 104)) as head_end:
+        assert await meters.act(SCRIPT, 1, data("long-unsigned", 1)) == 0
+        await head_end.after(0, 1, held=1)
 
 
 @pytest.mark.parametrize("mode", [0, 102])
