@@ -18,6 +18,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from simulator.cli import app, main
+from simulator.commands import link, options
 
 
 def test_the_manual_has_every_option_of_every_command() -> None:
@@ -123,3 +124,11 @@ def test_the_module_is_the_command(tmp_path: Path, word: str, code: int, told: s
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code
     assert told in done.stdout + done.stderr
+
+
+def test_words_of_users_and_meters_are_no_markup_of_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a list in a fault would be hidden, and `[/x]` in a reason end the command."""
+    words = "{clock_status: [doubtful, invalid]} [/x]"
+    link._show([{"meters": "1", "fault": words, "struck": 1, "until_ms": None, "of_model": False}], 0)
+    options.show_rows([{"why": words}], {"why": "why"}, as_json=False, none="")
+    assert capsys.readouterr().out.count(words) == 2
