@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from live import command as command_line
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from simulator import cli
 from simulator.cli import app, main
 from simulator.commands import link, options
 
@@ -85,6 +87,26 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
 def test_output_that_cannot_be_written_is_told() -> None:
     told = "meterfleet: the output cannot be written: No space left on device\n"
     assert piped("events codes", "> /dev/full") == (1, told)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/nobodys"), "/nobodys cannot be used: Permission denied"),
+        (PermissionError(errno.EACCES, "Permission denied"), None),  # of a socket, say: it is not the output's
+    ],
+)
+def test_what_the_machine_refuses_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: OSError, told: str | None
+) -> None:
+    def refuse() -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", refuse)
+    monkeypatch.setattr(cli, "_forget_output", lambda: None)
+    with pytest.raises(SystemExit if told else PermissionError):
+        main()
+    assert (told or "") in capfd.readouterr().err
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
