@@ -37,8 +37,8 @@ SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescal
 -- name: policies
 SELECT relation, kind, time_column, span, provided_by FROM hes.policies ORDER BY relation, kind
 
--- Counted back from the newest row, for meters may live in another time than the server; never from a future one, nor from
--- one that no meter has said.
+-- Counted back from the newest row that half of the meters have come to, for they may live in another time than the server,
+-- and one of them in its own; never from a future one, nor from one that no meter has said.
 -- name: count_expired
 SELECT count(*) FROM {relation} WHERE {column} < {newest} - {span}
 
@@ -46,7 +46,9 @@ SELECT count(*) FROM {relation} WHERE {column} < {newest} - {span}
 DELETE FROM {relation} WHERE {column} < {newest} - {span}
 
 -- name: newest
-(SELECT least(now(), max({column})) FROM {relation} WHERE communication_status NOT IN ('TIMEOUT', 'ERROR'))
+(SELECT least(now(), percentile_disc(0.5) WITHIN GROUP (ORDER BY newest))
+ FROM (SELECT max({column}) AS newest FROM {relation} WHERE communication_status NOT IN ('TIMEOUT', 'ERROR')
+       GROUP BY meter_id) AS meters)
 
 -- name: note
 INSERT INTO hes.event_logs (event_code, event_type, description, additional_data)
