@@ -22,7 +22,7 @@ from rich.console import Console
 from simulator.commands.inventory import read_inventory, read_replaced
 from simulator.commands.options import HesOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, ended, existing_place
-from simulator.cosem.registry import read_registry, registry_files
+from simulator.cosem.registry import obis_names, read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
 from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
@@ -33,7 +33,9 @@ from simulator.values import MS_PER_SECOND
 if TYPE_CHECKING:
     from simulator.headend.collecting import Collector
     from simulator.headend.hearing import Acquainted, Hearing
+    from simulator.headend.notifications import Labels
     from simulator.headend.polling import Past
+    from simulator.headend.pushlists import PushLists
     from simulator.headend.roster import KnownMeter
     from simulator.headend.switchboard import Switchboard
     from simulator.headend.way import Way
@@ -187,13 +189,16 @@ class _Run:
 
         with contextlib.ExitStack() as stack:
             board = self._board = self._switchboard()
-            collector = Collector(self.meters, self.pasts, self.manners, self.opened, calls=board, renew=self.renewed)
+            lists = self._lists() if where and place is None else None
+            collector = Collector(
+                self.meters, self.pasts, self.manners, self.opened, calls=board, renew=self.renewed, lists=lists
+            )
             stack.enter_context(_stopped_by_signals(collector))
             if board:
                 board.hand_in = collector.hand_in
                 stack.enter_context(board)
                 _say(f"calls of meters are taken on {board.host}:{board.port}")
-            ear = self._hear(stack, where, place, collector) if where else None
+            ear = self._hear(stack, where, partial(self._acquainted, place, lists), collector) if where else None
             collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
             collector.tally.bugs += (ear.bugs if ear else 0) + (board.bugs if board else 0)
         self._conclude(collector, place)
@@ -208,32 +213,49 @@ class _Run:
         return Switchboard(place, self._device_names(), way, timeout_s=self.manners.timeout_s)
 
     def _hear(
-        self, stack: contextlib.ExitStack, where: tuple[str, int], place: Place | None, collector: Collector
+        self,
+        stack: contextlib.ExitStack,
+        where: tuple[str, int],
+        acquainted: Callable[[], Acquainted],
+        collector: Collector,
     ) -> Hearing:
         from simulator.headend.hearing import Hearer, Hearing
 
         def renew() -> Acquainted:
             self.renewed()
             collector.renewal.doubt()
-            return self._acquainted(place)
+            return acquainted()
 
-        known = self._acquainted(place)
+        known = acquainted()
         hearer = Hearer(self.manners.zone, block_s=collector.block_s, words=self._words)
         hearing = stack.enter_context(Hearing(where, known, hearer, collector.hand_in, renew=renew))
         _say(f"pushes are received on {where[0]}:{hearing.port}")
         return hearing
 
-    def _acquainted(self, place: Place | None) -> Acquainted:
+    def _lists(self) -> PushLists:
+        """Without the fleet's database, what meters push is what they have told."""
+        from simulator.headend.pushlists import PushLists
+
+        with HesDatabase.open(self.dsn) as database:
+            return PushLists(Memory(database.connection).push_lists(), obis_names())
+
+    def _acquainted(self, place: Place | None, lists: PushLists | None) -> Acquainted:
         from simulator.commands import pushers
         from simulator.commands.pushed import labels
         from simulator.headend.hearing import Acquainted
         from simulator.headend.keybook import KeyBook
 
-        found = asyncio.run(pushers.read_fleet(place)) if place else None
-        told = labels(found.model_of, found.objects) if found else labels(lambda _serial: None, {})
+        told: Labels
+        if place is None:
+            assert lists is not None
+            told = lists.labels
+        else:
+            found = asyncio.run(pushers.read_fleet(place))
+            told = labels(found.model_of, found.objects)
         names = ("serial", "device_id")
         serials = {str(one[name]): str(one["serial"]) for one in self.entries for name in names if name in one}
-        return Acquainted(serials, KeyBook(pushers.owners_in(self.entries)), told)
+        keys = KeyBook(pushers.owners_in(self.entries))
+        return Acquainted(serials, keys, lambda name, setup: told(serials.get(name, name), setup))
 
     def _conclude(self, collector: Collector, place: Place | None) -> None:
         tally = collector.tally

@@ -23,6 +23,7 @@ from simulator.headend.failures import ANOTHER_METER, AnotherMeter, kind_of
 from simulator.headend.judging import Circumstances
 from simulator.headend.lasting import Lasting, OpenLanding
 from simulator.headend.polling import Past, Poll
+from simulator.headend.pushlists import PushLists
 from simulator.headend.readings import missed
 from simulator.headend.renewing import Renew, Renewal, told
 from simulator.headend.roster import KnownMeter
@@ -100,7 +101,8 @@ def _ends_told(then: Callable[[], None]) -> Iterator[None]:
 
 class Collector:
     """`open_landing` opens a connection to the database; it is called again after one was lost. `calls`: of meters
-    that call by themselves; `renew` gives the inventory anew, when meters may have been replaced."""
+    that call by themselves; `renew` gives the inventory anew, when meters may have been replaced; `lists` are told what
+    meters push."""
 
     def __init__(
         self,
@@ -111,12 +113,13 @@ class Collector:
         *,
         calls: Switchboard | None = None,
         renew: Renew | None = None,
+        lists: PushLists | None = None,
     ) -> None:
         self.tally = Tally()
         self.renewal = Renewal(renew)
         self._meters = {meter.serial: meter for meter in meters}
         self._pasts = {serial: pasts.get(serial) or Past() for serial in self._meters}
-        self._manners, self._open_landing, self._calls = manners, open_landing, calls
+        self._manners, self._open_landing, self._calls, self._lists = manners, open_landing, calls, lists
         self._due: queue.Queue[tuple[KnownMeter, tuple[str, ...]] | None] = queue.Queue()
         self._done: queue.Queue[_Done] = queue.Queue(maxsize=4 * manners.workers)
         self._stop = threading.Event()
@@ -262,7 +265,7 @@ class Collector:
         while (task := self._due.get()) is not None:
             meter, parts = task
             past, manners = self._pasts[meter.serial], self._manners
-            poll = Poll(meter.serial, past, parts, manners.zone, drift_s=manners.drift_s)
+            poll = Poll(meter.serial, past, parts, manners.zone, drift_s=manners.drift_s, lists=self._lists)
             try:
                 polled = self._polled(meter, poll, past)
             except Exception as error:  # our own mistake: it costs that meter only, and it is shown

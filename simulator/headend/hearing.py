@@ -23,6 +23,7 @@ from simulator.headend.listener import Listener
 from simulator.headend.notifications import Decoder, Item, Labels, Notification
 from simulator.headend.occurrences import alarms, moved
 from simulator.headend.profiles import Column, ProfileTable
+from simulator.headend.pushlists import PROFILES
 from simulator.headend.unsealing import Unsealer
 from simulator.hes.landing import Batch, LogEntry, Push
 from simulator.hes.tables import EVENTS
@@ -52,6 +53,7 @@ class Hearer:
         self._serials: Mapping[str, str] = {}
         self._known: dict[str, Circumstances] = {}
         self._newest: dict[tuple[str, str], dt.datetime] = {}  # push by meter and setup
+        self._unread: set[tuple[str, str]] = set()  # by meter and setup, what was said not to be known
         self._words = {serial: tuple(raised(word)) for serial, word in (words or {}).items()}
 
     def know(self, serials: Mapping[str, str]) -> None:
@@ -84,7 +86,9 @@ class Hearer:
     def _file_values(self, batch: Batch, serial: str, note: Notification, *, is_repeated: bool) -> None:
         table = _as_table(note)
         if table is None:
+            self._say_unread(batch, serial, note)
             return
+        self._unread.discard((serial, note.setup))
         how = self._known.setdefault(serial, Circumstances(source="AUTO_READ"))
         how = replace(how, is_repeated=is_repeated)
         if note.setup == _INSTANTANEOUS:
@@ -93,6 +97,20 @@ class Hearer:
             file_blocks(batch, serial, table, how, self._zone, period_s=self._block_s(serial) or _BLOCK_S)
         elif note.setup == _DAILY:
             file_days(batch, serial, table, how, self._zone)
+
+    def _say_unread(self, batch: Batch, serial: str, note: Notification) -> None:
+        """Once, until it is known; on the terminal of the first meter only."""
+        key = (serial, note.setup)
+        if note.setup not in PROFILES or key in self._unread or all(item.label for item in note.items):
+            return
+        words = (
+            f"values of push {note.setup} are kept in hes.push_history and not filed: what its {len(note.items)} "
+            "elements are, and in which scaler, the meter has not told; --profiles config reads that"
+        )
+        if not self._unread:
+            log.warning("meter %s: %s; hes.event_logs has all such meters", serial, words)
+        self._unread.add(key)
+        batch.log.append(LogEntry("PUSH_LIST_UNKNOWN", words, serial))
 
     def _file_word(
         self, batch: Batch, serial: str, word: tuple[StatusBit, ...], moment: dt.datetime, *, is_repeated: bool

@@ -42,7 +42,8 @@ class Label(NamedTuple):
 
 
 Labels = Callable[[str, str], Sequence[Label]]
-"""By the meter's serial number and the push setup: what it pushes, in order; empty: not known."""
+"""By the meter's serial number (of a plain push its device id) and the push setup: what it pushes, in order; empty: not
+known."""
 
 
 class Item(NamedTuple):
@@ -128,7 +129,7 @@ class Decoder:
         if len(decoded) != len(parts):
             raise axdr.Malformed(f"gurux sees {len(decoded)} elements and there are {len(parts)}")
         head = _head(parts)
-        known = self._labels_of(received.opened.meter, head[1], len(parts)) if head else [None] * len(parts)
+        known = self._labels_of(received.opened.meter or head[0], head[1], len(parts)) if head else [None] * len(parts)
         items = tuple(map(_item, known, parts, decoded))
         clock, status = (items[2].value.value, parts[2][-1]) if head else (None, 0)
         return Notification(

@@ -23,6 +23,7 @@ from simulator.headend.objects import CLOCK, DATA, PROFILE, ObjectEntry
 from simulator.headend.occurrences import LOGS, logged
 from simulator.headend.options import NAMES
 from simulator.headend.profiles import ProfileTable
+from simulator.headend.pushlists import PROFILES, PushLists
 from simulator.headend.reader import METER_CLOCK, MeterReader
 from simulator.hes.landing import Batch, LogEntry
 from simulator.hes.tables import DAILY, EVENTS, Table
@@ -106,12 +107,16 @@ class File(Protocol):
 
 class Poll:
     """Parts of one meter, over as many associations as it takes, into `batch`; `known`: when that has landed,
-    to be kept in `past`. `partial`: of the answer that broke off last, if nobody asks again."""
+    to be kept in `past`. `partial`: of the answer that broke off last, if nobody asks again. What tells how pushes are
+    to be read goes to `lists`, if there is somebody who hears them."""
 
-    def __init__(self, serial: str, past: Past, parts: Sequence[str], zone: dt.tzinfo, *, drift_s: float) -> None:
+    def __init__(
+        self, serial: str, past: Past, parts: Sequence[str], zone: dt.tzinfo, *, drift_s: float,
+        lists: PushLists | None = None,
+    ) -> None:  # fmt: skip
         self.batch, self.partial, self.known = Batch(), Batch(), past.known
         self.past, self._serial, self._left = past, serial, list(parts)
-        self._zone, self._drift_s = zone, drift_s
+        self._zone, self._drift_s, self._lists = zone, drift_s, lists
         self._clock = zone  # the meter's own, if it says its deviation
         self._how = Circumstances()
 
@@ -243,9 +248,17 @@ class Poll:
         self.known = replace(self.known, event=_newest(self.batch, EVENTS, self._serial, self.known.event))
 
     def _config(self, reader: MeterReader) -> None:
-        self.batch.setups[self._serial] = read_configuration(reader)
+        self.batch.setups[self._serial] = found = read_configuration(reader)
+        if self._lists is None:
+            return
+        self._lists.configured(self._serial, found["setups"])
+        for setup, profile in PROFILES.items():
+            if columns := self._lists.columns(self._serial, setup):
+                self._lists.told(self._serial, reader.scales(profile, columns))
 
     def _checked(self, table: ProfileTable) -> ProfileTable:
+        if self._lists is not None:
+            self._lists.scaled(self._serial, table.columns)
         if count := undated(table):
             self._say("UNDECODABLE", f"{count} rows of profile {table.obis} have no date-time in front")
         return table

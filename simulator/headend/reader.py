@@ -33,7 +33,7 @@ from simulator.headend.objects import (
     gurux_moment,
 )
 from simulator.headend.profiles import Column, ProfileTable, chosen, columns_of, entry_selection, only, table_of
-from simulator.headend.scales import Scales
+from simulator.headend.scales import Register, Scales
 from simulator.headend.session import Session
 from simulator.headend.values import PLAIN, ScalerUnit, Value, value_of
 from simulator.headend.way import Way
@@ -253,6 +253,10 @@ class MeterReader:
         self._session.next_invoke_id()
         profile = Target(PROFILE, obis, sort)
         return self._session.protocol.readRowsByRange(profile, gurux_moment(start), gurux_moment(end), pairs)
+
+    def scales(self, obis: str, columns: Sequence[Column]) -> Mapping[Register, ScalerUnit]:
+        """Of registers that need not be columns of this profile."""
+        return self._scales.of_profile(obis, columns)
 
     def _scale(self, entry: ObjectEntry, attribute: int) -> ScalerUnit:
         scaled = entry.class_id in REGISTERS and attribute == 2

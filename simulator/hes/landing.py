@@ -316,6 +316,14 @@ class Memory:
             rows = self._connection.execute(_QUERIES["last_words"].encode()).fetchall()
         return {serial: bytes.fromhex(word) for serial, word in rows}
 
+    def push_lists(self) -> dict[tuple[str, str], list[tuple[int, str, int]]]:
+        """Class, logical name and attribute of what each meter pushes, by meter and push setup."""
+        found: dict[tuple[str, str], list[tuple[int, str, int]]] = defaultdict(list)
+        with store_errors():
+            for serial, setup, *reference in self._connection.execute(_QUERIES["push_lists"].encode()):
+                found[serial, setup].append((reference[0], reference[1], reference[2]))
+        return found
+
     def gaps(self) -> dict[str, list[tuple[dt.datetime, dt.datetime]]]:
         """The first and last missing block of each gap in the block profile, by meter."""
         found: dict[str, list[tuple[dt.datetime, dt.datetime]]] = defaultdict(list)

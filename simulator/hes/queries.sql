@@ -180,6 +180,12 @@ FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id
 WHERE e.source IN ('PUSH_ALARM', 'ESW_DIFF') AND e.additional_data ? 'word'
 ORDER BY e.meter_id, e.received_at DESC, e.timestamp DESC
 
+-- name: push_lists
+SELECT m.meter_number, c.logical_name, o.class_id, o.logical_name, o.attribute_index
+FROM hes.push_objects o JOIN hes.push_setups s ON s.id = o.push_setup_id
+JOIN public.meters m ON m.id = s.meter_id JOIN hes.obis_codes c ON c.id = s.obis_code_id
+ORDER BY s.id, o.position
+
 -- Two neighbours that are further apart than a block.
 -- name: block_gaps
 SELECT meter_number, previous + step, capture_time - step

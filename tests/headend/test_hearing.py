@@ -20,7 +20,9 @@ from simulator.cosem.status_word import octets_of, status_bits
 from simulator.headend import hearing
 from simulator.headend.hearing import Acquainted, Hearer, Hearing
 from simulator.headend.notifications import Decoder, Notification, Received
+from simulator.headend.pushlists import PushLists
 from simulator.headend.unsealing import Opened
+from simulator.headend.values import ScalerUnit
 from simulator.hes.landing import Batch
 from simulator.hes.tables import ENERGY, EVENTS
 
@@ -35,6 +37,10 @@ def listening(
     return Hearing(("127.0.0.1", 0), known, Hearer(ZoneInfo("Asia/Kolkata")), hand_in, renew=renew)
 
 
+_LISTED = [
+    (1, "0.0.96.1.2.255", 2), (40, "0.5.25.9.0.255", 1), (8, "0.0.1.0.0.255", 2), (3, "1.0.12.27.0.255", 2),
+    (3, "1.0.1.29.0.255", 2),
+]  # fmt: skip
 MAGNET, COVER, GASP, BREATH = 81, 83, 85, 86
 _FIRST = dt.datetime(2025, 6, 1, 10, 15, tzinfo=dt.UTC)
 
@@ -79,6 +85,20 @@ def test_an_event_without_an_end_is_told_again_and_a_repeated_push_is_not() -> N
 def test_a_head_end_that_starts_anew_knows_the_last_word() -> None:
     hearer = hearer_with(**{SERIAL: octets_of(status_bits()[bit] for bit in (MAGNET, BREATH))})
     assert told(hearer, 1, COVER, BREATH) == {"PUSH_ALARM": [251], "ESW_DIFF": [251, 202]}
+
+
+def test_a_push_whose_list_is_not_known_is_said_once_and_filed_when_its_meter_has_told_it() -> None:
+    """Without a scaler, too: the value would be wrong by powers of ten."""
+    lists = PushLists({(SERIAL, "0.5.25.9.0.255"): _LISTED}, {})
+    hearer, decoder = hearer_with(), Decoder(lists.labels)
+    received = Received(_FIRST, "127.0.0.1:1", "tcp", "wrapper", b"", Opened(notification(), meter=SERIAL), "")
+    first, again = (hearer.file(decoder.decode(received)) for _ in range(2))
+    assert [(entry.event_type, entry.serial) for entry in first.log] == [("PUSH_LIST_UNKNOWN", SERIAL)]
+    assert not first.rows
+    assert not again.log
+    lists.told(SERIAL, {(3, "1.0.12.27.0.255"): ScalerUnit(0, "V"), (3, "1.0.1.29.0.255"): ScalerUnit(1, "Wh")})
+    (row,) = hearer.file(decoder.decode(received)).rows[ENERGY][SERIAL]
+    assert row[ENERGY.columns.index("value") - 1] == 70
 
 
 async def push(ear: Hearing) -> None:

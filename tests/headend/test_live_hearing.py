@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from databases_bench import collect, count, made, verify
@@ -36,14 +37,17 @@ _SENT = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
 
 
 @contextmanager
-def hearing(fleet: Spawned, dsn: str, port: int) -> Iterator[None]:
+def hearing(
+    fleet: Spawned, dsn: str, port: int, *, inventory: Path | None = None, meters: int = _METERS
+) -> Iterator[None]:
     """The head-end's process, when it has read every meter's configuration; it ends in good order."""
-    words = ("--database", fleet.dsn, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
+    source = ("--inventory", inventory) if inventory else ("--database", fleet.dsn)
+    words = (*source, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
     line, environment = command("headend", *words, "--profiles", "config,events", home=fleet.log.parent)
     process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
-        eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(_METERS,)])
+        eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(meters,)])
         yield
     finally:
         process.terminate()
@@ -158,3 +162,19 @@ def test_what_meters_are_set_to_push_is_read_back_and_changes_on_both_sides(hear
     read = sql(database, _CONFIGURED.format("hes", "public"))
     assert set(kept) <= set(read)
     assert {serial: kind for serial, obis, _, kind, *_ in read if obis == schedule} == types
+
+
+def test_without_the_fleets_database_a_push_is_filed_by_what_its_meter_has_told(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """Lists and scalers are read from the meters; here of a plain push, which only its device id names."""
+    port, inventory = free_port(), tmp_path / "meters.csv"
+    pushes = ("--push", f"127.0.0.1:{port},security=0", "--push-schedule", "FIFTEEN_MIN", "--model", "is15959-3ph")
+    with spawned(postgres.home, 1, *_AT, *pushes) as fleet, made(postgres) as database:
+        inventory.write_text(run("inventory", "--csv", "--database", fleet.dsn, home=fleet.log.parent).stdout)
+        with hearing(fleet, database, port, inventory=inventory, meters=1):
+            fleet.step(MS_PER_HOUR)
+            eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(_SENT) != [(0,)])
+        assert count(database, "hes.block_load_profile WHERE source = 'AUTO_READ'") == 2
+        code, found = verify(fleet, database, "--tables", "push_history,instant_profile,block_load_profile")
+        assert (code, found["findings"]) == (0, [])
