@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,8 @@ from rich.table import Table
 from simulator.commands.migrate import EPILOG, HeadEndOption, ZoneOption, migrate
 from simulator.commands.options import HesOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
-from simulator.errors import UserError
+from simulator.errors import MeterfleetError, UserError
+from simulator.fleet.spec import FleetSpec
 from simulator.hes.database import HES, HesDatabase
 from simulator.store.binaries import find_binaries
 from simulator.store.database import Store
@@ -44,8 +46,7 @@ def status(
         print(json.dumps(facts))
         return
     console = Console()
-    clock_ms = facts["clock_ms"]
-    words = facts | {"clock": "" if clock_ms is None else f"{moment_of(clock_ms):%Y-%m-%d %H:%M:%S} UTC"}
+    words = facts | {"clock": _clock(facts["clock_ms"], facts["utc_offset_minutes"])}
     for key in ("dsn", "server", "tier", "schema", "fleet", "clock"):
         console.print(f"{key:>8}  {words[key]}", highlight=False, soft_wrap=True)
     table = Table("table", "rows")
@@ -54,6 +55,19 @@ def status(
     console.print(table)
     for line in facts["head_end"]:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _clock(clock_ms: int | None, offset_minutes: int | None) -> str:
+    """As the fleet's meters show it, or in UTC."""
+    return "" if clock_ms is None else f"{moment_of(clock_ms, offset_minutes or 0):%Y-%m-%d %H:%M:%S %z}"
+
+
+def _offset_minutes(kept: Mapping[str, Any]) -> int | None:
+    """The fleet's; None if its models cannot be read any more, which is no reason to tell nothing of its store."""
+    try:
+        return FleetSpec.stored(kept).models()[0].spec.utc_offset_minutes
+    except (MeterfleetError, TypeError, KeyError):
+        return None
 
 
 async def _facts(place: Place) -> dict[str, Any]:
@@ -68,6 +82,7 @@ async def _facts(place: Place) -> dict[str, Any]:
             "schema": SIM.version,  # or ensure_schema has told which
             "fleet": row.name if row else None,
             "clock_ms": row.clock_ms if row else None,
+            "utc_offset_minutes": _offset_minutes(row.spec) if row else None,
             "rows": await store.counts(),
         }
     finally:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -48,9 +49,11 @@ def _opened(hes: str | None, home: Path | None, fleet: str | None) -> Iterator[H
 def put(
     meter: Annotated[str, typer.Argument(help="Serial number.")],
     reading_type: Annotated[str, typer.Argument(help="For example ACTIVE_ENERGY_IMPORT.")],
-    value: Annotated[float, typer.Argument(help="In the reading's own unit, e.g. Wh.")],
+    value: Annotated[float, typer.Argument(help="In the reading's own unit, e.g. Wh, or in that of --unit.")],
     at: Annotated[str, typer.Option(help="The instant, with offset.")],
-    unit: Annotated[str | None, typer.Option(help="For example Wh (default: the reading type's own).")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="For example kWh (default: the reading type's own, in which it is kept).")
+    ] = None,
     new_type: Annotated[
         bool, typer.Option("--new-type", help="The reading type is one that the head-end itself does not make.")
     ] = False,
@@ -108,17 +111,18 @@ def audit(
     home: HomeOption = None,
     fleet: FleetOption = None,
 ) -> None:
-    """Show who changed which reading: inserted (I), updated (U), deleted (D)."""
+    """Show who changed which reading: inserted (I), updated (U), deleted (D); times are of the tables' zone."""
     with _opened(hes, home, fleet) as database:
         changes = review.audit(database.connection, _since(since), meter, changed=changed)
+        zone = ZoneInfo(database.timezone())
     if as_json:
         print(json.dumps([jsonable(one._asdict()) for one in changes], allow_nan=False))
         return
     table = Table("when", "who", "", "meter", "reading", "time", "value", "quality")
     for one in changes:
         value, grade = _pair(one.old_value, one.new_value), _pair(one.old_quality, one.new_quality)
-        when = f"{one.modified_at:%Y-%m-%d %H:%M:%S}"
-        time = f"{one.timestamp:%Y-%m-%d %H:%M:%S}"
+        when = f"{one.modified_at.astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
+        time = f"{one.timestamp.astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
         table.add_row(when, one.modified_by, one.operation, one.meter, one.reading_type, time, value, grade)
     _console().print(table)
 

@@ -349,7 +349,8 @@ ON CONFLICT (meter_id, reading_type, timestamp) DO UPDATE
 SET value = EXCLUDED.value, quality = EXCLUDED.quality, unit = coalesce(EXCLUDED.unit, old.unit),
     source = EXCLUDED.source, validation_status = EXCLUDED.validation_status,
     validation_flags = EXCLUDED.validation_flags, original_value = NULL, scaling_factor = NULL
-WHERE (old.value, old.quality) IS DISTINCT FROM (EXCLUDED.value, EXCLUDED.quality)
+WHERE (old.value, old.quality, old.unit)
+      IS DISTINCT FROM (EXCLUDED.value, EXCLUDED.quality, coalesce(EXCLUDED.unit, old.unit))
 
 -- name: quality
 SELECT {relation}, validation_status, quality, validation_flags, source, communication_status, count(*)

@@ -9,6 +9,7 @@ import getpass
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -101,14 +102,30 @@ def checked_type(name: str, *, is_new: bool) -> str:
     return name
 
 
+def in_own_unit(reading_type: str, value: float, unit: str | None) -> tuple[float, str | None]:
+    """Of the head-end's own types in the unit that it keeps them in; in decimals, so that no digit is another one."""
+    own = unit_of(reading_type)
+    if unit is None or unit == own:
+        return value, own
+    if reading_type not in READING_TYPES:
+        return value, unit
+    if own is None:
+        raise UserError(f"--unit {unit}: {reading_type} is a count and has no unit; leave it out")
+    power = {f"k{own}": 3, f"M{own}": 6}.get(unit)
+    if power is None:
+        raise UserError(f"--unit {unit}: {reading_type} is given in {own}, k{own} or M{own}")
+    return float(Decimal(repr(value)).scaleb(power)), own
+
+
 def put(connection: Connection, entry: Entry, verdict: Verdict) -> bool:
     """False if exactly this is there already; the audit names who is logged in at this machine."""
+    value, unit = in_own_unit(entry.reading_type, entry.value, entry.unit)
     with store_errors(), connection.transaction():
         meter = _meter(connection, entry.serial)
         connection.execute(_QUERIES["actor"].encode(), {"actor": getpass.getuser()})
         values = {
-            "meter": meter, "timestamp": entry.moment, "reading_type": entry.reading_type, "value": entry.value,
-            "unit": entry.unit or unit_of(entry.reading_type), "quality": verdict.quality, "source": verdict.source,
+            "meter": meter, "timestamp": entry.moment, "reading_type": entry.reading_type, "value": value,
+            "unit": unit, "quality": verdict.quality, "source": verdict.source,
             "status": verdict.status,
             "flags": list(verdict.flags),
         }  # fmt: skip

@@ -239,6 +239,9 @@ def test_db_status_counts_the_rows(three: Spawned, home_of_three: Path) -> None:
     assert facts["rows"]["meters"] == 3
     assert facts["rows"]["block_load_profile"] == 3 * (2 * 48 + 20)
     assert facts["clock_ms"] == three.clock()["now_ms"]
+    shown = run("clock", home=home_of_three).stdout.partition(",")[0]
+    assert shown.endswith("+0530")
+    assert f"clock  {shown}\n" in run("db", "status", home=home_of_three).stdout
 
 
 def test_obis_check_find_and_check(home_of_three: Path) -> None:

@@ -13,6 +13,7 @@ from simulator.cli import app
 from simulator.errors import UserError
 from simulator.hes.database import HesDatabase
 from simulator.hes.maps import TRUTHS, read_maps
+from simulator.hes.review import in_own_unit
 from simulator.hes.verifying import reading
 
 
@@ -178,13 +179,54 @@ def test_a_reading_by_hand_is_of_a_type_that_is_known_or_new_on_purpose(database
         assert "capitals" in str(put("gas volume", "--new-type").exception)
         assert "write a number" in str(put("TAMPERS", value="nan").exception)
         assert put("GAS_VOLUME", "--new-type").stdout == put("TAMPERS").stdout == "stored\n"
-        assert (
-            put("MAX_DEMAND_ACTIVE_IMPORT").stdout == put("ACTIVE_ENERGY_EXPORT", "--unit", "kWh").stdout == "stored\n"
-        )
+        assert put("MAX_DEMAND_ACTIVE_IMPORT").stdout == "stored\n"
         kinds = hes.connection.execute("SELECT reading_type, unit FROM public.meter_readings ORDER BY 1").fetchall()
-        assert kinds == [
-            ("ACTIVE_ENERGY_EXPORT", "kWh"), ("GAS_VOLUME", None), ("MAX_DEMAND_ACTIVE_IMPORT", "W"), ("TAMPERS", None),
-        ]  # fmt: skip
+        assert kinds == [("GAS_VOLUME", None), ("MAX_DEMAND_ACTIVE_IMPORT", "W"), ("TAMPERS", None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "unit", "stored"),
+    [
+        ("ACTIVE_ENERGY_IMPORT", "0.1", "kWh", (100.0, "Wh")),
+        ("ACTIVE_ENERGY_IMPORT", "12832.601", "kWh", (12832601.0, "Wh")),  # a float times 1000 has another digit
+        ("APPARENT_ENERGY_EXPORT", "1.5", "MVAh", (1_500_000.0, "VAh")),
+        ("VOLTAGE_R", "230.4", "V", (230.4, "V")),
+        ("GAS_VOLUME", "7", "m³", (7.0, "m³")),
+    ],
+)
+def test_a_reading_by_hand_is_kept_in_the_unit_of_its_type(
+    kind: str, value: str, unit: str, stored: tuple[float, str]
+) -> None:
+    assert in_own_unit(kind, float(value), unit) == stored
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "told"),
+    [
+        ("ACTIVE_ENERGY_IMPORT", "banana", "Wh, kWh or MWh"),
+        ("ACTIVE_ENERGY_IMPORT", "VAh", "Wh, kWh or MWh"),
+        ("ACTIVE_ENERGY_IMPORT", "mWh", "Wh, kWh or MWh"),
+        ("TAMPERS", "Wh", "no unit"),
+    ],
+)
+def test_a_unit_that_is_not_of_the_type_is_refused(kind: str, unit: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        in_own_unit(kind, 1.0, unit)
+
+
+def test_the_unit_of_a_reading_that_is_there_is_put_right(database: str) -> None:
+    """Rows that an older version took in kWh."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute(
+            "INSERT INTO public.meters (meter_number, meter_type) VALUES ('M17', 'D1');"
+            "INSERT INTO public.meter_readings (meter_id, timestamp, reading_type, value, unit, quality)"
+            " SELECT id, '2025-06-01Z', 'ACTIVE_ENERGY_IMPORT', 1000, 'kWh', 96 FROM public.meters"
+        )
+        where = ("--at", "2025-06-01T00:00:00+00:00", "--hes-database", database)
+        assert call("hes", "put", "M17", "ACTIVE_ENERGY_IMPORT", "1", "--unit", "kWh", *where).stdout == "stored\n"
+        found = hes.connection.execute("SELECT value, unit FROM public.meter_readings").fetchall()
+    assert found == [(1000.0, "Wh")]
 
 
 def test_the_audit_is_json_whatever_values_there_were(database: str) -> None:
@@ -199,6 +241,8 @@ def test_the_audit_is_json_whatever_values_there_were(database: str) -> None:
     text = call("hes", "audit", "--meter", "M17", "--json", "--hes-database", database).stdout
     (change,) = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert (change["new_value"], change["timestamp"]) == ("nan", "2025-06-01 00:00:00+00:00")
+    shown = call("hes", "audit", "--meter", "M17", "--hes-database", database).stdout
+    assert "2025-06-01 05:30:00 +0530" in shown  # of the tables' zone
 
 
 @pytest.mark.parametrize(
