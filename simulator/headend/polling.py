@@ -6,9 +6,10 @@ It retries nothing and opens no database; whatever was read before a failure is 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import itemgetter
@@ -129,6 +130,9 @@ class Poll:
             getattr(self, f"_{self._left[0]}")(reader)
             del self._left[0]
             self.partial = Batch()
+        if self._lists is not None:
+            with contextlib.suppress(ReadRefused):  # not now: the next poll asks again
+                self._ask_scales(reader, self._lists, self._lists.unscaled(self._serial))
 
     def _check_identity(self, reader: MeterReader) -> None:
         """What another meter says must not be filed as this one's. Some tell nobody who they are."""
@@ -249,12 +253,14 @@ class Poll:
 
     def _config(self, reader: MeterReader) -> None:
         self.batch.setups[self._serial] = found = read_configuration(reader)
-        if self._lists is None:
-            return
-        self._lists.configured(self._serial, found["setups"])
-        for setup, profile in PROFILES.items():
-            if columns := self._lists.columns(self._serial, setup):
-                self._lists.told(self._serial, reader.scales(profile, columns))
+        if self._lists is not None:
+            self._lists.configured(self._serial, found["setups"])
+            self._ask_scales(reader, self._lists, PROFILES)
+
+    def _ask_scales(self, reader: MeterReader, lists: PushLists, setups: Iterable[str]) -> None:
+        for setup in setups:
+            if columns := lists.columns(self._serial, setup):
+                lists.told(self._serial, reader.scales(PROFILES[setup], columns))
 
     def _checked(self, table: ProfileTable) -> ProfileTable:
         if self._lists is not None:

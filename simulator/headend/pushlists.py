@@ -53,6 +53,10 @@ class PushLists:
         listed = self._lists.get((serial, setup), ())
         return [Column("", obis, class_id, attribute) for class_id, obis, attribute in listed]
 
+    def unscaled(self, serial: str) -> list[str]:
+        """Push setups whose list is known and whose scalers are not: what was read before this head-end was started."""
+        return [setup for setup in PROFILES if (serial, setup) in self._lists and not self.labels(serial, setup)]
+
     def labels(self, serial: str, setup: str) -> Sequence[Label]:
         """Empty, as of a list that is not known, if one scaler is not: the value would be wrong by powers of ten."""
         listed = self._lists.get((serial, setup), ())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from databases_bench import collect, count, made, verify
+from databases_bench import change, collect, count, made, verify
 from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
 from push_bench import ALERT_BODY, notification, wrapped
@@ -38,12 +38,13 @@ _SENT = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
 
 @contextmanager
 def hearing(
-    fleet: Spawned, dsn: str, port: int, *, inventory: Path | None = None, meters: int = _METERS
-) -> Iterator[None]:
+    fleet: Spawned, dsn: str, port: int, *, inventory: Path | None = None, meters: int = _METERS,
+    profiles: str = "config,events",
+) -> Iterator[None]:  # fmt: skip
     """The head-end's process, when it has read every meter's configuration; it ends in good order."""
     source = ("--inventory", inventory) if inventory else ("--database", fleet.dsn)
     words = (*source, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
-    line, environment = command("headend", *words, "--profiles", "config,events", home=fleet.log.parent)
+    line, environment = command("headend", *words, "--profiles", profiles, home=fleet.log.parent)
     process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
@@ -168,13 +169,18 @@ def test_without_the_fleets_database_a_push_is_filed_by_what_its_meter_has_told(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     """Lists and scalers are read from the meters; here of a plain push, which only its device id names."""
-    port, inventory = free_port(), tmp_path / "meters.csv"
+    port, inventory, blocks = free_port(), tmp_path / "meters.csv", "hes.block_load_profile WHERE source = 'AUTO_READ'"
     pushes = ("--push", f"127.0.0.1:{port},security=0", "--push-schedule", "FIFTEEN_MIN", "--model", "is15959-3ph")
     with spawned(postgres.home, 1, *_AT, *pushes) as fleet, made(postgres) as database:
         inventory.write_text(run("inventory", "--csv", "--database", fleet.dsn, home=fleet.log.parent).stdout)
         with hearing(fleet, database, port, inventory=inventory, meters=1):
             fleet.step(MS_PER_HOUR)
-            eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(_SENT) != [(0,)])
-        assert count(database, "hes.block_load_profile WHERE source = 'AUTO_READ'") == 2
+            eventually(lambda: count(database, blocks) == 2)
+        change(database, "UPDATE public.meters SET status = 'DISCONNECTED'")
+        with hearing(fleet, database, port, inventory=inventory, meters=1, profiles="events"):  # the list is known now
+            fleet.step(MS_PER_HOUR)
+            eventually(lambda: count(database, blocks) == 4)
+            eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(_SENT))
+        assert count(database, "hes.event_logs WHERE event_type = 'PUSH_LIST_UNKNOWN'") == 0
         code, found = verify(fleet, database, "--tables", "push_history,instant_profile,block_load_profile")
         assert (code, found["findings"]) == (0, [])
