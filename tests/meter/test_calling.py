@@ -302,6 +302,19 @@ async def test_each_meters_window_is_its_own(install: Install) -> None:
             await head_end.after(MINUTE_MS, head_end.calls + max(held - len(head_end.open), 0), held=held)
 
 
+async def test_rules_of_before_are_forgotten(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those that meters have are not."""
+    monkeypatch.setattr("simulator.fleet.callers._FEW", 2)
+    meters = await install("every-class", count=3)
+    async with exchange(meters, row=1, MODE=data("enum", 0)) as head_end:
+        for delay_s in range(1, 20):
+            assert await meters.write(AUTO, DELAY, data("long-unsigned", delay_s)) == 0
+            assert head_end.callers.follow() == [0]
+        assert [head_end.callers.rules(meter).delay_s for meter in range(3)] == [19, 0, 0]
+        assert [head_end.callers.rules(meter).mode for meter in range(3)] == [101, 0, 101]
+        assert len(head_end.callers._rules) < 10
+
+
 async def test_a_meter_in_anothers_place_calls_as_it_was_delivered(install: Install) -> None:
     meters = await install("every-class", count=1)
     async with exchange(meters, DESTINATIONS=places(f"127.0.0.1:{CLOSED}")) as head_end:
