@@ -340,9 +340,10 @@ async def test_so_it_does_if_nobody_knew_for_a_while_whether_it_is_there(
             await write_rows(change)
             raise StoreUnavailable("the line is cut")
 
-        with monkeypatch.context() as lossy, pytest.raises(StoreUnavailable):
+        with monkeypatch.context() as lossy:
             lossy.setattr(meters.store, "write_rows", cut)
-            await replaced(meters.cohort, np.array([0]), meters.now_ms)
+            with pytest.raises(StoreUnavailable):
+                await replaced(meters.cohort, np.array([0]), meters.now_ms)
         assert registered == []
         await meters.until_ms(meters.now_ms + 1)
         assert registered == [([0], "registration")]
