@@ -139,11 +139,12 @@ class Dialler:
             line.close()
 
     def _hang_up(self) -> None:
-        for index, (line, meter) in self._lines.items():
+        for line, meter in self._lines.values():
             if meter.is_gone and not meter.is_dark:  # it has started again, and knows nothing of its old call
                 line.abort()
-            elif self._callers.shut[index] and not self._invoked[index]:
-                line.close()
+        barred = self._callers.shut & (self._state == _CONNECTED) & ~self._invoked
+        for index in np.flatnonzero(barred).tolist():
+            self._lines[index][0].close()
 
     def _hung_up(self, index: int, now_ms: int) -> None:
         self._invoked[index] = False
