@@ -22,8 +22,8 @@ from simulator.commands.usage import in_our_words, is_usage
 from simulator.errors import MeterfleetError, UserError, told
 
 _CUT = 128 + 13  # as the shell tells of a program that SIGPIPE has ended
-_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR,
-            errno.ENAMETOOLONG)  # fmt: skip
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MACHINE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 class _Place(NamedTuple):
@@ -138,10 +138,11 @@ def _is_cut(error: BaseException | None) -> bool:
 
 def _of_the_machine(error: OSError) -> MeterfleetError:
     """A full disk, a folder in which nothing may be written: nobody's bug. Raises what is one."""
-    if error.errno not in _MACHINE:
+    if error.errno not in (_MACHINE if error.filename else _FULL):
         raise error
     _forget_output()
-    return MeterfleetError(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
+    what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
+    return MeterfleetError(f"{what}: {error.strerror}")
 
 
 def _forget_output() -> None:

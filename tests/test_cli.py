@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 import subprocess
@@ -17,7 +18,9 @@ from live import command as command_line
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from simulator import cli
 from simulator.cli import app, main
+from simulator.commands import link, options
 
 
 def test_the_manual_has_every_option_of_every_command() -> None:
@@ -86,6 +89,26 @@ def test_output_that_cannot_be_written_is_told() -> None:
     assert piped("events codes", "> /dev/full") == (1, told)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/nobodys"), "/nobodys cannot be used: Permission denied"),
+        (PermissionError(errno.EACCES, "Permission denied"), None),  # of a socket, say: it is not the output's
+    ],
+)
+def test_what_the_machine_refuses_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: OSError, told: str | None
+) -> None:
+    def refuse() -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", refuse)
+    monkeypatch.setattr(cli, "_forget_output", lambda: None)
+    with pytest.raises(SystemExit if told else PermissionError):
+        main()
+    assert (told or "") in capfd.readouterr().err
+
+
 def commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """All that can be called, with their words."""
     for name in list(group.commands):
@@ -123,3 +146,11 @@ def test_the_module_is_the_command(tmp_path: Path, word: str, code: int, told: s
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code
     assert told in done.stdout + done.stderr
+
+
+def test_words_of_users_and_meters_are_no_markup_of_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a list in a fault would be hidden, and `[/x]` in a reason end the command."""
+    words = "{clock_status: [doubtful, invalid]} [/x]"
+    link._show([{"meters": "1", "fault": words, "struck": 1, "until_ms": None, "of_model": False}], 0)
+    options.show_rows([{"why": words}], {"why": "why"}, as_json=False, none="")
+    assert capsys.readouterr().out.count(words) == 2

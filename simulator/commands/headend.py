@@ -329,7 +329,8 @@ def _stopped_by_signals(collector: Collector) -> Iterator[None]:
         collector.stop()
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
-        os.write(sys.stderr.fileno(), _ENDING)  # print must not be called within itself
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            os.write(sys.stderr.fileno(), _ENDING)  # print must not be called within itself
 
     before = [signal.signal(number, stop) for number in numbers]
     try:

@@ -182,4 +182,4 @@ def _end(text: str, option: str) -> dt.datetime:
 
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS, highlight=False, markup=False, emoji=False)

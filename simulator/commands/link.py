@@ -74,7 +74,7 @@ def _spelled(text: str) -> str:
 
 
 def _show(faults: list[dict[str, Any]], more: int) -> None:
-    console = Console()
+    console = Console(markup=False, emoji=False)  # faults are words of the user's
     if not faults:
         console.print("no faults")
         return

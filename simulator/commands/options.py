@@ -76,4 +76,4 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, 
     table = Table(first, *others, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for row in rows:
         table.add_row(*("" if (cell := row[name]) is None else str(cell) for name in columns.values()))
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.errors import UserError
+from simulator.errors import StoreError, UserError
 from simulator.store.embedded import EmbeddedPostgres, default_home
 
 _CURRENT = "current"
@@ -115,8 +115,10 @@ def not_running(place: Place) -> UserError:
 
 def ended(place: Place) -> str:
     """The same words, if it is so and can be known."""
-    is_over = place.revive is not None and place.name not in EmbeddedPostgres(place.home).served()
-    return str(not_running(place)) if is_over else ""
+    with contextlib.suppress(StoreError):
+        if place.revive is not None and place.name not in EmbeddedPostgres(place.home).served():
+            return str(not_running(place))
+    return ""
 
 
 def _others(server: EmbeddedPostgres, name: str) -> str:

@@ -74,7 +74,7 @@ def run(
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
     options = RunOptions(loaded.listens(listen), loaded.head.clock.rate if speed is None else speed)
     console = ready_console()
-    console.print(headline(loaded), highlight=False)
+    console.print(headline(loaded), highlight=False, markup=False)
     place = place_to_spawn(database, home, _name("run", loaded))
 
     async def prepare(fleet: Fleet) -> None:
@@ -110,7 +110,7 @@ def replayed(
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
     options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else speed)
     console = ready_console()
-    console.print(headline(loaded), highlight=False)
+    console.print(headline(loaded), highlight=False, markup=False)
     results: list[Result] = []
 
     async def main(place: Place) -> None:

@@ -27,7 +27,7 @@ from simulator.headend.readings import missed
 from simulator.headend.renewing import Renew, Renewal, told
 from simulator.headend.roster import KnownMeter
 from simulator.headend.switchboard import Switchboard
-from simulator.hes.landing import Batch, LogEntry
+from simulator.hes.landing import Batch, Landed, LogEntry
 from simulator.hes.tables import READINGS
 
 log = logging.getLogger(__name__)
@@ -191,19 +191,26 @@ class Collector:
         if done is None:
             landing.look()
             return
-        landed = landing.land(done.batch)
-        self.tally.rows += landed.rows
+        landed = self._landed(done.batch, landing)
         self.tally.pushes += len(done.batch.pushes)
-        self.tally.bugs += landed.bugs
-        self._pasts |= {serial: Past() for serial in landed.forgotten & self._pasts.keys()}
         for one in done.polls:
             past = self._pasts[one.serial]
             if one.serial not in landed.refused and one.poll.past is past:
                 past.known = one.poll.known
             self._count(one)
             agenda.freed(one.serial)
-        if landed.forgotten or "ERROR" in done.batch.status.values():
+        if "ERROR" in done.batch.status.values():
             self.renewal.doubt()
+
+    def _landed(self, batch: Batch, landing: Lasting) -> Landed:
+        """What the tables have lost is read again, of meters that are put into them again."""
+        landed = landing.land(batch)
+        self.tally.rows += landed.rows
+        self.tally.bugs += landed.bugs
+        self._pasts |= {serial: Past() for serial in landed.forgotten & self._pasts.keys()}
+        if landed.forgotten:
+            self.renewal.doubt()
+        return landed
 
     def _take_up(self, agenda: Agenda, landing: Lasting) -> None:
         """Who has come into others' places is read from now on, and those no more."""
@@ -222,7 +229,7 @@ class Collector:
             self._pasts.setdefault(serial, Past())
         agenda.renew(self._meters, new)
         if batch.log or batch.status:
-            landing.land(batch)
+            self._landed(batch, landing)
 
     def _count(self, one: _Polled) -> None:
         past, is_good = self._pasts[one.serial], not one.problem

@@ -25,6 +25,7 @@ from simulator.headend.keybook import KeyBook
 from simulator.headend.listener import Listener
 from simulator.headend.notifications import Decoder, Labels, Notification
 from simulator.headend.pushlog import PushFile, Shown, as_json
+from simulator.headend.tables import plain_console
 from simulator.headend.unsealing import Unsealer, gurux_reveal, reveal
 
 _REFRESH_S = 5.0
@@ -136,7 +137,7 @@ class _Output:
 
     def __init__(self, plan: Plan, names: Mapping[str, str]) -> None:
         self.heard = 0
-        console = Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+        console = plain_console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
         self._shown = None if plan.as_json else Shown(console, names, lines=plan.lines)
         self._file = PushFile(plan.store) if plan.store else None
 

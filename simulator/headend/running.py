@@ -11,8 +11,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from simulator.errors import UserError
 from simulator.headend.ciphering import Keys
 from simulator.headend.failures import ReadRefused
@@ -26,6 +24,7 @@ from simulator.headend.tables import (
     ObjectReading,
     objects_json,
     objects_table,
+    plain_console,
     profile_json,
     profile_tables,
     read_everything,
@@ -41,7 +40,7 @@ class _Output:
     """Tables as they come, or one JSON document at the end."""
 
     def __init__(self, call: Call, names: Mapping[str, str], *, as_json: bool) -> None:
-        self._console = Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+        self._console = plain_console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
         self._names = names
         self._document: dict[str, Any] | None = None
         if as_json:
@@ -110,7 +109,7 @@ def _reader(call: Call, names: Mapping[str, str]) -> MeterReader:
         keys=keys,
         names=names,
         way=call.way,
-        heard=Shown(Console(stderr=True), names, lines=False).show,
+        heard=Shown(plain_console(stderr=True), names, lines=False).show,
     )
 
 

@@ -40,7 +40,7 @@ class Switchboard:
         self.names, self._way, self._timeout_s = names, way, timeout_s
         self.hand_in: Callable[[Batch], None] = lambda _batch: None
         self._lines: dict[str, socket.socket] = {}
-        self._arrived: list[str] = []
+        self._arrived: set[str] = set()
         self._changed = threading.Condition()
         self._asking = ThreadPoolExecutor(_ASKED_AT_ONCE, "switchboard")
         self._server: socket.socket | None = None
@@ -72,10 +72,10 @@ class Switchboard:
         with self._changed:
             return serial in self._lines
 
-    def arrived(self) -> list[str]:
+    def arrived(self) -> set[str]:
         """Meters whose calls have come to be held since this was asked last."""
         with self._changed:
-            arrived, self._arrived = self._arrived, []
+            arrived, self._arrived = self._arrived, set()
             return arrived
 
     @contextlib.contextmanager
@@ -109,7 +109,7 @@ class Switchboard:
         with self._changed:
             old = self._lines.pop(serial, None)
             self._lines[serial] = line
-            self._arrived.append(serial)
+            self._arrived.add(serial)  # once, however often before anybody asks
             self._changed.notify_all()
         if old is not None:
             old.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from simulator.headend.failures import in_words
@@ -46,6 +47,11 @@ def read_objects(reader: MeterReader, wanted: Iterable[tuple[ObjectEntry, Sequen
 def read_everything(reader: MeterReader) -> Iterator[ObjectReading]:
     """Every attribute that the association view calls readable."""
     return read_objects(reader, ((entry, entry.readable) for entry in reader.association_view()))
+
+
+def plain_console(*, width: int | None = None, stderr: bool = False) -> Console:
+    """For what meters say: `[b]` and `:x:` in it are their words, and no markup of ours."""
+    return Console(width=width, stderr=stderr, markup=False, emoji=False)
 
 
 def objects_table(readings: Iterable[ObjectReading], title: str = "") -> Table:

@@ -37,8 +37,8 @@ SELECT default_version::text FROM pg_available_extensions WHERE name = 'timescal
 -- name: policies
 SELECT relation, kind, time_column, span, provided_by FROM hes.policies ORDER BY relation, kind
 
--- Counted back from the newest row, for meters may live in another time than the server; never from a future one, nor from
--- one that no meter has said.
+-- Counted back from the newest row that half of the meters have come to, for they may live in another time than the server,
+-- and one of them in its own; never from a future one, nor from one that no meter has said.
 -- name: count_expired
 SELECT count(*) FROM {relation} WHERE {column} < {newest} - {span}
 
@@ -46,7 +46,9 @@ SELECT count(*) FROM {relation} WHERE {column} < {newest} - {span}
 DELETE FROM {relation} WHERE {column} < {newest} - {span}
 
 -- name: newest
-(SELECT least(now(), max({column})) FROM {relation} WHERE communication_status NOT IN ('TIMEOUT', 'ERROR'))
+(SELECT least(now(), percentile_disc(0.5) WITHIN GROUP (ORDER BY newest))
+ FROM (SELECT max({column}) AS newest FROM {relation} WHERE communication_status NOT IN ('TIMEOUT', 'ERROR')
+       GROUP BY meter_id) AS meters)
 
 -- name: note
 INSERT INTO hes.event_logs (event_code, event_type, description, additional_data)
@@ -195,19 +197,21 @@ FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
 WHERE measurement_type = 'CUMULATIVE' AND e.value IS NOT NULL
 ORDER BY meter_id, reading_type, e.timestamp DESC
 
--- Of what was read of late, by kind and object.
+-- Of what was read of late, as the meter's own newest row has it: one clock that is ahead must not hide all others.
 -- name: last_scalers
 SELECT DISTINCT ON (meter_id, measurement_type, channel_id) m.meter_number, measurement_type, channel_id, scaling_factor
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+JOIN (SELECT meter_id, max(timestamp) AS newest FROM hes.energy_measurements GROUP BY 1) n USING (meter_id)
 WHERE source <> 'AUTO_READ' AND scaling_factor IS NOT NULL AND channel_id IS NOT NULL
-  AND e.timestamp > (SELECT max(timestamp) - interval '2 days' FROM hes.energy_measurements)
+  AND e.timestamp > n.newest - interval '2 days'
 ORDER BY meter_id, measurement_type, channel_id, e.timestamp DESC
 
 -- name: last_intervals
 SELECT m.meter_number, e.reading_type, array_agg(e.value ORDER BY e.timestamp)
 FROM hes.energy_measurements e JOIN public.meters m ON m.id = e.meter_id
+JOIN (SELECT meter_id, max(timestamp) AS newest FROM hes.energy_measurements GROUP BY 1) n USING (meter_id)
 WHERE measurement_type = 'INTERVAL' AND e.value IS NOT NULL
-  AND e.timestamp > (SELECT max(timestamp) - interval '2 days' FROM hes.energy_measurements)
+  AND e.timestamp > n.newest - interval '2 days'
 GROUP BY 1, 2
 
 -- name: log

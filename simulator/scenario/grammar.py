@@ -17,7 +17,6 @@ from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
 from simulator.scenario.words import Series, Span, Start, Strict, When, known_load
 
-MAX = "max"
 _MOST_SHARES = 1e9  # so that their sum is a number
 _MAX_METERS = 9_999_999
 Scalar = str | int | float | bool

@@ -35,7 +35,7 @@ def cells(line: Line) -> Sequence[str]:
 
 def tables(result: Result) -> Iterator[Table]:
     done = _table("at", "step", "meters", "outcome", "remarks")
-    done.title = result.scenario.head.name
+    done.title = escape(result.scenario.head.name)
     for line in lines(result.rows):
         what = f"{line.what}, {line.parts} parts" if line.parts > 1 else line.what
         step = f"{line.step}: {what}" if line.step else what

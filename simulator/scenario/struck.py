@@ -21,11 +21,10 @@ class Struck:
 
     def __init__(self, entries: Sequence[Entry | None], residents: Residents, times: Times) -> None:
         self._residents, self._times = residents, times
-        self._steps = {
-            entry.id: (place, entry)
-            for place, entry in enumerate(entries)
-            if isinstance(entry, Step) and entry.id is not None
-        }
+        self._steps: dict[str, tuple[int, Step]] = {}
+        for place, entry in enumerate(entries):
+            if isinstance(entry, Step) and entry.id is not None:
+                self._steps.setdefault(entry.id, (place, entry))  # of an id that is there twice the upper one
         self._known: dict[str, tuple[int, Numbers]] = {}  # and how many times the step had come by then
 
     def choose(self, selectors: Sequence[Selector], slot: int, as_of_ms: int) -> Numbers:

@@ -12,6 +12,7 @@ import pytest
 
 from simulator.commands.place import Place, ended, existing_place, not_running, place_to_spawn
 from simulator.errors import UserError
+from simulator.store.embedded import EmbeddedPostgres
 from simulator.store.queries import query
 
 
@@ -32,6 +33,12 @@ def test_a_start_that_did_not_succeed_takes_nothing_over(postgres_home: Path) ->
     first.remember()
     place_to_spawn(None, postgres_home, "place_second")  # never became ready
     assert existing_place(None, postgres_home, None).dsn == first.dsn
+
+
+def test_of_a_fleet_whose_server_cannot_be_asked_nothing_is_said(tmp_path: Path) -> None:
+    """It is a hint under another mistake, or at the end of a head-end that has read what there was."""
+    server = EmbeddedPostgres(tmp_path)
+    assert ended(Place(server.dsn("ours"), server.start, "ours", tmp_path)) == ""
 
 
 def test_of_a_fleet_that_has_ended_it_is_said_and_which_run(postgres_home: Path) -> None:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from live import DEADLINE_S
@@ -14,12 +18,14 @@ from typer.testing import CliRunner
 from simulator.cli import app
 from simulator.errors import StoreUnavailable, UserError
 from simulator.headend import lasting
-from simulator.headend.agenda import Schedule
+from simulator.headend.agenda import Agenda, Schedule
 from simulator.headend.collecting import Collector, Manners
+from simulator.headend.lasting import Lasting
+from simulator.headend.polling import Known, Past
 from simulator.headend.renewing import told
 from simulator.headend.roster import KnownMeter
 from simulator.headend.way import Way
-from simulator.hes.landing import Batch, Landing, LogEntry
+from simulator.hes.landing import Batch, Landed, Landing, LogEntry
 
 _METER = KnownMeter("9160000001", "127.0.0.1", 4064, 1, Way(), 32, 1)
 
@@ -70,6 +76,24 @@ def test_an_inventory_that_we_stumble_over_costs_nobody_else_anything(caplog: py
     collector.run(Schedule({"block": 60.0}), for_s=0.01)
     assert collector.tally.bugs == 1
     assert "inventory" in caplog.text
+
+
+def test_what_was_deleted_is_read_again_whoever_finds_it_gone() -> None:
+    """Here it is the word on a meter that is new in the inventory, which lands between two polls."""
+    ids = [{_METER.serial: uuid4()}, {_METER.serial: uuid4()}]
+
+    def deleted() -> AbstractContextManager[Any]:
+        return nullcontext(SimpleNamespace(ids=ids.pop(), land_each=lambda _batch: Landed(1), check=lambda: None))
+
+    past, new = Past(Known(day=dt.date(2025, 6, 2))), replace(_METER, serial="9160000002")
+    collector = Collector([_METER], {_METER.serial: past}, Manners(), deleted, renew=lambda: [_METER, new])
+    landing, agenda = Lasting(deleted, threading.Event()), Agenda(Schedule({"block": 60.0}), [_METER.serial])
+    landing.land(Batch())
+    landing.close()
+    collector.renewal.doubt()
+    collector._take_up(agenda, landing)
+    assert collector._pasts[_METER.serial].known == Known()
+    assert collector.tally.rows == 1
 
 
 def test_meters_that_call_share_a_place_and_are_not_taken_for_each_other() -> None:

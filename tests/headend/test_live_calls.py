@@ -9,11 +9,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
+from databases_bench import made
 from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
-from psycopg.conninfo import make_conninfo
 
 from simulator.errors import UserError
 from simulator.headend.options import parse_accept
@@ -27,11 +26,8 @@ _AT = ("--start", "2025-06-02T10:00:00+05:30", "--speed", 0, "--history", "1d", 
 
 @pytest.fixture
 def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = "hes_calls"
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(postgres.dsn("postgres"), dbname=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with made(postgres) as dsn:
+        yield dsn
 
 
 @contextmanager

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
+import databases_bench
 import pytest
+from databases_bench import made
 from live import Spawned, run, spawned, sql
-from psycopg.conninfo import make_conninfo
-from typer.testing import CliRunner
 
-from simulator.cli import app
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.values import MS_PER_HOUR
 
@@ -31,16 +29,12 @@ def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
 
 @pytest.fixture
 def hes(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE hes_flags")
-        yield make_conninfo(postgres.dsn("postgres"), dbname="hes_flags")
-        connection.execute("DROP DATABASE hes_flags WITH (FORCE)")
+    with made(postgres) as dsn:
+        yield dsn
 
 
 def collect(fleet: Spawned, hes: str, *words: object) -> None:
-    words = ("--database", fleet.dsn, "--hes-database", hes, "--once", "--profiles", "block", "--pdu", 1024, *words)
-    done = CliRunner().invoke(app, ["headend", *map(str, words)])
-    assert done.exit_code == 0, done.output
+    databases_bench.collect(fleet, hes, "--profiles", "block", "--pdu", 1024, *words)
 
 
 def ordered(fleet: Spawned, *words: object) -> None:

@@ -4,31 +4,22 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from forked import Forked
+from databases_bench import change, collect, count, headend_line, invoke, made, verify
 from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from typer.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict
 
-from simulator.cli import app
-from simulator.headend import polling
 from simulator.store.embedded import EmbeddedPostgres
 
 _METERS = 20
 _BLOCKS = 48 * 2 + 20  # two days, and ten hours of the third
 _AT = ("--start", "2025-06-02T10:00:00+05:30", "--speed", 0, "--history", "2d")  # across the end of a month
 _CODES = (101, 102, 151)
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -38,77 +29,32 @@ def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
         yield fleet
 
 
-@contextmanager
-def _made(postgres: EmbeddedPostgres, template: str = "template1") -> Iterator[str]:
-    """The DSN of a database of its own."""
-    name = f"hes_{next(_numbers)}"
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        yield make_conninfo(postgres.dsn("postgres"), dbname=name)
-        postgres.start()
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
 @pytest.fixture(scope="module")
 def collected(postgres: EmbeddedPostgres, fleet: Spawned) -> Iterator[str]:
     """Everything that the fleet had to say, read once. Tests must not change it."""
-    with _made(postgres) as dsn:
-        _collect(fleet, dsn)
+    with made(postgres) as dsn:
+        collect(fleet, dsn)
         yield dsn
 
 
 @pytest.fixture
 def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with _made(postgres) as dsn:
+    with made(postgres) as dsn:
         yield dsn
 
 
 @pytest.fixture
 def copied(postgres: EmbeddedPostgres, collected: str) -> Iterator[str]:
     """What was collected, to be changed."""
-    with _made(postgres, str(conninfo_to_dict(collected)["dbname"])) as dsn:
+    with made(postgres, str(conninfo_to_dict(collected)["dbname"])) as dsn:
         yield dsn
-
-
-def _words(fleet: Spawned, dsn: str, *words: object) -> tuple[object, ...]:
-    return ("headend", "--database", fleet.dsn, "--hes-database", dsn, *words)
-
-
-def _invoke(*words: object) -> Result:
-    """The command in this process, which spares its start."""
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code in (0, 1), result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def _collect(fleet: Spawned, dsn: str, *words: object) -> str:
-    done = _invoke(*_words(fleet, dsn, "--once", *words))
-    assert done.exit_code == 0
-    return done.stderr
-
-
-def _verify(fleet: Spawned, dsn: str, *words: object) -> tuple[int, dict[str, Any]]:
-    done = _invoke("verify", "--database", fleet.dsn, "--hes", dsn, "--json", *words)
-    return done.exit_code, json.loads(done.stdout)
-
-
-def _change(dsn: str, *statements: str) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for statement in statements:
-            assert connection.execute(statement.encode()).rowcount != 0, statement
-
-
-def _count(dsn: str, what: str) -> int:
-    return int(sql(dsn, f"SELECT count(*) FROM {what}")[0][0])
 
 
 # ------------------------------------------------------------------------------------------------ nothing is lost
 
 
 def test_what_the_head_end_has_is_what_the_meters_said(fleet: Spawned, collected: str) -> None:
-    code, found = _verify(fleet, collected)
+    code, found = verify(fleet, collected)
     assert (code, found["findings"]) == (0, [])
     assert found["meters"] == _METERS
     tables = found["tables"]
@@ -138,9 +84,9 @@ def test_readings_are_the_original_times_its_power_of_ten(collected: str) -> Non
 
 def test_what_was_read_is_validated_and_audited(collected: str) -> None:
     """S000-21: the triggers, on real rows."""
-    assert _count(collected, "public.meter_readings WHERE (quality < 192) <> (validation_status = 'UNVALIDATED')") == 0
-    audited = _count(collected, "hes.meter_readings_audit WHERE operation = 'I' AND modified_by IS NOT NULL")
-    assert audited == _count(collected, "public.meter_readings") > 0
+    assert count(collected, "public.meter_readings WHERE (quality < 192) <> (validation_status = 'UNVALIDATED')") == 0
+    audited = count(collected, "hes.meter_readings_audit WHERE operation = 'I' AND modified_by IS NOT NULL")
+    assert audited == count(collected, "public.meter_readings") > 0
 
 
 def test_an_interval_is_the_difference_of_two_registers(fleet: Spawned, collected: str) -> None:
@@ -184,37 +130,37 @@ def test_the_head_end_logs_what_it_does_itself(collected: str) -> None:
 
 
 def test_reading_again_adds_nothing_and_audits_nothing(fleet: Spawned, copied: str) -> None:
-    kept = {name: _count(copied, name) for name in ("hes.billing_profile", "hes.meter_readings_audit")}
+    kept = {name: count(copied, name) for name in ("hes.billing_profile", "hes.meter_readings_audit")}
     rows = "xmin::text FROM hes.block_load_profile UNION ALL SELECT xmin::text FROM hes.billing_profile"
     versions = sorted(sql(copied, f"SELECT {rows}"))
-    _change(copied, "UPDATE public.meters SET status = 'DISCONNECTED'")
-    assert ", 0 rows new" in _collect(fleet, copied)
-    assert {name: _count(copied, name) for name in kept} == kept
+    change(copied, "UPDATE public.meters SET status = 'DISCONNECTED'")
+    assert ", 0 rows new" in collect(fleet, copied)
+    assert {name: count(copied, name) for name in kept} == kept
     assert sorted(sql(copied, f"SELECT {rows}")) == versions
 
 
 def test_a_gap_is_found_and_filled(fleet: Spawned, copied: str) -> None:
-    _change(
+    change(
         copied,
         "DELETE FROM hes.block_load_profile WHERE capture_time BETWEEN '2025-06-01 06:00Z' AND '2025-06-01 09:00Z'",
     )
-    assert _verify(fleet, copied, "--tables", "block_load_profile")[0] == 1
-    _collect(fleet, copied, "--profiles", "block")
-    assert _verify(fleet, copied, "--tables", "block_load_profile")[0] == 0
+    assert verify(fleet, copied, "--tables", "block_load_profile")[0] == 1
+    collect(fleet, copied, "--profiles", "block")
+    assert verify(fleet, copied, "--tables", "block_load_profile")[0] == 0
 
 
 def test_killed_in_the_middle_and_started_again_nothing_is_missing(fleet: Spawned, empty: str) -> None:
-    line, environment = command(*_words(fleet, empty, "--once", "--workers", 1), home=fleet.log.parent)
+    line, environment = command(*headend_line(fleet, empty, "--once", "--workers", 1), home=fleet.log.parent)
     process = subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
-        eventually(lambda: _count(empty, "hes.block_load_profile"))
+        eventually(lambda: count(empty, "hes.block_load_profile"))
     finally:
         process.kill()
         process.wait(DEADLINE_S)
-    assert _count(empty, "hes.block_load_profile") < _METERS * _BLOCKS
-    _collect(fleet, empty)
-    _, found = _verify(fleet, empty)
+    assert count(empty, "hes.block_load_profile") < _METERS * _BLOCKS
+    collect(fleet, empty)
+    _, found = verify(fleet, empty)
     assert [one for one in found["findings"] if one["table"] != "instant_profile"] == []
 
 
@@ -234,9 +180,9 @@ _WRONG = (
 
 
 def test_exactly_the_five_rows_that_were_tampered_with_are_found(fleet: Spawned, copied: str, tmp_path: Path) -> None:
-    _change(copied, *_WRONG)
+    change(copied, *_WRONG)
     report = tmp_path / "report.html"
-    code, found = _verify(fleet, copied, "--report", report)
+    code, found = verify(fleet, copied, "--report", report)
     assert code == 1
     kinds = sorted((one["table"], one["kind"]) for one in found["findings"])
     assert kinds == [
@@ -255,17 +201,17 @@ def test_exactly_the_five_rows_that_were_tampered_with_are_found(fleet: Spawned,
 
 
 def test_rows_that_came_late_are_told_on_request_and_those_that_nobody_said_always(fleet: Spawned, copied: str) -> None:
-    _change(
+    change(
         copied,
         "UPDATE hes.daily_load_profile SET inserted_at = inserted_at + interval '3 hours'"
         " WHERE meter_id = (SELECT min(id::text)::uuid FROM public.meters) AND capture_date = '2025-06-01'",
     )
-    assert _verify(fleet, copied, "--tables", "daily_load_profile")[0] == 0
-    code, found = _verify(fleet, copied, "--tables", "daily_load_profile", "--late", "2h")
+    assert verify(fleet, copied, "--tables", "daily_load_profile")[0] == 0
+    code, found = verify(fleet, copied, "--tables", "daily_load_profile", "--late", "2h")
     assert (code, [one["kind"] for one in found["findings"]]) == (1, ["late"])
-    _change(copied, "UPDATE hes.daily_load_profile SET capture_date = '2025-05-01' WHERE meter_id = (SELECT"
+    change(copied, "UPDATE hes.daily_load_profile SET capture_date = '2025-05-01' WHERE meter_id = (SELECT"
                     " min(id::text)::uuid FROM public.meters) AND capture_date = '2025-06-01'")  # fmt: skip
-    _, found = _verify(fleet, copied, "--tables", "daily_load_profile")
+    _, found = verify(fleet, copied, "--tables", "daily_load_profile")
     assert sorted(one["kind"] for one in found["findings"]) == ["extra", "missing"]
 
 
@@ -274,23 +220,23 @@ def test_a_map_reads_a_schema_of_another_shape(fleet: Spawned, copied: str, tmp_
     docs = Path(__file__).parents[2] / "docs"
     maps = docs / "other-head-end.yaml"
     assert maps.read_text().partition("block_load")[2] in (docs / "your-own-head-end.md").read_text()
-    _change(
+    change(
         copied,
         "CREATE TABLE public.half_hours AS SELECT m.meter_number::bigint AS device, (t.capture_time -"
         " interval '30 min') AT TIME ZONE 'UTC' AS started_at, t.kwh_import * 1000 AS import_wh,"
         " t.kwh_export * 1000 AS export_wh, t.inserted_at AS loaded_at FROM hes.block_load_profile t"
         " JOIN public.meters m ON m.id = t.meter_id",
     )
-    assert _verify(fleet, copied, "--map", maps)[0] == 0
+    assert verify(fleet, copied, "--map", maps)[0] == 0
     modulo = tmp_path / "modulo.yaml"  # whatever SQL a map has
     modulo.write_text(maps.read_text().replace("/ 1000.0", "/ (2000.0 % 3000)  * 2"))
-    assert _verify(fleet, copied, "--map", modulo)[0] == 0
-    _change(
+    assert verify(fleet, copied, "--map", modulo)[0] == 0
+    change(
         copied,
         "DELETE FROM public.half_hours WHERE (device, started_at)"
         " = (SELECT max(device), min(started_at) FROM public.half_hours)",
     )
-    code, found = _verify(fleet, copied, "--map", maps)
+    code, found = verify(fleet, copied, "--map", maps)
     assert (code, [one["kind"] for one in found["findings"]]) == (1, ["missing"])
     assert list(found["tables"]) == ["block_load_profile"]
 
@@ -303,66 +249,6 @@ def test_a_mistake_in_a_map_is_told_with_its_line(fleet: Spawned, tmp_path: Path
     assert f"{wrong}:6:" in done.stderr
 
 
-# ------------------------------------------------------------------------- meters that lie, stall and vanish
-
-
-def test_meters_that_fail_cost_nobody_else_anything(fleet: Spawned, empty: str, tmp_path: Path) -> None:
-    """One keeps silent, one is gone, one does not know the password: each is said, and the rest are read."""
-    listed = run("inventory", "--csv", "--database", fleet.dsn, home=fleet.log.parent).stdout
-    rows = list(csv.DictReader(listed.splitlines()))
-    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as gone:
-        rows[0] |= {"host": "127.0.0.1", "port": str(silent.getsockname()[1])}
-        rows[1] |= {"host": "127.0.0.1", "port": str(gone.getsockname()[1])}
-        rows[2]["client_32_password"] = "wrong"
-        gone.close()
-        inventory = tmp_path / "meters.csv"
-        with inventory.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows[:5])
-        words = ("--inventory", inventory, "--timeout", 0.5, "--retries", 1, "--profiles", "daily")
-        assert "2 reads of meters, 3 given up" in _collect(fleet, empty, *words)
-    said = dict(sql(empty, "SELECT event_type, count(*) FROM hes.event_logs GROUP BY 1"))
-    assert {"TIMEOUT": 2, "CONNECTION_FAILED": 2, "ASSOCIATION_REFUSED": 2}.items() <= said.items()
-    statuses = dict(sql(empty, "SELECT status, count(*) FROM public.meters GROUP BY 1"))
-    assert statuses == {"ERROR": 3, "CONNECTED": 2}
-    missed = sql(empty, "SELECT communication_status, retry_count, validation_status, value FROM public.meter_readings")
-    assert sorted(missed) == [("ERROR", 1, "UNVALIDATED", None)] * 2 + [("TIMEOUT", 1, "UNVALIDATED", None)]
-    assert _count(empty, "hes.daily_load_profile") == 4
-
-
-def test_a_mistake_of_ours_is_shown_and_costs_its_meter_only(
-    fleet: Spawned, empty: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """With its traceback and exit code 1; it is no failure of the meter's."""
-    victim, file_days = fleet.meters[0].serial, polling.file_days
-
-    def stumble(batch: Any, serial: str, *rest: Any) -> None:
-        file_days(batch, serial, *rest)
-        assert serial != victim, "a mistake"
-
-    monkeypatch.setattr(polling, "file_days", stumble)
-    done = _invoke(*_words(fleet, empty, "--once", "--profiles", "daily"))
-    assert (done.exit_code, f"{_METERS - 1} reads of meters, 1 given up" in done.stderr) == (1, True)
-    assert "1 mistakes of meterfleet's own" in done.stderr
-    assert [record.exc_info is not None for record in caplog.records if victim in record.getMessage()] == [True]
-    said = dict(sql(empty, "SELECT event_type, count(*) FROM hes.event_logs GROUP BY 1"))
-    assert said["INTERNAL_ERROR"] == 1
-
-
-def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet: Spawned, empty: str) -> None:
-    words = ("--every", "1s", "--for", "6s", "--profiles", "block,daily")
-    line, environment = command(*_words(fleet, empty, *words), home=fleet.log.parent)
-    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
-    eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
-    eventually(lambda: _count(empty, "hes.event_logs"))
-    postgres.stop()
-    postgres.start()
-    _, errors = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 0, errors
-    assert _verify(fleet, empty, "--tables", "block_load_profile,daily_load_profile")[0] == 0
-
-
 # --------------------------------------------------------------------------------------- other makes, ciphered
 
 
@@ -372,8 +258,8 @@ def test_other_makes_are_read_by_a_ciphered_client(
 ) -> None:
     """S000-05: a voltage for each phase that there is; numbers are exact, whatever the meter sends them as."""
     with spawned(postgres.home, 2, "--model", model, *_AT[:-1], "1d", "--seed", 62) as fleet:
-        _collect(fleet, empty, "--client", "us")
-        code, found = _verify(fleet, empty)
+        collect(fleet, empty, "--client", "us")
+        code, found = verify(fleet, empty)
     assert (code, found["findings"]) == (0, [])
     assert found["tables"]["block_load_profile"]["rows"] == 2 * (_BLOCKS - 48)
     kinds = {kind for (kind,) in sql(empty, "SELECT DISTINCT split_part(reading_type, '_', 1) FROM hes.power_readings")}
@@ -381,15 +267,15 @@ def test_other_makes_are_read_by_a_ciphered_client(
     assert sql(empty, "SELECT string_agg(DISTINCT phase, '' ORDER BY phase) FROM hes.voltage_measurements") == [
         (phases,)
     ]
-    assert _count(empty, "hes.block_load_profile WHERE obis_code_id IS NULL") == 0
-    assert _count(empty, "hes.voltage_measurements WHERE obis_code_id IS NULL") == 0
+    assert count(empty, "hes.block_load_profile WHERE obis_code_id IS NULL") == 0
+    assert count(empty, "hes.voltage_measurements WHERE obis_code_id IS NULL") == 0
 
 
 # ------------------------------------------------------------------------------------------ by hand, and reviews
 
 
 def _hes(dsn: str, *words: object) -> str:
-    done = _invoke(*words, "--hes-database", dsn)
+    done = invoke(*words, "--hes-database", dsn)
     assert done.exit_code == 0
     return done.stdout
 
@@ -416,7 +302,7 @@ def test_manual_input_is_audited_and_counted(fleet: Spawned, copied: str) -> Non
     everything = json.loads(_hes(copied, "hes", "audit", "--meter", meter, "--json"))
     assert {"I", "U"} == {one["operation"] for one in everything}
     counted = json.loads(_hes(copied, "hes", "quality", "--since", "2025-01-01", "--json"))
-    total = sum(_count(copied, relation) for relation in counted["relations"])
+    total = sum(count(copied, relation) for relation in counted["relations"])
     assert counted["total"] == total == sum(counted["status"].values()) == sum(counted["quality"].values())
     assert counted["quality"]["good by hand"] == 1
 

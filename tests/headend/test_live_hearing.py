@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
+from databases_bench import collect, count, made, verify
 from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
-from psycopg.conninfo import make_conninfo
 from push_bench import ALERT_BODY, notification, wrapped
 
 from simulator.store.embedded import EmbeddedPostgres
@@ -27,15 +25,14 @@ SELECT m.meter_number, o.logical_name, number_of_retries, repetition_delay, rand
 FROM {0}.push_setups s JOIN {1}.meters m ON m.id = s.meter_id JOIN {0}.obis_codes o ON o.id = s.obis_code_id
 JOIN {0}.push_objects p ON p.push_setup_id = s.id
 GROUP BY 1, 2, 3, 4, 5"""
-
-
-@pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = "hes_hearing"
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(postgres.dsn("postgres"), dbname=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+_CONFIGURED = """
+SELECT m.meter_number, o.logical_name, pushed.logical_name, p.schedule_type, p.is_enabled,
+       string_agg(e.time_pattern, ' ' ORDER BY e.time_pattern)
+FROM {0}.push_schedules p JOIN {1}.meters m ON m.id = p.meter_id
+JOIN {0}.obis_codes o ON o.id = p.obis_code_id JOIN {0}.schedule_entries e ON e.schedule_id = p.id
+JOIN {0}.push_setups s ON s.id = p.push_setup_id JOIN {0}.obis_codes pushed ON pushed.id = s.obis_code_id
+WHERE p.is_enabled GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2"""
+_SENT = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
 
 
 @contextmanager
@@ -74,11 +71,12 @@ def alerts_of(dsn: str, serial: str) -> int:
     return int(sql(dsn, statement, serial)[0][0])
 
 
-def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database: str) -> None:
-    """S001-04, S001-06 to -10, S001-19; a push of a stranger is an entry of the head-end's own log."""
+@pytest.fixture(scope="module")
+def heard(postgres: EmbeddedPostgres) -> Iterator[tuple[Spawned, str]]:
+    """A fleet that has pushed for an hour, and the database of the head-end that has listened meanwhile."""
     port = free_port()
     pushes = ("--push", f"127.0.0.1:{port},security=0", "--push-schedule", "FIFTEEN_MIN")
-    with spawned(postgres.home, _METERS, *_AT, *pushes) as fleet:
+    with spawned(postgres.home, _METERS, *_AT, *pushes) as fleet, made(postgres) as database:
         with hearing(fleet, database, port):
             with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as stranger:
                 stranger.sendall(wrapped(notification(ALERT_BODY)))
@@ -89,47 +87,26 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
             for number, code in enumerate((201, 251, 202), 1):  # of meter 3, one alert each
                 fleet.inject("3", code)
                 eventually(lambda number=number: alerts_of(database, fleet.meters[2].serial) == number)
-            sent = "SELECT count(*) FROM sim.push_history WHERE status = 'SUCCESS'"
-            instants = f"{sent} AND trigger = 'SCHEDULE'"
-            eventually(lambda: fleet.sql(instants)[0][0] >= 4 * _METERS)
-            alarmed = "SELECT count(*) FROM public.meter_events WHERE event_code = 251 AND source = 'PUSH_ALARM'"
-            eventually(lambda: sql(database, alarmed)[0][0])
-            eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(sent))
-            eventually(
-                lambda: sql(database, "SELECT count(*) FROM hes.event_logs WHERE event_type = 'UNKNOWN_METER'")[0][0]
-            )
-        words = ("--hes", database, "--database", fleet.dsn, "--tables", "push_history,instant_profile", "--json")
-        done = run("verify", *words, home=fleet.log.parent)
-        assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
-        configured = (
-            "SELECT m.meter_number, o.logical_name, pushed.logical_name, p.schedule_type, p.is_enabled,"
-            " string_agg(e.time_pattern, ' ' ORDER BY e.time_pattern) FROM {0}.push_schedules p"
-            " JOIN {1}.meters m ON m.id = p.meter_id"
-            " JOIN {0}.obis_codes o ON o.id = p.obis_code_id JOIN {0}.schedule_entries e ON e.schedule_id = p.id"
-            " JOIN {0}.push_setups s ON s.id = p.push_setup_id JOIN {0}.obis_codes pushed ON pushed.id = s.obis_code_id"
-            " WHERE p.is_enabled GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2"
-        )
-        for told, count in ((configured, 3), (_SETUPS, 7)):  # the rows of whom it asked are made behind the answers
-            read = set(sql(database, told.format("hes", "public")))
-            assert len(read) == count * _METERS
-            eventually(lambda read=read, told=told: set(fleet.sql(told.format("sim", "sim"))) == read)
-        schedule = kept_schedule(fleet)
-        hourly = 'array(structure(octet-string,octet-string)):[["hex:ff0000ff", "hex:ffffffffff"]]'
-        meter = f"{fleet.meters[0].host}:{fleet.meters[0].port}"
-        words = (meter, f"{schedule}:4", hourly, "--client", "us")
-        done = run("write", *words, home=fleet.log.parent)
-        assert done.returncode == 0, done.stderr
-        words = ("--hes-database", database, "--database", fleet.dsn, "--once", "--profiles", "events,config")
-        assert run("headend", *words, home=fleet.log.parent).returncode == 0
-        kept = fleet.sql(configured.format("sim", "sim"))
-        types = {serial: kind for serial, obis, _, kind, *_ in kept if obis == schedule}
-        assert list(types.values()).count("ONE_HOUR") == 1  # S001-20: a SET changes what is kept, on both sides
-        assert types[fleet.meters[0].serial] == "ONE_HOUR"
-        read = sql(database, configured.format("hes", "public"))
-        assert set(kept) <= set(read)
-        assert {serial: kind for serial, obis, _, kind, *_ in read if obis == schedule} == types
+            eventually(lambda: fleet.sql(f"{_SENT} AND trigger = 'SCHEDULE'")[0][0] >= 4 * _METERS)
+            eventually(lambda: alerts_of(database, fleet.meters[0].serial))
+            eventually(lambda: sql(database, "SELECT count(*) FROM hes.push_history") == fleet.sql(_SENT))
+            eventually(lambda: count(database, "hes.event_logs WHERE event_type = 'UNKNOWN_METER'"))
+        yield fleet, database
+
+
+def test_every_push_that_was_sent_is_there(heard: tuple[Spawned, str]) -> None:
+    """S001-07 to -10; a push of a stranger is an entry of the head-end's own log."""
+    fleet, database = heard
+    code, found = verify(fleet, database, "--tables", "push_history,instant_profile")
+    assert (code, found["findings"]) == (0, [])
     readings = dict(sql(database, "SELECT source, count(*) FROM hes.energy_measurements GROUP BY 1"))
     assert readings["AUTO_READ"] >= 4 * _METERS
+    (objects,) = sql(database, "SELECT count(*), count(DISTINCT push_history_id) FROM hes.push_history_objects")
+    assert objects[1] >= 4 * _METERS
+
+
+def test_a_push_that_repeats_another_is_flagged(heard: tuple[Spawned, str]) -> None:
+    fleet, database = heard
     flagged = (
         "SELECT DISTINCT meter_number, e.timestamp AT TIME ZONE 'Asia/Kolkata' FROM hes.{} e"
         " JOIN public.meters m ON m.id = e.meter_id WHERE 8 = ANY (validation_flags)"
@@ -138,6 +115,12 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
         assert [(meter, str(at)) for meter, at in sql(database, flagged.format(relation))] == [
             (fleet.meters[1].serial, "2025-06-02 11:05:00")
         ]
+
+
+def test_alerts_are_events_of_what_they_tell_anew(heard: tuple[Spawned, str]) -> None:
+    """S001-04, S001-19; logs tell of the same."""
+    fleet, database = heard
+    collect(fleet, database, "--profiles", "events")
     alarms = sql(
         database,
         "SELECT event_code, e.source FROM public.meter_events e JOIN public.meters m ON m.id = e.meter_id"
@@ -148,8 +131,30 @@ def test_every_push_that_was_sent_is_there(postgres: EmbeddedPostgres, database:
     both = sql(database, "SELECT array_agg(DISTINCT source ORDER BY source) FROM public.meter_events"
                          " WHERE event_code = 251")  # fmt: skip
     assert both == [(["ESW_DIFF", "EVENT_LOG", "PUSH_ALARM"],)]
-    alarms = sql(database, "SELECT DISTINCT severity FROM public.meter_events WHERE source = 'PUSH_ALARM'")
-    assert alarms
-    assert {severity for (severity,) in alarms} <= {"WARNING", "CRITICAL"}
-    (objects,) = sql(database, "SELECT count(*), count(DISTINCT push_history_id) FROM hes.push_history_objects")
-    assert objects[1] >= 4 * _METERS
+    severities = {
+        one for (one,) in sql(database, "SELECT severity FROM public.meter_events WHERE source = 'PUSH_ALARM'")
+    }
+    assert severities
+    assert severities <= {"WARNING", "CRITICAL"}
+
+
+def test_what_meters_are_set_to_push_is_read_back_and_changes_on_both_sides(heard: tuple[Spawned, str]) -> None:
+    """S001-06, S001-20."""
+    fleet, database = heard
+    for told, number in ((_CONFIGURED, 3), (_SETUPS, 7)):  # the rows of whom it asked are made behind the answers
+        read = set(sql(database, told.format("hes", "public")))
+        assert len(read) == number * _METERS
+        eventually(lambda read=read, told=told: set(fleet.sql(told.format("sim", "sim"))) == read)
+    schedule = kept_schedule(fleet)
+    hourly = 'array(structure(octet-string,octet-string)):[["hex:ff0000ff", "hex:ffffffffff"]]'
+    meter = f"{fleet.meters[0].host}:{fleet.meters[0].port}"
+    done = run("write", meter, f"{schedule}:4", hourly, "--client", "us", home=fleet.log.parent)
+    assert done.returncode == 0, done.stderr
+    collect(fleet, database, "--profiles", "config")
+    kept = fleet.sql(_CONFIGURED.format("sim", "sim"))
+    types = {serial: kind for serial, obis, _, kind, *_ in kept if obis == schedule}
+    assert list(types.values()).count("ONE_HOUR") == 1
+    assert types[fleet.meters[0].serial] == "ONE_HOUR"
+    read = sql(database, _CONFIGURED.format("hes", "public"))
+    assert set(kept) <= set(read)
+    assert {serial: kind for serial, obis, _, kind, *_ in read if obis == schedule} == types

@@ -116,6 +116,15 @@ def test_tables_for_people_and_an_end_by_signal(fleet: Spawned, postgres: Embedd
     assert row.split() == ["1.0.12.27.0.255", "Average", "voltage", "230.5", "V"]
 
 
+def test_what_a_meter_says_is_shown_as_it_is(postgres: EmbeddedPostgres) -> None:
+    """It is no markup of ours, which would end the listener."""
+    body = BLOCK_BODY[:1] + b"\x04" + BLOCK_BODY[2:-8] + b"\x0a\x04[/x]"
+    with listening(postgres.home, "--ek", "00" * 16, "--count", 1) as ear:
+        ear.push(notification(body))
+        code, output = ear.end()
+    assert (code, "[/x]" in output) == (0, True)
+
+
 def test_too_few_pushes_in_time(postgres: EmbeddedPostgres) -> None:
     began = time.monotonic()
     with listening(postgres.home, "--ek", "00" * 16, "--count", 2, "--for", "300ms") as ear:

@@ -8,11 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
+from databases_bench import made
 from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
-from psycopg.conninfo import make_conninfo
 
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.values import MS_PER_HOUR, MS_PER_MINUTE
@@ -32,11 +31,8 @@ def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
 
 @pytest.fixture
 def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = "hes_replaced"
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(postgres.dsn("postgres"), dbname=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with made(postgres) as dsn:
+        yield dsn
 
 
 @contextmanager

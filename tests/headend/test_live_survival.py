@@ -13,15 +13,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases_bench import made
 from forked import Forked
 from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from simulator.store.embedded import EmbeddedPostgres
 
 _METERS = 3
 _AT = ("--start", "2025-06-02T10:00:00+05:30", "--speed", 0, "--history", "1d", "--seed", 67)
-_HES = "hes_survival"
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,8 @@ def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
 
 @pytest.fixture
 def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {_HES}".encode())
-        yield make_conninfo(postgres.dsn("postgres"), dbname=_HES)
-        connection.execute(f"DROP DATABASE {_HES} WITH (FORCE)".encode())
+    with made(postgres) as dsn:
+        yield dsn
 
 
 @contextmanager
@@ -105,9 +103,10 @@ def test_the_second_interrupt_does_not_wait_for_meters_that_stall(fleet: Spawned
 
 
 def allow(empty: str, connections: str) -> None:
+    name = str(conninfo_to_dict(empty)["dbname"])
     with psycopg.connect(make_conninfo(empty, dbname="postgres"), autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {_HES} ALLOW_CONNECTIONS {connections}".encode())
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [_HES])
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {connections}".encode())
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 def test_a_database_that_is_away_is_told_at_once_and_that_it_is_back(fleet: Spawned, empty: str) -> None:

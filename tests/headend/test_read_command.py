@@ -67,6 +67,15 @@ def test_without_a_wish_it_shows_identity_clock_and_registers(run: Run) -> None:
     assert BLOCK not in result.stdout
 
 
+@pytest.mark.parametrize("text", ["[/x]", "[red]", ":mouse:"])
+def test_what_a_meter_says_is_shown_as_it_is(run: Run, meter: Any, text: str) -> None:
+    """It is no markup of ours: neither hidden, nor the end of the command."""
+    meter.put(1, SERIAL, 2, b"\x0a" + bytes((len(text),)) + text.encode())
+    result = run("serial")
+    assert result.exit_code == 0
+    assert f" {text} " in result.stdout
+
+
 def test_json(run: Run) -> None:
     document = json.loads(run("serial", ENERGY, "block", "--json").stdout)
     assert document["client"] == 16

@@ -96,6 +96,23 @@ def test_retention_is_counted_from_the_newest_row(database: str) -> None:
         assert hes.connection.execute(newest.encode()).fetchone() == (3, 2)
 
 
+def test_retention_does_not_hang_on_one_meter_whose_clock_is_ahead(database: str) -> None:
+    """Else what all others have of a week that is long past would be deleted with its next maintenance."""
+    call("db", "init", "--hes", "--database", database)
+    with HesDatabase.open(database) as hes:
+        hes.connection.execute(
+            "INSERT INTO public.meters (meter_number, meter_type) SELECT 'M' || n, 'D1' FROM generate_series(1, 3) n;"
+            "INSERT INTO hes.instant_profile (meter_id, timestamp) SELECT id, CASE meter_number WHEN 'M1'"
+            " THEN '2040-01-01'::timestamptz ELSE '2025-06-08' END - age * interval '1 day'"
+            " FROM public.meters, unnest(ARRAY[0, 7, 400]) AS age"
+        )
+        call("db", "maintain", "--database", database)
+        left = (
+            "SELECT meter_number, count(*) FROM hes.instant_profile JOIN public.meters m ON m.id = meter_id GROUP BY 1"
+        )
+        assert dict(hes.connection.execute(left.encode()).fetchall()) == {"M1": 3, "M2": 2, "M3": 2}
+
+
 def test_our_own_map_compares_every_table() -> None:
     assert read_maps(None).tables().keys() == TRUTHS.keys()
 

@@ -311,3 +311,17 @@ def test_a_stored_record_that_becomes_another_is_kept_in_the_log(hes: HesDatabas
         ("2025-06-01T01:00:00+00:00", 0.125),
         ("2025-06-01T01:30:00+00:00", 0.125),
     ]
+
+
+def test_what_is_remembered_of_a_meter_does_not_hang_on_the_clocks_of_others(hes: HesDatabase) -> None:
+    """One whose clock is years ahead has rows that are newer than those of all others."""
+    hes.connection.execute(
+        "INSERT INTO public.meters (meter_number, meter_type, timezone) VALUES ('M18', 'D1', 'Asia/Kolkata')"
+    )
+    ours = (*reading(1000)[:-2], -3, "1.0.1.29.0.255", "INTERVAL")
+    place, memory = Landing(hes.connection), Memory(hes.connection)
+    place.land(batch(ours, table=ENERGY))
+    place.land(batch((FIRST.replace(year=2099), *ours[1:]), table=ENERGY, serial="M18"))
+    known = {("INTERVAL", "1.0.1.29.0.255"): -3}
+    assert memory.scalers() == {"M17": known, "M18": known}
+    assert memory.intervals() == {(serial, "ACTIVE_ENERGY_IMPORT"): [1000] for serial in ("M17", "M18")}

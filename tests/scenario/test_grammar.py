@@ -206,6 +206,7 @@ def test_the_schema_refuses_each_of_them(tmp_path: Path) -> None:
         ),
         ("timeline: [{id: a, do: log, text: a}]\nexpect: [{event: 201, on: {step: a}}]", "no step of this scenario"),
         ("timeline: [{id: a, do: outage, on: {feeder: A}}, {do: restore, on: {feeder: B, step: a}}]", "nobody is"),
+        ("timeline: [{id: a, do: outage}, {id: a, do: restore, on: {step: a}}]", "the id 'a' is given twice"),
         ("timeline: [{do: relay, to: open, on: {index: 4-2}}]", "timeline.0.on.index: '4-2' ends before it begins"),
         ("timeline: [{do: relay, to: open, for: 99999999999d}]", "is longer than a hundred years"),
         ("timeline: [{do: relay, to: open, on: []}]", "timeline.0.on: nobody is chosen; write all, or which"),
