@@ -32,14 +32,22 @@ def fleet_ended(name: str | None) -> str:
 
 def known_credentials(call: Call) -> Known | None:
     """What the call's client needs, if a fleet has a meter there and knows that client: the last one that was started,
-    else one of those that run."""
+    else one of those that run. UserError if there is a meter, and no such client of it."""
+    unknown: UserError | None = None
     for place in _places():
         try:
-            known = login_for(asyncio.run(read_inventory(place)), call)
+            entries = asyncio.run(read_inventory(place))
         except UserError:
+            continue
+        try:
+            known = login_for(entries, call)
+        except UserError as error:
+            unknown = unknown or error
             continue
         if known is not None:
             return known
+    if unknown:
+        raise unknown
     return None
 
 

@@ -109,7 +109,7 @@ def _show(console: Console, ready: dict[str, Any]) -> None:
         meter["host"], meter["port"], client=32, password=mr["password"].encode(), names=obis_names()
     ) as reader:
         profile = reader.profile(_BLOCK, columns=_COLUMNS)
-    table = replace(profile, rows=profile.rows[-_ROWS:])
+    table = replace(profile, rows=profile.rows[-_ROWS:], clock_status=profile.clock_status[-_ROWS:])
     console.print(*profile_tables(table, f"Block load profile: the last {_ROWS} of {len(profile.rows)} rows"))
     console.print(f"[bold]$ psql '{ready['dsn'].split('?')[0]}…'[/bold]", soft_wrap=True)
     console.print(_sql_table(ready["dsn"], meter["serial"]))

@@ -113,7 +113,7 @@ class Association:
         """Another device in place of the one so far."""
         self.device = device
         if self.shield is not None:
-            self.shield.protection = device.protection(self.client)
+            self.shield.change(device.protection(self.client))
 
     def limit(self, another: Callable[[int], int]) -> None:
         """Answers are as long as that, whatever was agreed, which is told."""

@@ -58,7 +58,10 @@ class Revealed(NamedTuple):
 class Shield:
     """A dedicated key, which the client gives in its InitiateRequest, is good for this association only."""
 
-    __slots__ = ("_dedicated", "_dedicated_lowest", "_own_title", "_title", "lowest_before", "protection", "strict")
+    __slots__ = (
+        "_dedicated", "_dedicated_lowest", "_dedicated_octets", "_own_title", "_title", "lowest_before", "protection",
+        "strict",
+    )  # fmt: skip
 
     def __init__(self, protection: Protection, client_title: bytes | None, *, strict: bool = False) -> None:
         self.protection = protection
@@ -66,10 +69,17 @@ class Shield:
         self.lowest_before = protection.lowest()  # before the APDU in hand, for the counter of a GMAC proof in it
         self._title, self._own_title = client_title, protection.title
         self._dedicated: Key | None = None
+        self._dedicated_octets = b""
         self._dedicated_lowest = 0
 
     def use_dedicated(self, key: bytes) -> None:
-        self._dedicated = self.protection.dedicated(key)
+        self._dedicated, self._dedicated_octets = self.protection.dedicated(key), key
+
+    def change(self, protection: Protection) -> None:
+        """The device has another stand-in before it: what is ciphered under either key goes through that."""
+        self.protection = protection
+        if self._dedicated is not None:
+            self.use_dedicated(self._dedicated_octets)
 
     def admits_plain(self) -> bool:
         return not self.strict and not required(self.protection.policy)

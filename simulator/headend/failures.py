@@ -58,9 +58,11 @@ class AssociationRefused(HeadEndError):
 class Refused(HeadEndError):
     """The meter refused one attribute or method; `result` says why."""
 
-    def __init__(self, result: DataAccessResult | ActionResult, what: str) -> None:
+    def __init__(self, result: DataAccessResult | ActionResult, what: str, *, hint: str = "") -> None:
+        """`hint`: what may be behind a denial, besides missing rights."""
         self.result = result
-        super().__init__(f"{what}: {_WORDS.get(result.name, in_words(result))} ({in_words(result)}, {int(result)})")
+        words = hint if hint and result.name == "READ_WRITE_DENIED" else _WORDS.get(result.name, in_words(result))
+        super().__init__(f"{what}: {words} ({in_words(result)}, {int(result)})")
 
 
 class ReadRefused(Refused):

@@ -103,10 +103,13 @@ def named(entries: Iterable[Entry], word: str, way: Way) -> tuple[str, int, int,
 
 
 def login_for(entries: Iterable[Entry], call: Call) -> Known | None:
-    """What the call's client needs, if there is a meter at its place that knows that client."""
+    """What the call's client needs, if there is a meter at its place; UserError if that does not know the client."""
     for entry in entries:
         if any(_reaches(call, place, entry["serial"]) for place in entry.get("places", [entry])):
-            known: dict[str, str] = next((one for one in entry["clients"] if one["sap"] == call.preset.client), {})
+            clients: dict[int, dict[str, str]] = {one["sap"]: one for one in entry["clients"]}
+            if (known := clients.get(call.preset.client)) is None:
+                has = ", ".join(map(str, sorted(clients)))
+                raise UserError(f"meter {entry['serial']} has no client {call.preset.client}; it has {has}")
             password = known.get("password") or known.get("secret")
             return Known(password, known.get("ek"), known.get("ak")) if password else None
     return None

@@ -40,6 +40,17 @@ class ObjectEntry:
     def writable(self) -> tuple[int, ...]:
         return tuple(index for index, mode in self.attributes.items() if mode in _WRITABLE)
 
+    def lacks(self, kind: str, index: int) -> str:
+        """Words for an "attribute" or "method" that the object list has not; empty if it has.
+
+        What is not there, meters refuse by the code of what is denied.
+        """
+        listed = self.attributes if kind == "attribute" else self.methods
+        if index in listed:
+            return ""
+        numbers = ", ".join(map(str, sorted(listed))) or "none"
+        return f"the object has no {kind} {index} for this client; it has {numbers}"
+
 
 class Target:
     """An object as gurux's request builders want it, without its sixty-odd classes of objects."""

@@ -106,10 +106,14 @@ def table_of(
 
 def _statuses(columns: Sequence[Column], rows: Sequence[Any]) -> tuple[int, ...]:
     """Clock status (Blue Book 4.1.6.1), the last octet of the first column that is a clock's; 0 where there is none."""
-    at = next((at for at, column in enumerate(columns) if (column.class_id, column.attribute) == (CLOCK, 2)), None)
-    if at is None:
+    if (at := clock_column(columns)) is None:
         return ()
     return tuple(row[at][11] if isinstance(row[at], bytearray) and len(row[at]) == 12 else 0 for row in rows)
+
+
+def clock_column(columns: Sequence[Column]) -> int | None:
+    """Where the instants of the rows are."""
+    return next((at for at, column in enumerate(columns) if (column.class_id, column.attribute) == (CLOCK, 2)), None)
 
 
 def _scaled_column(

@@ -180,7 +180,9 @@ class MeterReader:
         self._session.next_invoke_id()
         reply = self._session.exchange(self._session.protocol.write(setting, attribute))
         if reply.error:
-            raise WriteRefused(result_of(reply.error), f"{entry.obis}:{attribute}")
+            raise WriteRefused(
+                result_of(reply.error), f"{entry.obis}:{attribute}", hint=entry.lacks("attribute", attribute)
+            )
 
     def act(self, what: What, method: int, parameter: Data | None = None) -> Value | None:
         """ACTION on one method; without a parameter integer 0, as COSEM has it for methods that need none."""
@@ -190,7 +192,9 @@ class MeterReader:
         self._session.next_invoke_id()
         reply = self._session.exchange(self._session.protocol.method(target, method, octets, ENCODED))
         if reply.error:
-            raise ActionRefused(_action_result(reply.error), f"{entry.obis} method {method}")
+            raise ActionRefused(
+                _action_result(reply.error), f"{entry.obis} method {method}", hint=entry.lacks("method", method)
+            )
         returned = bytes(reply.data.array())
         return value_of(returned, reply.value) if returned else None
 

@@ -156,4 +156,6 @@ def _attributes(entry: ObjectEntry, wish: Wish) -> tuple[int, ...]:
 def _raise_if_refused(reading: ObjectReading) -> None:
     for attribute, answer in reading.attributes.items():
         if isinstance(answer, DataAccessResult):
-            raise ReadRefused(answer, f"{reading.entry.obis}:{attribute}")
+            raise ReadRefused(
+                answer, f"{reading.entry.obis}:{attribute}", hint=reading.entry.lacks("attribute", attribute)
+            )

@@ -203,6 +203,8 @@ class Session:
         except HeadEndError:
             raise
         except Exception as error:  # gurux raises whatever its parser stumbles over
+            if isinstance(error.__context__, HeadEndError):  # of an AARE's user-information it says "rejected"
+                raise error.__context__ from None
             if _is_list(self.protocol):
                 return True  # its reading of lists is not used (reader._items), so neither is its complaint
             raise BrokenAnswer(f"gurux cannot parse the meter's answer: {error}") from error

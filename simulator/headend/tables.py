@@ -17,10 +17,10 @@ from rich.table import Table
 
 from simulator.headend.failures import in_words
 from simulator.headend.objects import ObjectEntry
-from simulator.headend.profiles import Column, ProfileTable
+from simulator.headend.profiles import Column, ProfileTable, clock_column
 from simulator.headend.reader import MeterReader
 from simulator.headend.scales import scaler_unit
-from simulator.headend.values import Value, as_text
+from simulator.headend.values import Value, as_text, clock_remark, clock_words
 from simulator.wire.codes import DataAccessResult
 
 _NUMBERS = (int, float, Decimal)
@@ -70,20 +70,28 @@ def profile_tables(table: ProfileTable, title: str = "", *, width: int = 200) ->
     if (len(table.columns) <= _WIDE and _natural_width(table) <= width) or not table.rows:
         yield _rows_table(table, title)
         return
-    for number, row in enumerate(table.rows, 1):
+    for number, row in enumerate(_texts(table), 1):
         shown = Table("OBIS", "column", title=f"{title}, row {number} of {len(table.rows)}", title_justify="left")
         shown.add_column("value", justify="right")
         shown.add_column("unit")
         for column, cell in zip(table.columns, row, strict=True):
             attribute = f":{column.attribute}" if column.attribute != 2 else ""
-            shown.add_row(column.obis + attribute, column.name, as_text(cell), column.unit)
+            shown.add_row(column.obis + attribute, column.name, cell, column.unit)
         yield shown
 
 
 def _natural_width(table: ProfileTable) -> int:
     """Characters of a row whose values are not broken."""
-    longest = (max((len(as_text(row[at])) for row in table.rows), default=0) for at in range(len(table.columns)))
-    return sum(size + 3 for size in longest) + 1
+    return sum(max(map(len, column)) + 3 for column in zip(*_texts(table), strict=True)) + 1
+
+
+def _texts(table: ProfileTable) -> list[list[str]]:
+    """The cells; behind the instant of a row what its clock says of itself."""
+    texts = [[as_text(cell) for cell in row] for row in table.rows]
+    if (clock := clock_column(table.columns)) is not None:
+        for row, status in zip(texts, table.clock_status, strict=False):
+            row[clock] += clock_remark(status)
+    return texts
 
 
 def _rows_table(table: ProfileTable, title: str) -> Table:
@@ -92,8 +100,8 @@ def _rows_table(table: ProfileTable, title: str) -> Table:
     for at, column in enumerate(table.columns):
         numeric = any(isinstance(row[at], _NUMBERS) for row in table.rows[:1])
         shown.add_column(_heading(column), justify="right" if numeric else "left", overflow="fold", no_wrap=at == 0)
-    for row in table.rows:
-        shown.add_row(*(as_text(cell) for cell in row))
+    for row in _texts(table):
+        shown.add_row(*row)
     return shown
 
 
@@ -111,11 +119,13 @@ def objects_json(readings: Iterable[ObjectReading]) -> list[dict[str, Any]]:
 
 
 def profile_json(table: ProfileTable) -> dict[str, Any]:
-    return {
+    found = {
         "obis": table.obis,
         "columns": [_column_json(column) for column in table.columns],
         "rows": [[jsonable(cell) for cell in row] for row in table.rows],
     }
+    statuses = [clock_words(status) for status in table.clock_status]
+    return {**found, "clock_status": statuses} if any(statuses) else found
 
 
 def jsonable(value: Any) -> Any:
@@ -148,6 +158,8 @@ def _answer_json(answer: Value | DataAccessResult) -> dict[str, Any]:
     if isinstance(answer, DataAccessResult):
         return {"refused": in_words(answer)}
     found = {"type": answer.type.name.lower().replace("_", "-"), "value": jsonable(answer.value)}
+    if words := clock_words(answer.clock_status):
+        found["clock_status"] = words
     return {**found, "unit": answer.unit} if answer.unit else found
 
 

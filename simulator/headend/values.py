@@ -21,7 +21,7 @@ from gurux_dlms.GXFloat32 import GXFloat32
 from gurux_dlms.internal._GXCommon import _GXCommon
 
 from simulator.wire import axdr
-from simulator.wire.codes import Tag
+from simulator.wire.codes import CLOCK_STATUS, Tag
 
 # Unit enumeration (Blue Book 4.3.2); 255 is "no unit".
 UNITS = {
@@ -62,7 +62,12 @@ class Value:
 
     @property
     def text(self) -> str:
-        return f"{as_text(self.value)} {self.unit}".rstrip()
+        return f"{as_text(self.value)} {self.unit}".rstrip() + clock_remark(self.clock_status)
+
+    @property
+    def clock_status(self) -> int:
+        """What a date-time says of the clock that it is from; of all else 0."""
+        return self.raw[11] if isinstance(self.value, dt.datetime) and isinstance(self.raw, bytes) else 0
 
 
 def value_of(octets: bytes, decoded: Any, scale: ScalerUnit = PLAIN) -> Value:
@@ -150,6 +155,20 @@ def moment(octets: bytes) -> dt.datetime | str | bytes:
         return dt.datetime(year, month, day, hour, minute, second, micros, tzinfo=_zone(deviation))
     except ValueError:
         return _open_moment(octets)
+
+
+def clock_words(status: int) -> list[str]:
+    """A clock status in words; empty if all is well."""
+    whole = CLOCK_STATUS["not_specified"]
+    if status == whole:
+        return ["not_specified"]
+    return [word for word, bits in CLOCK_STATUS.items() if bits != whole and status & bits]
+
+
+def clock_remark(status: int) -> str:
+    """What to put behind a time whose clock is not to be trusted; summer time is none of that."""
+    words = [word.replace("_", " ") for word in clock_words(status) if word != "daylight_saving"]
+    return f" (clock {', '.join(words)})" if words else ""
 
 
 @lru_cache(maxsize=64)

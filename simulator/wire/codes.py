@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -79,6 +80,17 @@ class Tag(IntEnum):
     DELTA_LONG_UNSIGNED = 32
     DELTA_DOUBLE_LONG_UNSIGNED = 33
     DONT_CARE = 255
+
+
+# The last octet of a date-time (Blue Book 4.1.6.1): bits, or all of them.
+CLOCK_STATUS: Mapping[str, int] = {
+    "invalid": 0x01,
+    "doubtful": 0x02,
+    "different_base": 0x04,
+    "invalid_status": 0x08,
+    "daylight_saving": 0x80,
+    "not_specified": 0xFF,
+}
 
 
 class Conformance(IntEnum):

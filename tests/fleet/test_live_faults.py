@@ -16,10 +16,13 @@ from faults_bench import faulty, lasting, place, reader, tell
 from gurux_dlms.enums import Conformance
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from live import BLOCK, CLOCK, ENERGY, Judge, Spawned, by_entry, framed, free_port, spawned
-from secure import SecureJudge, login_of, shown_counter
+from secure import DEDICATED, SecureJudge, login_of, shown_counter
 from ways_bench import WayJudge
 
-from simulator.headend.failures import AssociationRefused, ReadRefused
+from simulator.headend.ciphering import Keys
+from simulator.headend.failures import AssociationRefused, BrokenAnswer, ReadRefused
+from simulator.headend.reader import MeterReader
+from simulator.headend.way import Way
 from simulator.wire.codes import DataAccessResult
 from simulator.wire.gbt import GeneralBlock
 from simulator.wire.gbt import decode as decode_block
@@ -63,6 +66,30 @@ def test_bad_tag(fleet: Spawned) -> None:
         with faulty(fleet, 1, {"bad_tag": 1}):
             judge.get(8, CLOCK)  # gurux reads on and does not mind
         assert not opens(judge.frames[-1], judge)
+
+
+@pytest.mark.parametrize("dedicated", [None, DEDICATED])
+@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+def test_bad_tag_is_never_believed_by_our_reader(fleet: Spawned, framing: str, dedicated: bytes | None) -> None:
+    """Of any answer, be it in blocks, in HDLC segments, or the AARE's user-information; and what is right is read."""
+    with ciphered(fleet, framing, dedicated) as meter:
+        assert meter.association_view()
+        assert meter.profile(BLOCK, first=1, count=10).rows
+        with faulty(fleet, 1, {"bad_tag": 1}):
+            for read in (lambda: meter.read(CLOCK), lambda: meter.profile(BLOCK, first=1, count=10)):
+                with pytest.raises(BrokenAnswer, match="authentication tag is wrong"):
+                    read()
+    with faulty(fleet, 1, {"bad_tag": 1}), pytest.raises(BrokenAnswer, match="authentication tag is wrong"):
+        ciphered(fleet, framing, dedicated).connect()
+
+
+def ciphered(fleet: Spawned, framing: str, dedicated: bytes | None) -> MeterReader:
+    login, where = login_of(fleet.ready["meters"][0], 48), place(fleet, 1, framing, shared=framing == "hdlc")
+    keys, way = Keys(login.ek, login.ak, dedicated), Way(hdlc=framing == "hdlc", physical=where.get("physical"))
+    return MeterReader(
+        where["host"], where["port"], client=48, password=login.secret, mechanism=login.mechanism, keys=keys, way=way,
+        max_pdu=300,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("share", [0, 1])

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import UserError
-from simulator.headend.keyring import named, read_meters
+from simulator.headend.keyring import login_for, named, read_meters
+from simulator.headend.options import Call, Preset
 from simulator.headend.way import Transport, Way
 
 CSV = """serial,host,port,framing,server,physical,device,baud,mode_e,client_16_auth,client_48_secret,client_48_ek
 0830000001,,,serial,1,16,/dev/pts/7,9600,True,none,0011,2233
-0830000002,10.0.0.2,4063,gateway,1,,,,,none,,
+0830000002,10.0.0.2,4063,gateway,1,,,,,none,00,
 0830000004,10.0.0.9,4061,dial,1,,,,,none,,
 """
 
@@ -37,6 +38,15 @@ def test_rows_are_entries(tmp_path: Path) -> None:
     assert named(entries, "0830000003", Way()) is None
     with pytest.raises(UserError, match="cannot be called"):
         named(entries, "0830000004", Way())
+
+
+def test_a_client_that_the_meter_has_not(tmp_path: Path) -> None:
+    path = tmp_path / "meters.csv"
+    path.write_text(CSV)
+    way = Way(gateway="0830000002")
+    call = Call("10.0.0.2", 4063, Preset(77, 1), 1, password=None, timeout_s=1, max_pdu=1024, way=way)
+    with pytest.raises(UserError, match="meter 0830000002 has no client 77; it has 16, 48"):
+        login_for(read_meters(path), call)
 
 
 @pytest.mark.parametrize(

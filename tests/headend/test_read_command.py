@@ -76,6 +76,29 @@ def test_what_a_meter_says_is_shown_as_it_is(run: Run, meter: Any, text: str) ->
     assert f" {text} " in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "shown"),
+    [
+        (0x00, [], "2025-06-01 11:30:00+05:30 "),
+        (0x01, ["invalid"], "+05:30 (clock invalid) "),
+        (0x86, ["doubtful", "different_base", "daylight_saving"], "+05:30 (clock doubtful, different base) "),
+        (0x80, ["daylight_saving"], "+05:30 "),
+        (0xFF, ["not_specified"], "+05:30 (clock not specified) "),
+    ],
+)
+def test_what_a_clock_says_of_itself_is_shown(run: Run, meter: Any, status: int, words: list[str], shown: str) -> None:
+    """Blue Book 4.1.6.1: the last octet of a date-time, in the clock and in the rows of a profile."""
+    stamp = bytes.fromhex("090c07e90601070b1e0000feb6") + bytes((status,))
+    meter.put(8, CLOCK, 2, stamp)
+    meter.put(7, BLOCK, 3, bytes.fromhex("0101 0204 120008 0906 0000010000ff 0f02 120000"))
+    meter.put(7, BLOCK, 2, sequence_of([b"\x02\x01" + stamp]))
+    for what in ("clock", "block"):
+        assert shown in run(what).stdout.replace("│", " ")
+    document = json.loads(run("clock", "block", "--json").stdout)
+    assert document["objects"][0]["attributes"]["2"].get("clock_status", []) == words
+    assert document["profiles"][0].get("clock_status", [[]]) == [words]
+
+
 def test_json(run: Run) -> None:
     document = json.loads(run("serial", ENERGY, "block", "--json").stdout)
     assert document["client"] == 16

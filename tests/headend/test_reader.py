@@ -244,6 +244,7 @@ def test_write(reader: MeterReader, meter: Peer) -> None:
     assert meter.values[8, parse_obis(CLOCK), 2] == encode(value)
     with pytest.raises(WriteRefused) as refused:
         reader.write(SERIAL, 5, Data(Tag.UNSIGNED, 1))
+    assert "has no attribute 5 for this client; it has 2 (" in str(refused.value)
     assert refused.value.result is DataAccessResult.READ_WRITE_DENIED
 
 

@@ -15,15 +15,8 @@ from pydantic import BeforeValidator, Field
 from simulator.faults.fault import Fault, Peek, Roll
 from simulator.faults.moments import marked
 from simulator.ports import GetItem
+from simulator.wire.codes import CLOCK_STATUS
 
-_BITS = {
-    "invalid": 0x01,
-    "doubtful": 0x02,
-    "different_base": 0x04,
-    "invalid_status": 0x08,
-    "daylight_saving": 0x80,
-    "not_specified": 0xFF,
-}
 _Word = Literal["invalid", "doubtful", "different_base", "invalid_status", "daylight_saving", "not_specified"]
 _STAMPED = {(8, 2), (7, 2), (4, 5), (5, 6), (5, 7)}  # clock, profile buffer, capture times of registers
 _TIMED_EVENT = b"\xc2\x01\x0c"  # an EventNotification that tells its time
@@ -66,7 +59,7 @@ class ClockStatus(Fault):
         return None if told is None else apdu[: _EVENT_TIME.start] + told[len(_STRING) :] + apdu[_EVENT_TIME.stop :]
 
     def _marked(self, value: bytes) -> bytes | None:
-        return marked(value, reduce(or_, (_BITS[word] for word in self.clock_status)), self._holds)
+        return marked(value, reduce(or_, (CLOCK_STATUS[word] for word in self.clock_status)), self._holds)
 
     def _holds(self, at: dt.datetime) -> bool:
         return (self.from_ is None or self.from_ <= at) and (self.to is None or at <= self.to)
