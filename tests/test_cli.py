@@ -165,3 +165,11 @@ def test_a_fault_of_a_pack_is_told_with_its_part_and_its_end_as_the_fleets_clock
     assert "{link: nb-iot}: delay" in shown
     assert "{link: nb-iot}: loss" in shown
     assert "2025-06-01 00:00:00+05:30" in shown
+
+
+@pytest.mark.parametrize("command", ["read", "write", "act"])
+def test_where_there_is_no_dim_text_the_examples_comments_are_told_by_a_sign(command: str) -> None:
+    told = CliRunner().invoke(app, [command, "--help"]).stdout
+    examples = told.partition("Examples")[2]
+    assert " # " in examples
+    assert "\x1b" not in examples
