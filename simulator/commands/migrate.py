@@ -56,9 +56,7 @@ def migrate(
                 print(f"deployed {name}")
         print(f"schema {plan.schema} has version {migrations.version()}; the newest is {plan.version}")
         if to is not None and plan.number(to) < migrations.version():
-            print(
-                "--to never goes back; --revert takes back a version and all after it, with the data in what they made"
-            )
+            print("--to never goes back; --revert takes back a version and all after it, with their data")
 
 
 @contextmanager

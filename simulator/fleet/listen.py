@@ -151,9 +151,7 @@ def parse_listens(texts: Sequence[str], count: int) -> list[Listen]:
     for one in listens:
         place = one.place_of(0)
         if place in seen:
-            raise UserError(
-                f"--listen {one.text}: --listen {seen[place].text} is the same place; leave one of them out"
-            )
+            raise _Said(one.text, {}).mistake(f"--listen {seen[place].text} is the same place; leave one of them out")
         if one.framing != "serial" or one.devices:  # each pseudo-terminal is another one
             seen[place] = one
     return listens

@@ -176,7 +176,7 @@ def _framing(transport: str, framing: Any) -> tuple[str, dict[str, Scalar]]:
 
 
 def likely_ways(place: str | dict[str, Scalar]) -> list[dict[str, Scalar]]:
-    """What a place whose framing is not known may mean, the likeliest first: whatever else is wrong in it is so in all."""
+    """What a place of unknown framing may mean, the likeliest first: what else is wrong in it is so in all of them."""
     if isinstance(place, str) or str(place.get("listen")) not in _OVER:
         return []
     known = [str(framing) for framing in _OVER[str(place["listen"])] if framing is not None]

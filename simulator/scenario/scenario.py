@@ -69,9 +69,7 @@ def load_scenario(path: Path, settings: Mapping[str, str] | None = None) -> Scen
         parts.mistakes.extend(judge.mistakes(residents, path.parent))
         recording = _recording(document, head, path, spec, parts.mistakes)
     if found := _sifted(parts.mistakes, draft):
-        raise UserError(
-            sorted(found, key=lambda mistake: (mistake.path, mistake.line, mistake.column, mistake.message))
-        )
+        raise UserError(sorted(found, key=lambda one: (one.path, one.line, one.column, one.message)))
     played = [entry for entry in (*entries, *recording) if entry is not None]
     awaited = tuple(one for one in expectations if one is not None)
     return Scenario(path, head, tuple(played), awaited, residents, _digest(draft, path.parent, head, entries))

@@ -75,7 +75,7 @@ def test_one_place_twice_is_told() -> None:
     same = r"--listen wrapper,port=4059,link=nb-iot: --listen wrapper is the same place"
     with pytest.raises(UserError, match=same):
         parse_listens(["wrapper", "hdlc", "wrapper,port=4059,link=nb-iot"], 3)
-    with pytest.raises(UserError, match="dial,address=127.0.0.1:4064 is the same place"):
+    with pytest.raises(UserError, match=r"dial,address=127.0.0.1:4064 is the same place"):
         parse_listens(["dial,address=127.0.0.1:4064"] * 2, 3)
     assert len(parse_listens(["serial,pty=1", "serial,pty=1", "wrapper", "udp"], 3)) == 4
 

@@ -61,7 +61,7 @@ def test_databases_that_hold_no_fleet_are_not_told_as_ended_ones(postgres_home: 
     try:
         assert "a_meters" in server.fleets()
         assert "a_readings" not in server.fleets()
-        with pytest.raises(UserError, match="ended: .*a_meters") as told:
+        with pytest.raises(UserError, match="ended: ") as told:
             existing_place(None, postgres_home, "place_none")
         assert "a_readings" not in str(told.value)
     finally:
