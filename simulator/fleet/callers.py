@@ -14,6 +14,7 @@ from simulator.meter.columns import Ints
 from simulator.world.noise import Bools
 
 _CLASS = AUTO_CONNECT.to_bytes(2, "big")
+_FEW = 1_000
 _SECOND_BITS = 36  # local seconds since 1970, up to the year 4147
 
 
@@ -22,7 +23,8 @@ class Callers:
 
     def __init__(self, count: int, cohorts: Sequence[Cohort], now_ms: Callable[[], int]) -> None:
         self._cohorts, self._now_ms = cohorts, now_ms
-        self._rules: list[Rules] = []  # that any meter has had
+        self._rules: list[Rules] = []  # that meters have, and some that they had
+        self._room = _FEW  # for so many
         self._numbers: dict[Rules, int] = {}
         self._number = np.zeros(count, np.int32)  # of each meter's rules
         self._looked: set[tuple[Cohort, int]] = set()
@@ -59,7 +61,17 @@ class Callers:
             if (number := self._known(cohort, row)) != self._number[cohort.first + row]:
                 self._number[cohort.first + row] = number
                 changed.append(cohort.first + row)
+        if len(self._rules) > self._room:
+            self._forget()
         return changed
+
+    def _forget(self) -> None:
+        """Rules that no meter has any more: a head-end may write other windows every day."""
+        used, numbers = np.unique(self._number, return_inverse=True)
+        self._number = numbers.astype(np.int32)
+        self._rules = [self._rules[number] for number in used.tolist()]
+        self._numbers = {rules: number for number, rules in enumerate(self._rules)}
+        self._room = _FEW + 2 * len(self._rules)
 
     def update(self) -> None:
         """Who wants to be connected now, and whom a closed window bars from it (`shut`)."""

@@ -139,11 +139,12 @@ class Dialler:
             line.close()
 
     def _hang_up(self) -> None:
-        for index, (line, meter) in self._lines.items():
+        for line, meter in self._lines.values():
             if meter.is_gone and not meter.is_dark:  # it has started again, and knows nothing of its old call
                 line.abort()
-            elif self._callers.shut[index] and not self._invoked[index]:
-                line.close()
+        barred = self._callers.shut & (self._state == _CONNECTED) & ~self._invoked
+        for index in np.flatnonzero(barred).tolist():
+            self._lines[index][0].close()
 
     def _hung_up(self, index: int, now_ms: int) -> None:
         self._invoked[index] = False
@@ -178,7 +179,7 @@ class Dialler:
                     destination.port,
                     local_addr=(source, 0) if source and can_reach(source, destination.host) else None,
                 )
-        except OSError as error:  # a TimeoutError is one too
+        except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: a name that is none
             self._complain(destination, error)
             self._failed[index] += 1
             self._put_off(index, self._clock(), was_good=False)
@@ -208,9 +209,9 @@ class Dialler:
         self._failed[index], self._invoked[index] = 0, False
         return max(rules.delay_s * 1000, _spread_ms(index, _ENDLESS))
 
-    def _complain(self, destination: Destination, error: OSError) -> None:
+    def _complain(self, destination: Destination, error: OSError | ValueError) -> None:
         if destination not in self._complained:
-            why = error.strerror or error or "no answer"
+            why = (error.strerror if isinstance(error, OSError) else None) or error or "no answer"
             log.warning("%s does not take calls: %s; meters try again", destination.place, why)
         self._complained.add(destination)
 

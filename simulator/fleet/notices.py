@@ -18,6 +18,7 @@ from simulator.meter.columns import Ints
 from simulator.meter.status import WORD, encoded_word
 from simulator.wire.notification import EventNotification
 
+_FEW = 1_000
 Listener = tuple[Connection, int]  # and the number of the server that it listens to
 MeterOf = Callable[[Connection, int], int]
 """The meter, by its number from 0, that a server's number means on a connection; -1 if none."""
@@ -27,12 +28,21 @@ class Notices:
     def __init__(self, meter_of: MeterOf) -> None:
         self._meter_of = meter_of
         self._listeners: dict[int, list[Listener]] = {}  # by meter; those that have hung up go at the next look
+        self._room = _FEW  # for so many meters, until all are looked at
 
     def watch(self, connection: Connection, server: int) -> None:
         """Somebody on this connection may come to listen to a server."""
         meter = self._meter_of(connection, server)
         known = [one for one in self._listeners.get(meter, ()) if one != (connection, server)]
         self._listeners[meter] = [*filter(_is_open, known), (connection, server)]
+        if len(self._listeners) > self._room:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Who has hung up, be nothing told of its meter any more."""
+        left = ((meter, list(filter(_is_open, told))) for meter, told in self._listeners.items())
+        self._listeners = {meter: told for meter, told in left if told}
+        self._room = _FEW + 2 * len(self._listeners)
 
     def alert(self, cohort: Cohort, rows: Ints, instant_ms: int) -> None:
         """The status words of these meters have changed in what their filters pass."""

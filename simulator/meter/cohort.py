@@ -359,7 +359,8 @@ class Cohort:
             return False
         kept = await self.around.store.checkpoints(self.name)
         rows = await self.around.store.row_checkpoints(self.name)
-        self.resume(kept.get(self.name), rows.get(self.name, {}), self._installed_ms)
+        async with self.kept_pushes.making:
+            self.resume(kept.get(self.name), rows.get(self.name, {}), self._installed_ms)
         self._in_doubt = False
         return True
 

@@ -49,12 +49,10 @@ async def replace(cohort: Cohort, rows: Ints, instant_ms: int, *, reading_wh: in
             return rows
         await lookout.notice(cohort, rows, at_ms)  # the last that the old ones notice
         await _exchange(cohort, rows, at_ms, reading_wh)
-        for row in rows.tolist():
-            cohort.around.look(cohort, row)
         story.look_ahead(cohort, rows, at_ms)
         lookout.look_ahead(cohort, at_ms)
         story.call_again(cohort)
-        cohort.around.occur(cohort, rows, "registration", at_ms)
+        story.welcome(cohort, rows, at_ms)
         return rows
 
 

@@ -174,14 +174,16 @@ WHERE s.id = a.eswf_status_id AND s.meter_id = %(meter_id)s AND a.status IN ('PE
 RETURNING a.id
 
 -- name: acknowledge_events
--- The event that raised an alarm was logged in the same transaction, with a code that sets the alarm's bit.
+-- The event that raised an alarm was logged in the same transaction, with a code that sets the alarm's bit. It is looked
+-- for by its meter (OFFSET 0 sees to that): at one instant as many events may have been logged as there are meters.
 UPDATE sim.event_logs e SET acknowledged = true
 FROM sim.eswf_push_alarms a JOIN sim.eswf_status s ON s.id = a.eswf_status_id
      JOIN unnest(%(codes)s::int[], %(bits)s::int[]) raising (code, bit)
           ON raising.bit = (15 - a.byte_position) * 8 + 7 - a.bit_position
-WHERE a.id = ANY (%(alarms)s::int[]) AND a.status = 'ACKNOWLEDGED' AND e.meter_id = s.meter_id
-  AND e.event_timestamp = a.alarm_timestamp AND e.created_at = a.created_at AND e.event_code = raising.code
-  AND e.acknowledged IS DISTINCT FROM true
+     CROSS JOIN LATERAL (SELECT * FROM sim.event_logs WHERE meter_id = s.meter_id OFFSET 0) logged
+WHERE a.id = ANY (%(alarms)s::int[]) AND a.status = 'ACKNOWLEDGED' AND logged.event_timestamp = a.alarm_timestamp
+  AND logged.created_at = a.created_at AND logged.event_code = raising.code
+  AND logged.acknowledged IS DISTINCT FROM true AND e.id = logged.id
 
 -- name: events
 SELECT m.meter_number AS meter, e.event_timestamp AS time, e.event_code AS code, e.event_type AS type, e.description,

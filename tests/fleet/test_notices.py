@@ -47,3 +47,12 @@ async def test_an_alert_looks_at_the_listeners_of_its_meters_only(database: str,
         first.is_open = False
         notices.alert(cohort, np.array(rows), cohort.around.now_ms())
         assert list(notices._listeners) == [9, 10]
+
+
+def test_who_has_hung_up_is_forgotten_though_no_meter_tells_anything() -> None:
+    notices = Notices(lambda connection, server: cast(Any, connection).meter)
+    Client(notices, 0)
+    for meter in range(1, 5_000):
+        Client(notices, meter).is_open = False
+    assert 0 in notices._listeners
+    assert len(notices._listeners) < 2_000

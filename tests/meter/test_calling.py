@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from meter_bench import Install, Meters, data, done, key
 
+from simulator.errors import StoreUnavailable
 from simulator.fleet.callers import Callers
 from simulator.fleet.dialling import Diallers
 from simulator.fleet.sessions import Residents
 from simulator.meter.device import Device
 from simulator.meter.replacement import replace as replaced
 from simulator.ports import GetItem
+from simulator.store.rows import RowsChange
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
@@ -195,6 +197,14 @@ async def test_repetitions_and_repetition_delay_space_the_trials(install: Instal
         await head_end.attempted(20_000, 5)
 
 
+@pytest.mark.parametrize("name", ["a..b", "a\0b"])
+async def test_a_name_that_is_none_is_an_attempt_that_has_failed(install: Install, name: str) -> None:
+    meters = await install("every-class", count=1)
+    async with exchange(meters, DESTINATIONS=places(f"{name}:4059"), **TRIALS) as head_end:
+        await head_end.attempted(0, 1)
+        await head_end.attempted(20_000, 2)
+
+
 async def test_a_call_that_a_client_has_asked_for_is_given_up_after_the_last_trial(install: Install) -> None:
     meters = await install("every-class", count=1)
     there = places(f"127.0.0.1:{CLOSED}")
@@ -292,12 +302,51 @@ async def test_each_meters_window_is_its_own(install: Install) -> None:
             await head_end.after(MINUTE_MS, head_end.calls + max(held - len(head_end.open), 0), held=held)
 
 
+async def test_rules_of_before_are_forgotten(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those that meters have are not."""
+    monkeypatch.setattr("simulator.fleet.callers._FEW", 2)
+    meters = await install("every-class", count=3)
+    async with exchange(meters, row=1, MODE=data("enum", 0)) as head_end:
+        for delay_s in range(1, 20):
+            assert await meters.write(AUTO, DELAY, data("long-unsigned", delay_s)) == 0
+            assert head_end.callers.follow() == [0]
+        assert [head_end.callers.rules(meter).delay_s for meter in range(3)] == [19, 0, 0]
+        assert [head_end.callers.rules(meter).mode for meter in range(3)] == [101, 0, 101]
+        assert len(head_end.callers._rules) < 10
+
+
 async def test_a_meter_in_anothers_place_calls_as_it_was_delivered(install: Install) -> None:
     meters = await install("every-class", count=1)
     async with exchange(meters, DESTINATIONS=places(f"127.0.0.1:{CLOSED}")) as head_end:
         await head_end.attempted(0, 1)
         assert head_end.calls == 0
         assert len(await replaced(meters.cohort, np.array([0]), meters.now_ms)) == 1
+        await head_end.after(0, 1, held=1)
+
+
+async def test_so_it_does_if_nobody_knew_for_a_while_whether_it_is_there(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it registers, as any new meter does."""
+    meters = await install("every-class", count=1)
+    registered = list[tuple[list[int], str]]()
+    async with exchange(meters, DESTINATIONS=places(f"127.0.0.1:{CLOSED}")) as head_end:
+        told = {"occur": lambda cohort, rows, what, at_ms: registered.append((rows.tolist(), what))}
+        meters.cohort.around = replace(meters.cohort.around, **told)
+        await head_end.attempted(0, 1)
+        write_rows = meters.store.write_rows
+
+        async def cut(change: RowsChange) -> None:
+            await write_rows(change)
+            raise StoreUnavailable("the line is cut")
+
+        with monkeypatch.context() as lossy:
+            lossy.setattr(meters.store, "write_rows", cut)
+            with pytest.raises(StoreUnavailable):
+                await replaced(meters.cohort, np.array([0]), meters.now_ms)
+        assert registered == []
+        await meters.until_ms(meters.now_ms + 1)
+        assert registered == [([0], "registration")]
         await head_end.after(0, 1, held=1)
 
 

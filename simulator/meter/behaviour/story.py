@@ -113,6 +113,14 @@ def look_ahead(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
         _look_ahead(cohort, row, instant_ms)
 
 
+def welcome(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
+    """Other meters are in these places: who goes by what clients have written looks anew, and they register."""
+    for row in rows.tolist():
+        cohort.around.look(cohort, row)
+    if len(rows):
+        cohort.around.occur(cohort, rows, "registration", instant_ms)
+
+
 def _look_at_clocks(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
     """Clocks show something else: calendars, and timers of those that have any."""
     watchful = _watchful(cohort, rows.tolist())
@@ -160,8 +168,10 @@ async def _hear(cohort: Cohort, row: int, key: bytes, value: Data, *, is_act: bo
 
 
 async def _bring(cohort: Cohort, to_ms: int, report: Report | None = None) -> None:
+    before = cohort.columns.generation
     if await cohort.believe_the_store():
         restore(cohort)
+        welcome(cohort, np.flatnonzero(cohort.columns.generation != before), to_ms)
     while True:
         while (due_ms := min((_next(cohort), *cohort.alarms.values()))) <= to_ms:
             await _live_through(cohort, due_ms, report)
