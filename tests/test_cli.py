@@ -151,6 +151,25 @@ def test_the_module_is_the_command(tmp_path: Path, word: str, code: int, told: s
 def test_words_of_users_and_meters_are_no_markup_of_tables(capsys: pytest.CaptureFixture[str]) -> None:
     """Else a list in a fault would be hidden, and `[/x]` in a reason end the command."""
     words = "{clock_status: [doubtful, invalid]} [/x]"
-    link._show([{"meters": "1", "fault": words, "struck": 1, "until_ms": None, "of_model": False}], 0)
+    link._show([{"meters": "1", "fault": words, "struck": 1, "until_ms": None, "of_model": False, "part": ""}], 0, 330)
     options.show_rows([{"why": words}], {"why": "why"}, as_json=False, none="")
     assert capsys.readouterr().out.count(words) == 2
+
+
+def test_a_fault_of_a_pack_is_told_with_its_part_and_its_end_as_the_fleets_clock_shows_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fault = {"meters": "6", "fault": "{link: nb-iot}", "struck": 0, "until_ms": 1_748_716_200_500, "of_model": False}
+    link._show([{**fault, "part": "delay"}, {**fault, "part": "loss", "until_ms": None}], 0, 330)
+    shown = capsys.readouterr().out
+    assert "{link: nb-iot}: delay" in shown
+    assert "{link: nb-iot}: loss" in shown
+    assert "2025-06-01 00:00:00+05:30" in shown
+
+
+@pytest.mark.parametrize("command", ["read", "write", "act"])
+def test_where_there_is_no_dim_text_the_examples_comments_are_told_by_a_sign(command: str) -> None:
+    told = CliRunner().invoke(app, [command, "--help"]).stdout
+    examples = told.partition("Examples")[2]
+    assert " # " in examples
+    assert "\x1b" not in examples

@@ -88,7 +88,11 @@ def _about_table(path: Path) -> str:
 
 
 def _model(path: Path) -> str:
-    model = compile_model(str(path))
+    try:
+        model = compile_model(str(path))
+    except UserError as error:  # such as a wrong column of a profile, which is looked at once its objects are right
+        more = Mistake(str(path), 0, 0, "mend these first; more may follow")
+        raise UserError([*error.mistakes, more]) from None
     return f"{model.spec.title}: {len(model.objects)} objects, clients {sorted(model.views)}"
 
 

@@ -54,7 +54,7 @@ def link(
     if as_json:
         print(json.dumps(answer))
     else:
-        _show(answer["faults"], answer["more"])
+        _show(answer["faults"], answer["more"], answer["utc_offset_minutes"])
 
 
 def _spelled(text: str) -> str:
@@ -73,16 +73,22 @@ def _spelled(text: str) -> str:
     )
 
 
-def _show(faults: list[dict[str, Any]], more: int) -> None:
+def _show(faults: list[dict[str, Any]], more: int, utc_offset_minutes: int) -> None:
     console = Console(markup=False, emoji=False)  # faults are words of the user's
     if not faults:
         console.print("no faults")
         return
     table = Table("meters", "fault", "has struck", "until")
     for fault in faults:
-        until = f"{moment_of(fault['until_ms']):%Y-%m-%d %H:%M:%S} UTC" if fault["until_ms"] is not None else ""
-        until = "it is of the model" if fault["of_model"] else until
-        table.add_row(fault["meters"], fault["fault"], str(fault["struck"]), until)
+        said = f"{fault['fault']}: {fault['part']}" if fault["part"] else fault["fault"]
+        table.add_row(fault["meters"], said, str(fault["struck"]), _until(fault, utc_offset_minutes))
     console.print(table)
     if more:
         console.print(f"and {more} more; name some METERS to see theirs")
+
+
+def _until(fault: dict[str, Any], utc_offset_minutes: int) -> str:
+    if fault["of_model"]:
+        return "it is of the model"
+    ends_ms = fault["until_ms"]
+    return "" if ends_ms is None else str(moment_of(ends_ms, utc_offset_minutes).replace(microsecond=0))

@@ -55,6 +55,8 @@ def migrate(
             for name in migrations.deploy(None if to is None else plan.number(to)):
                 print(f"deployed {name}")
         print(f"schema {plan.schema} has version {migrations.version()}; the newest is {plan.version}")
+        if to is not None and plan.number(to) < migrations.version():
+            print("--to never goes back; --revert takes back a version and all after it, with their data")
 
 
 @contextmanager

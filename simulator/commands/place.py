@@ -20,7 +20,6 @@ from simulator.store.embedded import EmbeddedPostgres, default_home
 _CURRENT = "current"
 _NAMED = 8
 _NONE_RUNS = "none runs now"
-_SERVERS_OWN = "postgres"  # the database that each server has; nobody's fleet
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
@@ -124,7 +123,7 @@ def ended(place: Place) -> str:
 def _others(server: EmbeddedPostgres, name: str) -> str:
     """Which fleets run, and which have ended."""
     served = [one for one in server.served() if one != name]
-    ended = [one for one in server.databases() if one not in (name, _SERVERS_OWN, *served)]
+    ended = [one for one in server.fleets() if one not in (name, *served)]
     running = f"running now: {_listed(served)}" if served else _NONE_RUNS
     return f"{running}; ended: {_listed(ended)}"
 

@@ -39,6 +39,7 @@ def off(
         existing_place(database, home, fleet), "power", meters=meters, on=False, for_ms=span_ms("--for", for_)
     )
     _tell(answer, "is off", "had none already")
+    _tell_relieved(answer, for_)
 
 
 @app.command(epilog="Example: meterfleet power on all")
@@ -58,6 +59,12 @@ def _tell(answer: dict[str, Any], done: str, left: str) -> None:
         print(f"power of {counted(answer['meters'], 'meter')} {done}")
     if answer["already"]:
         print(f"{counted(answer['already'], 'meter')} {left}")
+
+
+def _tell_relieved(answer: dict[str, Any], for_: str | None) -> None:
+    """With --for it ends by itself again, only later or sooner."""
+    if answer["relieved"] and for_ is None:
+        print(f"what an earlier order was to end for {counted(answer['relieved'], 'meter')} no longer ends by itself")
 
 
 def supply(
@@ -80,3 +87,4 @@ def supply(
     for_ms, place = span_ms("--for", for_), existing_place(database, home, fleet)
     answer = give_order(place, "supply", meters=meters, phase=phase, for_ms=for_ms, **factors)
     print(f"the supply of {counted(answer['meters'], 'meter')} has changed")
+    _tell_relieved(answer, for_)

@@ -34,7 +34,8 @@ def now(
     """Let meters of a running fleet push now, as the method push of the setup does."""
     name = _logical_name(setup)
     answer = give_order(existing_place(database, home, fleet), "push", meters=meters, setup=name)
-    print(f"{answer['pushing']:,} of {answer['meters']:,} meters push")
+    spread = f" within {answer['within_s']:,} s of the fleet's time" if answer["pushing"] and answer["within_s"] else ""
+    print(f"{answer['pushing']:,} of {answer['meters']:,} meters push{spread}")
     if answer["pushing"] < answer["meters"]:
         others = "the others have no power, or nobody to push to"
         print(f"{others}; `meterfleet spawn --push HOST:PORT` gives all meters a destination")

@@ -17,7 +17,7 @@ from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
 from simulator.fleet.capture import open_capture
 from simulator.fleet.keyfile import read_keys
-from simulator.fleet.listen import parse_listen
+from simulator.fleet.listen import parse_listens
 from simulator.fleet.push_options import parse_push
 from simulator.fleet.runner import RunOptions
 from simulator.fleet.spec import FleetSpec
@@ -113,7 +113,7 @@ def spawn(
         keys=key_file.digest if key_file else None,
     )
     spec.check(load_world(seed))  # before a server is started, a database made and the last fleet forgotten
-    listens = [parse_listen(text, count) for text in listen or ["wrapper"]]
+    listens = parse_listens(listen or ["wrapper"], count)
     listens = [one.with_link(link) if link and not one.link else one for one in listens]
     pushes = parse_push(push, push_schedule)
     rate = 1.0 if speed is None else speed

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -65,15 +65,13 @@ class _Compiler:
 
     def model(self) -> Model:
         self._check_names()
-        self._stop_on_mistakes()
-        objects = {code: self._object(self.registry[code]) for codes in self.spec.objects.values() for code in codes}
+        self._check_foundations()
+        objects, rights = self._objects(), self._all_rights()
         self._stop_on_mistakes()
         profiles = ProfileCompiler(self.merged, objects, self.registry, self.mistakes)
         objects.update(profiles.objects())
         self._stop_on_mistakes()
         ordered = sorted(objects.values(), key=lambda o: (o.interface_class.class_id, o.logical_name))
-        rights = {code: self._rights(code, access) for access, codes in self.spec.objects.items() for code in codes}
-        self._stop_on_mistakes()
         listed = {client: object_list(ordered, rights, client) for client in self.spec.clients}
         ordered = [self._with_lists(entry, listed) for entry in ordered]
         views = {client: self._view(client, ordered, rights, listed[client]) for client in self.spec.clients}
@@ -92,19 +90,34 @@ class _Compiler:
 
     def _stop_on_mistakes(self) -> None:
         if self.mistakes:
-            raise UserError(self.mistakes)
+            raise UserError(list(dict.fromkeys(self.mistakes)))  # what all objects of an access share is wrong once
 
     def _mistake(self, location: tuple[str | int, ...], message: str) -> None:
         self.mistakes.append(self.merged.mistake(location, message))
 
+    def _check_foundations(self) -> None:
+        """Without these nothing can be said of objects; a name that nothing bears hides no other mistake."""
+        found = [*self._class_versions(), *mistakes_of(self.merged)]
+        if found or not self.spec.register_types:
+            raise UserError([*self.mistakes, *found])
+
+    def _class_versions(self) -> Iterator[Mistake]:
+        for class_id, version in self.spec.class_versions.items():
+            if class_id not in CLASSES or version not in versions_of(class_id):
+                words = f"class {class_id} has no version {version}; known: {versions_of(class_id)}"
+                yield self.merged.mistake(("class_versions", str(class_id)), words)
+
+    def _objects(self) -> dict[str, CosemObject]:
+        known = [code for codes in self.spec.objects.values() for code in codes if code in self.registry]
+        return {code: self._object(self.registry[code]) for code in known}
+
+    def _all_rights(self) -> dict[str, dict[int, dict[str, frozenset[int]]]]:
+        known = {access: codes for access, codes in self.spec.objects.items() if access in self.spec.access}
+        return {code: self._rights(code, access) for access, codes in known.items() for code in codes
+                if code in self.registry}  # fmt: skip
+
     def _check_names(self) -> None:
         spec = self.spec
-        for class_id, version in spec.class_versions.items():
-            if class_id not in CLASSES or version not in versions_of(class_id):
-                known = versions_of(class_id)
-                self._mistake(
-                    ("class_versions", str(class_id)), f"class {class_id} has no version {version}; known: {known}"
-                )
         if spec.registers not in spec.register_types:
             self._mistake(("registers",), did_you_mean(spec.registers, list(spec.register_types)))
         seen: set[str] = set()
@@ -121,7 +134,6 @@ class _Compiler:
             for code in getattr(spec, part):
                 if code not in seen:
                     self._mistake((part, code), f"{code} is not among the model's objects")
-        self.mistakes += mistakes_of(self.merged)
 
     def _unknown(self, code: str) -> str:
         try:
@@ -158,7 +170,8 @@ class _Compiler:
         return declared.type
 
     def _register_type(self, entry: ObisEntry) -> tuple[str, int]:
-        types = self.spec.register_types[self.spec.registers]
+        known = self.spec.register_types
+        types = known[self.spec.registers if self.spec.registers in known else next(iter(known))]
         return types.get(entry.unit) or types[COUNT]
 
     def _source(

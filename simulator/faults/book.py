@@ -159,6 +159,7 @@ def described(standing: Standing) -> dict[str, Any]:
     return {
         "number": standing.number,
         "fault": standing.setting.said,
+        "part": standing.setting.part,
         "struck": standing.struck,
         "until_ms": standing.until_ms,
         "of_model": standing.of_model,

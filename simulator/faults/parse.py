@@ -31,6 +31,7 @@ class Setting:
 
     fault: Fault
     said: str  # how the user put it
+    part: str = ""  # which fault of a pack it is
     times: int | None = None
     for_ms: int | None = None
 
@@ -115,7 +116,7 @@ def _pack(document: Document, at: Location, kind: str, entry: Mapping[str, Any])
         faults = packs.link_profile(str(entry[kind])) if kind == _LINK else packs.quirk_pack(str(entry[kind]))
     except UserError as error:
         return [], [*extra, document.mistake((*at, kind), str(error))]
-    return [Setting(fault, "") for fault in faults], extra
+    return [Setting(fault, "", fault.name) for fault in faults], extra
 
 
 @lru_cache(maxsize=64)
@@ -134,4 +135,4 @@ def _said(entry: Mapping[str, Any]) -> str:
 
 def quirks_of(names: Sequence[str]) -> list[Setting]:
     """What the quirk packs of these names do, without an end."""
-    return [Setting(fault, f"{{quirk: {name}}}") for name in names for fault in packs.quirk_pack(name)]
+    return [Setting(fault, f"{{quirk: {name}}}", fault.name) for name in names for fault in packs.quirk_pack(name)]

@@ -144,6 +144,19 @@ def parse_listen(text: str, count: int) -> Listen:
     return _with_link(said, listen)
 
 
+def parse_listens(texts: Sequence[str], count: int) -> list[Listen]:
+    """All of a fleet; UserError too if two of them are one place."""
+    listens = [parse_listen(text, count) for text in texts]
+    seen: dict[Place, Listen] = {}
+    for one in listens:
+        place = one.place_of(0)
+        if place in seen:
+            raise _Said(one.text, {}).mistake(f"--listen {seen[place].text} is the same place; leave one of them out")
+        if one.framing != "serial" or one.devices:  # each pseudo-terminal is another one
+            seen[place] = one
+    return listens
+
+
 def whom_meters_call(listens: Sequence[Listen]) -> tuple[str, ...]:
     """As destinations of their Auto connect objects."""
     calls = ((one.host, one.port) for one in listens if one.framing == "dial")

@@ -17,15 +17,17 @@ from simulator.values import format_obis, parse_obis
 
 
 def pushing(spec: FleetSpec, cohorts: Sequence[Cohort], pushes: Pushes) -> Follow:
-    """`{"meters": "1-20", "setup": "0.0.25.9.0.255"}`: how many were named, and how many of them push."""
+    """`{"meters": "1-20", "setup": "0.0.25.9.0.255"}`: how many were named, how many of them push, and
+    in what time."""
 
     async def push(order: Mapping[str, Any]) -> Mapping[str, Any]:
         chosen, setup = parse_meters(order["meters"], spec.count, spec.meter_named), _logical_name(order["setup"])
         concerned = parts_of(cohorts, chosen)
         for cohort, _ in concerned:
             _check(cohort, setup)
-        now = (pushes.push_now(cohort, rows, setup, cohort.around.now_ms()) for cohort, rows in concerned)
-        return {"meters": len(chosen), "pushing": sum(now)}
+        named = [(cohort, rows, setup, cohort.around.now_ms()) for cohort, rows in concerned]
+        within_s = max((pushes.last_wait_s(*one) for one in named), default=0)
+        return {"meters": len(chosen), "pushing": sum(pushes.push_now(*one) for one in named), "within_s": within_s}
 
     return push
 

@@ -182,6 +182,14 @@ class Pushes:
         self._soon(cohort, setup, chosen, instant_ms, MANUAL)
         return len(chosen)
 
+    def last_wait_s(self, cohort: Cohort, rows: Ints, logical_name: bytes, instant_ms: int) -> int:
+        """After how long the last of these meters starts, if they are told to push now."""
+        at_ms = max(instant_ms, self._clock.instant_ms)
+        groups = setups_of(cohort, logical_name, rows[powered(cohort, rows)])
+        pushing = [one for one in groups if one[0].destination is not None]
+        dues = (Due(cohort, one, own, cohort.columns.generation[own], at_ms, MANUAL) for one, own in pushing)
+        return max((int(self._waits_s(due).max(initial=0)) for due in dues), default=0)
+
     def look(self, cohort: Cohort, row: int) -> None:
         self._timetable.look(cohort, row)
 

@@ -277,7 +277,7 @@ class Fleet:
             "clock": self._set_clock,
             "event": injection(self.spec, self.cohorts),
             "push": pushing(self.spec, self.cohorts, self.pushes),
-            "link": self.links.follow,
+            "link": self._link,
             **self.supplies.orders,
         }
         orders = obey(self.store, self.replacing.by_number(known), listening, self._state)
@@ -294,6 +294,9 @@ class Fleet:
                 task.cancel()
             await asyncio.wait({*tasks, stopped})  # nothing happens any more while all is closed
             await self._close()
+
+    async def _link(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**await self.links.follow(told), "utc_offset_minutes": self.cohorts[0].calendar.utc_offset_minutes}
 
     async def _announce(self, listening: asyncio.Event, announce: Callable[[], None]) -> None:
         with contextlib.suppress(TimeoutError):  # without the database orders are not heard, but meters are read

@@ -14,6 +14,7 @@ import fcntl
 import ipaddress
 import logging
 import os
+import socket
 import sys
 import termios
 from collections import deque
@@ -285,6 +286,8 @@ def _hear_late(order: Order, data: bytes, hear: Callable[[bytes], None]) -> None
 
 def _words(error: Exception) -> str:
     """What the system says, whichever library tells it."""
+    if isinstance(error, socket.gaierror):  # its numbers are those of getaddrinfo, negative ones
+        return f"the destination's name cannot be resolved: {error.strerror or error}"
     number = error.errno if isinstance(error, OSError) else None
     return os.strerror(number) if number is not None else str(error)
 

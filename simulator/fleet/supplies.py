@@ -92,28 +92,34 @@ class Supplies:
             for cohort, rows in span.parts:
                 begun.append((cohort, rows))  # first: what the store took may be in doubt
                 await span.begin(cohort, rows, now_ms)
-            await self._relieve(told)
+            relieved = await self._relieve(told)
         finally:
             if number is not None:  # what has begun ends, though the store was away for the rest
                 promise = self._promises[number] = _Promise(number, end_ms, told, span.end)
                 self._at(end_ms, partial(self._end, promise, begun))
         meters = sum(len(rows) for _, rows in span.parts) - already
-        return {"meters": meters, "already": already, "now_ms": now_ms}
+        return {"meters": meters, "already": already, "relieved": relieved, "now_ms": now_ms}
 
-    async def _relieve(self, told: Mapping[str, Any]) -> None:
-        """Earlier promises about the same do not end what this order began."""
+    async def _relieve(self, told: Mapping[str, Any]) -> int:
+        """Earlier promises about the same do not end what this order began; for how many meters one would have."""
+        named, relieved = self._numbers(told["meters"]), self._numbers(None)
         for promise in [one for one in self._promises.values() if _covers(told, one.told)]:
             others = promise.told.get("except")
+            left = np.setdiff1d(self._numbers(promise.told["meters"]), self._numbers(others))
+            relieved = np.union1d(relieved, np.intersect1d(left, named))
             promise.told["except"] = f"{others},{told['meters']}" if others else told["meters"]
             with contextlib.suppress(StoreUnavailable):  # then only a restart would not know of it
                 await self._store.supply_ends.change(promise.number, promise.told)
+        return len(relieved)
+
+    def _numbers(self, text: str | None) -> Ints:
+        return np.fromiter(self._meters(text) if text else (), np.int64)
 
     def _at(self, instant_ms: int, act: Callable[[], Awaitable[None]]) -> None:
         self._clock.schedule(instant_ms, Priority.SCENARIO, act)
 
     async def _end(self, promise: _Promise, parts: Sequence[Part]) -> None:
-        others = promise.told.get("except")
-        relieved = np.fromiter(self._meters(others) if others else (), np.int64)
+        relieved = self._numbers(promise.told.get("except"))
         for place, (cohort, rows) in enumerate(parts):
             try:
                 if len(left := np.setdiff1d(rows, relieved - cohort.first)):

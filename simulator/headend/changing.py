@@ -21,7 +21,7 @@ _VALUES = """
 
 visible-string:hello  octet-string:hex:0102  long-unsigned:900  enum:1  boolean:true  null-data
 
-bit-string:10100000  bit-string[128]:[83, 86] [dim]the bits that are set; 0 is the first[/dim]
+bit-string:10100000  bit-string[128]:[83, 86] [dim]# the bits that are set; 0 is the first[/dim]
 
 "stamp:2025-06-01 00:00:00"  'array(structure(octet-string,long-unsigned)):[["hex:0a", 1]]'
 """
@@ -31,7 +31,7 @@ WRITE_EPILOG = f"""
 
 meterfleet write 127.1.0.7 0.0.96.13.1.255:2 "visible-string:Pay by Friday" --client mr
 
-meterfleet write 127.1.0.7 1.0.0.8.0.255:2 long-unsigned:900 --client us [dim]ciphered, keys as for read[/dim]
+meterfleet write 127.1.0.7 1.0.0.8.0.255:2 long-unsigned:900 --client us [dim]# ciphered, keys as for read[/dim]
 
 meterfleet write --serial /dev/ttyUSB0 clock:2 "stamp:2025-06-01 00:00:00" --client us
 {_VALUES}"""
@@ -39,9 +39,9 @@ meterfleet write --serial /dev/ttyUSB0 clock:2 "stamp:2025-06-01 00:00:00" --cli
 ACT_EPILOG = f"""
 [bold]Examples[/bold]
 
-meterfleet act 7 relay:1 --client us [dim]open the load switch; method 2 closes it[/dim]
+meterfleet act 7 relay:1 --client us [dim]# open the load switch; method 2 closes it[/dim]
 
-meterfleet act 127.1.0.7 0.0.10.0.1.255:1 long-unsigned:1 --client mr [dim]end the billing period[/dim]
+meterfleet act 127.1.0.7 0.0.10.0.1.255:1 long-unsigned:1 --client mr [dim]# end the billing period[/dim]
 
 Without a parameter the method gets integer:0, as COSEM has it.
 {_VALUES}"""

@@ -17,27 +17,27 @@ from simulator.headend.reach import Ended, Fleet, Names, Reach, with_reach
 READ_EPILOG = """
 [bold]Examples[/bold]
 
-meterfleet read 7 [dim]meter 7 of the fleet started last: identity, clock, registers[/dim]
+meterfleet read 7 [dim]# meter 7 of the fleet started last: identity, clock, registers[/dim]
 
-meterfleet read 9160000007 block --client mr [dim]by serial number[/dim]
+meterfleet read 9160000007 block --client mr [dim]# by serial number[/dim]
 
-meterfleet read 127.0.0.1:4059 [dim]by its place[/dim]
+meterfleet read 127.0.0.1:4059 [dim]# by its place[/dim]
 
-meterfleet read 127.0.0.1:4059 clock 1.0.1.8.0.255:3 [dim]by name, by code[/dim]
+meterfleet read 127.0.0.1:4059 clock 1.0.1.8.0.255:3 [dim]# by name, by code[/dim]
 
 meterfleet read 127.0.0.1:4059 block --client mr --from 2025-06-01
 
 meterfleet read 127.0.0.1:4059 daily --client mr --entries 1-10 --json
 
-meterfleet read 127.0.0.1:4059 clock --client us [dim]ciphered, keys from the fleet or --ek, --ak[/dim]
+meterfleet read 127.0.0.1:4059 clock --client us [dim]# ciphered, keys from the fleet or --ek, --ak[/dim]
 
-meterfleet read 9160000007 --client us --keys meters.csv [dim]the inventory, on another machine[/dim]
+meterfleet read 9160000007 --client us --keys meters.csv [dim]# the inventory, on another machine[/dim]
 
-meterfleet read 127.0.0.1:4059 --client mr --all [dim]all that it may read[/dim]
+meterfleet read 127.0.0.1:4059 --client mr --all [dim]# all that it may read[/dim]
 
-meterfleet read 127.0.0.1:4062 --hdlc --physical 17 [dim]by HDLC, the device 17 behind the port[/dim]
+meterfleet read 127.0.0.1:4062 --hdlc --physical 17 [dim]# by HDLC, the device 17 behind the port[/dim]
 
-meterfleet read --serial /dev/ttyUSB0 --mode-e clock [dim]on a serial line[/dim]
+meterfleet read --serial /dev/ttyUSB0 --mode-e clock [dim]# on a serial line[/dim]
 """
 
 

@@ -6,6 +6,7 @@ Steps and expectations are declared with what they do (steps/, expectations.py).
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
@@ -15,6 +16,7 @@ from simulator.documents import did_you_mean
 from simulator.errors import UserError
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.push_options import parse_push
+from simulator.meter.push.times import SCHEDULE_TYPES
 from simulator.scenario.words import Series, Span, Start, Strict, When, known_load
 
 _MOST_SHARES = 1e9  # so that their sum is a number
@@ -98,10 +100,17 @@ class PushSpec(Strict):
     @model_validator(mode="after")
     def _understood(self) -> PushSpec:
         try:
-            parse_push(None if self.destination == "sink" else self.destination, self.schedule)
+            parse_push(None if self.destination == "sink" else self.destination, None)
         except UserError as error:
             raise ValueError(str(error)) from None
         return self
+
+    @field_validator("schedule")
+    @classmethod
+    def _known_schedule(cls, schedule: str | None) -> str | None:
+        if schedule is not None and schedule not in SCHEDULE_TYPES:
+            raise ValueError(f"there is no schedule {schedule!r}; {did_you_mean(schedule, list(SCHEDULE_TYPES))}")
+        return schedule
 
 
 class Recording(Strict):
@@ -164,3 +173,12 @@ def _framing(transport: str, framing: Any) -> tuple[str, dict[str, Scalar]]:
         known = ", ".join(filter(None, _OVER[transport]))
         raise UserError(f"framing: over {transport} there is no {str(framing)!r}; known are {known}")
     return _OVER[transport][framing]
+
+
+def likely_ways(place: str | dict[str, Scalar]) -> list[dict[str, Scalar]]:
+    """What a place of unknown framing may mean, the likeliest first: what else is wrong in it is so in all of them."""
+    if isinstance(place, str) or str(place.get("listen")) not in _OVER:
+        return []
+    known = [str(framing) for framing in _OVER[str(place["listen"])] if framing is not None]
+    likeliest = get_close_matches(str(place.get("framing")), known, len(known), 0.0)
+    return [{**place, "framing": framing} for framing in likeliest]

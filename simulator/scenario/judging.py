@@ -11,10 +11,10 @@ from pathlib import Path
 from simulator.cosem.catalogue import catalogue_paths, read_catalogue
 from simulator.documents import Document, Location, did_you_mean
 from simulator.errors import Mistake, UserError
-from simulator.fleet.listen import parse_listen
+from simulator.fleet.listen import parse_listens
 from simulator.scenario.concerned import Concerned
 from simulator.scenario.expectation import Counted, Expectation
-from simulator.scenario.grammar import Head, listen_text
+from simulator.scenario.grammar import Head, Scalar, likely_ways, listen_text
 from simulator.scenario.selecting import Residents
 from simulator.scenario.step import Entry, Step
 from simulator.scenario.timing import Times, is_endless
@@ -73,11 +73,11 @@ class Judge:
                 yield self.document.mistake(("timeline", place, "file"), f"there is no file {folder / name}")
 
     def _network(self, count: int) -> Iterator[Mistake]:
-        for place, told in enumerate(self.head.network):
-            try:
-                parse_listen(listen_text(told), count)
-            except UserError as error:
-                yield self.document.mistake(("network", place), str(error).removeprefix("--listen "))
+        wrong = [(place, words) for place, told in enumerate(self.head.network) for words in _unheard(told, count)]
+        for place, words in wrong:
+            yield self.document.mistake(("network", place), words)
+        if not wrong and (words := _unparsed(self.head.listens, count)):
+            yield self.document.mistake(("network",), words)
 
     def _codes(self, residents: Residents) -> Iterator[Mistake]:
         known = {code for model in residents.spec.models() for code in model.events}
@@ -169,3 +169,25 @@ def _numbers(part: object) -> list[int]:
     """The event codes that a step or an expectation names."""
     told = [part[key] for key in ("code", "event", "alarm") if key in part] if isinstance(part, dict) else []
     return [code for one in told for code in (one if isinstance(one, list) else [one]) if isinstance(code, int)]
+
+
+def _unheard(told: str | dict[str, Scalar], count: int) -> Iterator[str]:
+    """What is wrong with a way to listen. Of an unknown framing all that is so with any that it may mean."""
+    try:
+        text = listen_text(told)
+    except UserError as error:
+        yield str(error)
+        others = [_unparsed([listen_text(way)], count) for way in likely_ways(told)]
+        if others and all(others):
+            yield others[0]
+    else:
+        if words := _unparsed([text], count):
+            yield words
+
+
+def _unparsed(texts: Sequence[str], count: int) -> str:
+    try:
+        parse_listens(texts, count)
+    except UserError as error:
+        return str(error).removeprefix("--listen ")
+    return ""

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from simulator.cosem.compiler import compile_model
 from simulator.documents import Document, Location, did_you_mean, mend
 from simulator.errors import Mistake, UserError
+from simulator.expected import in_words
 from simulator.fleet.spec import MeterGroup
 from simulator.scenario.expectation import Counted, Expectation
 from simulator.scenario.expectations import EXPECTATIONS
@@ -79,11 +81,11 @@ class Parts:
         part = self.document.part(at)
         if not isinstance(part, dict) or "do" not in part:
             self._tell(at, "say what to do: {at: 5m, do: relay, to: open}")
-            return _remnant(Step, part)
+            return self._shared(Step, at)
         kind = STEPS.get(str(part["do"]))
         if kind is None:
             self._tell((*at, "do"), f"there is no step {part['do']!r}; {did_you_mean(str(part['do']), list(STEPS))}")
-            return _remnant(Step, part)
+            return self._shared(Step, at)
         found, mistakes = mend(self.document, kind, at)
         self.mistakes.extend(mistakes)
         return found or _remnant(Step, part)
@@ -94,10 +96,17 @@ class Parts:
         kinds = [word for word in EXPECTATIONS if isinstance(part, dict) and word in part]
         if len(kinds) != 1:
             self._tell(at, f"say what is expected, one of {', '.join(EXPECTATIONS)}")
-            return _remnant(Counted, part)
+            return self._shared(Counted, at)
         found, mistakes = mend(self.document, EXPECTATIONS[kinds[0]], at)
         self.mistakes.extend(mistakes)
         return found or _remnant(Counted, part)
+
+    def _shared(self, kind: type[Shared], at: Location) -> Shared | None:
+        """Of a part of unknown kind: what is wrong in what all kinds share."""
+        part = self.document.part(at)
+        for key, words in _wrong(kind, part).items():
+            self._tell((*at, key), words)
+        return _remnant(kind, part)
 
     def _tell(self, at: Location, words: str) -> None:
         self.mistakes.append(self.document.mistake(at, words))
@@ -110,13 +119,28 @@ def length(document: Document, key: str) -> int:
 
 def _remnant(kind: type[Shared], part: Any) -> Shared | None:
     """What all steps, or all expectations, share, as far as it is right; None if that breaks a rule."""
-    shared = {field.alias or name for name, field in kind.model_fields.items()}
-    left = {key: value for key, value in part.items() if key in shared} if isinstance(part, dict) else {}
-    stand_in = {"do": "?"} if "do" in shared else {}
+    left = _common(kind, part)
     for _ in range(2):
         try:
-            return kind.model_validate({**stand_in, **left})
+            return kind.model_validate(left)
         except ValidationError as error:
             wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
             left = {key: value for key, value in left.items() if key not in wrong}
     return None
+
+
+def _common(kind: type[Strict], part: Any) -> dict[str, Any]:
+    shared = {field.alias or name for name, field in kind.model_fields.items()}
+    left = {key: value for key, value in part.items() if key in shared} if isinstance(part, dict) else {}
+    return {"do": "?", **left} if "do" in shared else left
+
+
+def _wrong(kind: type[Strict], part: Any) -> dict[str, str]:
+    found: dict[str, list[ErrorDetails]] = {}
+    try:
+        kind.model_validate(_common(kind, part))
+    except ValidationError as error:
+        for item in error.errors():
+            if item["loc"]:
+                found.setdefault(str(item["loc"][0]), []).append(item)
+    return {key: in_words(items) for key, items in found.items()}

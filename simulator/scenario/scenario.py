@@ -12,7 +12,7 @@ from pathlib import Path
 from simulator.cosem.compiler import compile_model
 from simulator.documents import Document
 from simulator.errors import Mistake, UserError
-from simulator.fleet.listen import Listen, parse_listen
+from simulator.fleet.listen import Listen, parse_listens
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.expectation import Expectation
 from simulator.scenario.grammar import Head
@@ -49,7 +49,7 @@ class Scenario:
 
     def listens(self, others: list[str] | None = None) -> list[Listen]:
         """`others`: places that the user gives instead."""
-        return [parse_listen(text, self.spec.count) for text in others or self.head.listens]
+        return parse_listens(others or self.head.listens, self.spec.count)
 
 
 def load_scenario(path: Path, settings: Mapping[str, str] | None = None) -> Scenario:
@@ -69,7 +69,7 @@ def load_scenario(path: Path, settings: Mapping[str, str] | None = None) -> Scen
         parts.mistakes.extend(judge.mistakes(residents, path.parent))
         recording = _recording(document, head, path, spec, parts.mistakes)
     if found := _sifted(parts.mistakes, draft):
-        raise UserError(sorted(found, key=lambda mistake: (mistake.path, mistake.line, mistake.column)))
+        raise UserError(sorted(found, key=lambda one: (one.path, one.line, one.column, one.message)))
     played = [entry for entry in (*entries, *recording) if entry is not None]
     awaited = tuple(one for one in expectations if one is not None)
     return Scenario(path, head, tuple(played), awaited, residents, _digest(draft, path.parent, head, entries))

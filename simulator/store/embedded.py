@@ -97,6 +97,15 @@ class EmbeddedPostgres:
         """The databases whose fleet is running now."""
         return self._names("served_databases")
 
+    def fleets(self) -> list[str]:
+        """The databases that hold a fleet: a user's own, and what each server has, do not."""
+        return [name for name in self.databases() if self._holds_fleet(name)]
+
+    def _holds_fleet(self, name: str) -> bool:
+        with suppress(psycopg.Error), psycopg.connect(self.dsn(name), autocommit=True) as connection:
+            return connection.execute(query("holds_fleet")).fetchone() == (True,)
+        return False  # dropped meanwhile, or nobody may look into it
+
     def ensure_database(self, name: str) -> None:
         with self._locked():  # two CREATE DATABASE at once disturb each other in the template
             self._ensure(name)

@@ -338,6 +338,9 @@ int8send(coalesce(extract(epoch FROM {column})::bigint, {missing}))
 -- name: databases
 SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname
 
+-- name: holds_fleet
+SELECT to_regclass('sim.fleet') IS NOT NULL
+
 -- name: unused_databases
 SELECT datname FROM pg_database d WHERE NOT datistemplate AND NOT EXISTS (
     SELECT FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type = 'client backend') ORDER BY datname

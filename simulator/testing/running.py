@@ -15,7 +15,7 @@ import numpy as np
 
 from simulator.errors import MeterfleetError
 from simulator.fleet.inventory import meter_entry
-from simulator.fleet.listen import parse_listen
+from simulator.fleet.listen import parse_listens
 from simulator.fleet.push_options import PushOptions, parse_push
 from simulator.fleet.runner import Fleet, RunOptions
 from simulator.meter.identity import index_of
@@ -64,7 +64,7 @@ class Running:
         plan = self.plan
         push = await self._around.enter_async_context(_pushes(plan))
         listen = plan.listen or (plan.scenario.head.listens if plan.scenario else "wrapper")
-        listens = [parse_listen(text, plan.spec.count) for text in listen_texts(listen, plan.spec.count)]
+        listens = parse_listens(listen_texts(listen, plan.spec.count), plan.spec.count)
         store = await Store.open(self.dsn)
         self._around.push_async_callback(store.close)
         self.fleet = Fleet(plan.spec, RunOptions(listens, plan.speed, push=push, witness=self._witness), store)

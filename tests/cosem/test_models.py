@@ -123,11 +123,14 @@ objects:
 values:
   0.0.94.91.9.255: {vlaue: 6}
   0.0.96.99.0.255: {value: 1}
+access:
+  metering: {32: q}
 """
     with pytest.raises(UserError) as error:
         compile_model(write(tmp_path, text))
     told = [(m.line, m.message) for m in error.value.mistakes]
-    assert [line for line, _ in told] == [2, 4, 7]
+    assert sorted(line for line, _ in told) == [2, 4, 6, 7, 9]
+    assert "did you mean value?" in next(words for line, words in told if line == 6)
     assert "did you mean float32" in told[0][1]
     assert "not in the registry" in told[1][1]
 

@@ -24,13 +24,14 @@ def test_an_entry_is_a_fault_its_settings_and_its_end() -> None:
     delay, drop = faults_of([{"delay": "2s", "jitter": "500ms"}, {"drop": 0.3, "times": 3, "for": "20m"}])
     assert (delay.fault, delay.times, delay.for_ms) == (Delay(2000, 500), None, None)
     assert (drop.fault, drop.times, drop.for_ms) == (Drop(0.3), 3, 20 * 60_000)
-    assert drop.said == "{drop: 0.3, times: 3, for: 20m}"
+    assert (drop.said, drop.part) == ("{drop: 0.3, times: 3, for: 20m}", "")
 
 
 def test_a_pack_is_all_of_its_faults() -> None:
     settings = faults_of({"link": "nb-iot", "for": "1h"})
     assert [type(one.fault).__name__ for one in settings] == ["Delay", "Loss", "Bandwidth"]
     assert {one.for_ms for one in settings} == {3_600_000}
+    assert [one.part for one in settings] == ["delay", "loss", "bandwidth"]
     assert [type(one.fault).__name__ for one in faults_of({"quirk": "short-frames"})] == ["ShortFrames"]
 
 

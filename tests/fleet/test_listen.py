@@ -13,7 +13,7 @@ from live import free_port
 
 from simulator.dlms.hdlc_link import HdlcSettings
 from simulator.errors import UserError
-from simulator.fleet.listen import Listen, Place, parse_listen
+from simulator.fleet.listen import Listen, Place, parse_listen, parse_listens
 from simulator.fleet.refusals import Refusals
 from simulator.fleet.sockets import open_sockets
 
@@ -68,6 +68,16 @@ def test_a_port_per_meter() -> None:
 def test_mistakes_are_told(text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         parse_listen(text, 10)
+
+
+def test_one_place_twice_is_told() -> None:
+    """As by another default; pseudo-terminals are made, each a new one."""
+    same = r"--listen wrapper,port=4059,link=nb-iot: --listen wrapper is the same place"
+    with pytest.raises(UserError, match=same):
+        parse_listens(["wrapper", "hdlc", "wrapper,port=4059,link=nb-iot"], 3)
+    with pytest.raises(UserError, match=r"dial,address=127.0.0.1:4064 is the same place"):
+        parse_listens(["dial,address=127.0.0.1:4064"] * 2, 3)
+    assert len(parse_listens(["serial,pty=1", "serial,pty=1", "wrapper", "udp"], 3)) == 4
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,21 @@ def test_of_a_fleet_that_has_ended_it_is_said_and_which_run(postgres_home: Path)
         assert re.search("running now: .*place_other.*; ended: .*; name one with --fleet", str(not_running(ours)))
         with pytest.raises(UserError, match=r"no fleet 'place_none' in .*; running now: .*place_other.*; ended: "):
             existing_place(None, postgres_home, "place_none")
+
+
+def test_databases_that_hold_no_fleet_are_not_told_as_ended_ones(postgres_home: Path) -> None:
+    """Whoever keeps tables of their own on the embedded server, such as a head-end's."""
+    server = EmbeddedPostgres(postgres_home)
+    server.ensure_database("a_readings")
+    with psycopg.connect(place_to_spawn(None, postgres_home, "a_meters").dsn) as fleet:
+        fleet.execute("CREATE SCHEMA sim; CREATE TABLE sim.fleet ()")
+    try:
+        assert "a_meters" in server.fleets()
+        assert "a_readings" not in server.fleets()
+        with pytest.raises(UserError, match="ended: ") as told:
+            existing_place(None, postgres_home, "place_none")
+        assert "a_readings" not in str(told.value)
+    finally:
+        for name in ("a_meters", "a_readings"):
+            with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {name}")

@@ -18,6 +18,7 @@ from pushing_fleet import (
     INSTANT,
     MINUTE_MS,
     PLAIN,
+    REGISTRATION,
     SCHEDULE,
     book_of,
     heard,
@@ -352,10 +353,25 @@ async def test_every_way_and_protection_reaches_the_listener(database: str, word
 async def test_a_push_list_and_a_push_by_hand_on_a_running_fleet(database: str) -> None:
     async with Listener() as ear, pushing(database, 3, PLAIN.format(port=ear.port)) as meters:
         store = await Store.open(database)
-        assert await order(store, "push", meters="1,3", setup=ALERT) == {"meters": 2, "pushing": 2}
+        assert await order(store, "push", meters="1,3", setup=ALERT) == {"meters": 2, "pushing": 2, "within_s": 0}
         with pytest.raises(UserError, match="no push setup"):
             await order(store, "push", meters="1", setup="1.2.3.4.5.6")
         await meters.step(1_000)
         listed = await store.incidents.pushes(status="SUCCESS", limit=2)
         assert [(row["setup"], row["trigger"]) for row in listed] == [(ALERT, "MANUAL")] * 2
         await store.close()
+
+
+async def test_who_orders_a_push_that_is_spread_is_told_until_when(database: str) -> None:
+    """randomisation_start_interval of self registration is 300 s."""
+    by_hand = "SELECT count(*) FROM sim.push_history WHERE trigger = 'MANUAL'"
+    async with Listener() as ear, pushing(database, 5, PLAIN.format(port=ear.port)) as meters:
+        store = await Store.open(database)
+        told = await order(store, "push", meters="all", setup=REGISTRATION)
+        await store.close()
+        assert told["pushing"] == 5
+        assert 1 < told["within_s"] <= 300
+        await meters.step((told["within_s"] - 1) * 1000)
+        before = meters.sql(by_hand)
+        await meters.step(1000)
+        assert before < meters.sql(by_hand) == [(5,)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 
 import pytest
 
@@ -12,7 +13,7 @@ from simulator.faults.book import Series
 from simulator.faults.fault import Carried
 from simulator.fleet.clockwork import Clockwork
 from simulator.fleet.push_links import Crossing
-from simulator.fleet.sender import STOPPED, Order, Sender
+from simulator.fleet.sender import STOPPED, Order, Sender, _words
 from simulator.meter.push.setup import Destination, Service
 
 DEADLINE_S = 10.0
@@ -86,3 +87,12 @@ async def test_a_clock_that_is_stopped_in_the_moment_of_a_change_happens_no_more
     running.cancel()
     await asyncio.wait({running}, timeout=DEADLINE_S)
     assert running.cancelled()
+
+
+def test_a_name_that_does_not_resolve_is_told_so() -> None:
+    """The numbers of getaddrinfo are no errno: -2 is an unknown error there."""
+    with pytest.raises(socket.gaierror) as caught:
+        socket.getaddrinfo("nobody.invalid", 4059, flags=socket.AI_NUMERICHOST)  # asks nobody
+    assert _words(caught.value).startswith("the destination's name cannot be resolved: ")
+    assert "nknown error" not in _words(caught.value)
+    assert _words(ConnectionRefusedError(111, "")) == "Connection refused"

@@ -75,9 +75,12 @@ async def test_a_later_order_is_not_ended_by_an_earlier_ones_promise(
 
     monkeypatch.setitem(_MEANINGS, "power", meaning)
     power = Supplies(spec, cohorts, clock, store).orders["power"]
-    await power({"meters": "1-3", "on": False, "for_ms": 60_000})
-    await power({"meters": "2-3", "on": True})
-    await power({"meters": "2-4", "on": False, "for_ms": 3_600_000})
+    orders = [
+        await power({"meters": "1-3", "on": False, "for_ms": 60_000}),
+        await power({"meters": "2-3", "on": True}),
+        await power({"meters": "2-4", "on": False, "for_ms": 3_600_000}),
+    ]
+    assert [one["relieved"] for one in orders] == [0, 2, 0]
     assert [one.told.get("except") for one in await store.supply_ends.all()] == ["2-3,2-4", None]
     clock.start(0.0)
     running = asyncio.ensure_future(clock.run())

@@ -150,6 +150,8 @@ def test_there_and_back_again(database: str) -> None:
     with HesDatabase.open(database) as tables, pytest.raises(UserError, match="db migrate --hes` brings it there"):
         tables.install()
     assert "deployed 12-daily-check" in call(*hes).stdout
+    behind = call(*hes, "--to", "07-policies").stdout
+    assert "schema hes has version 12; the newest is 12\n--to never goes back; --revert takes back" in behind
     status = call("status", "--database", database)
     assert "schema hes: version 12 of 12" in status.stdout
     assert f"schema  {SIM.version}" in status.stdout
