@@ -387,27 +387,3 @@ def test_recorded_alarms_become_steps(tmp_path: Path) -> None:
     told = mistakes(tmp_path, text)
     assert [one.partition(":")[0] for one in told] == ["2", "3", "4", "5"]
     assert told[2] == "4: code: expected a whole number, not 'x'"
-
-
-def test_an_unknown_word_hides_nothing_else_of_its_entry(tmp_path: Path) -> None:
-    text = """network: [{listen: tcp, framing: hdl, port: 99999}, {listen: tcp, framing: gatway, physical: 3}]
-push: {destination: sink, schedule: TEN_MIN}
-timeline: [{do: outag, at: 5q}, {at: 5q}]
-expect: [{evnt: 201, at: 5q}]
-"""
-    told = [one.partition(": ")[2] for one in mistakes(tmp_path, FLEET + text)]
-    expected = [
-        "network.0: hdlc,port=99999: '99999' is not a port",
-        "network.0: framing: over tcp there is no 'hdl'",
-        "network.1: framing: over tcp there is no 'gatway'",
-        "push.schedule: there is no schedule 'TEN_MIN'",
-        "timeline.0.do: there is no step 'outag'",
-        "timeline.0.at: '5q' is not a time",
-        "timeline.1: say what to do",
-        "timeline.1.at: '5q' is not a time",
-        "expect.0: say what is expected",
-        "expect.0.at: '5q' is not a time",
-    ]
-    found = [next((one for one in told if one.startswith(words)), words) for words in expected]
-    assert [one for one in found if one not in told] == []
-    assert not [one for one in told if "--push" in one]
