@@ -8,15 +8,17 @@ that Gurux would not send go over `Wire`, octet by octet.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -33,6 +35,9 @@ CLOCK, BLOCK, DAILY, BILLING = "0.0.1.0.0.255", "1.0.99.1.0.255", "1.0.99.2.0.25
 INSTANTANEOUS, ENERGY, MESSAGE = "1.0.94.91.0.255", "1.0.1.8.0.255", "0.0.96.13.1.255"
 IST = "+05:30"
 DEADLINE_S = 30.0
+_PORTS = 3_000  # of each worker
+_FIRST_PORT = 10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 7 * _PORTS
+_turns = itertools.count(random.randrange(_PORTS))  # beside other runs on this machine
 EVERYTHING = (
     Conformance.GET
     | Conformance.SET
@@ -149,9 +154,12 @@ def spawned(home: Path, count: int, *options: object, listen: str | None = None)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody's outgoing connection (Linux: from 32,768) and no other worker of this run takes meanwhile."""
+    while True:
+        port = _FIRST_PORT + next(_turns) % _PORTS
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("0.0.0.0", port))
+            return port
 
 
 def free_ports(count: int) -> int:
