@@ -21,7 +21,8 @@ from simulator.store.embedded import EmbeddedPostgres
 from simulator.store.spare import SpareDatabases
 from simulator.testing.servers import Server
 
-settings.register_profile("steady", deadline=None)  # a busy machine is no bug
+# A busy machine is no bug; what no change caused is found by `make fuzz`, not by whoever runs the tests next.
+settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 pytest_plugins = ["pytester", *MISSING]
 

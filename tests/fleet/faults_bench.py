@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,9 +65,25 @@ def reader(fleet: Spawned, meter: int = 1, way: Way | None = None, *, timeout_s:
     return MeterReader(where["host"], where["port"], client=READER, password=password, timeout_s=timeout_s, **how)
 
 
+TICK_S = 0.002  # timers of an event loop count whole milliseconds, from its last look at the clock
+
+
 @contextmanager
-def lasting(at_least_s: float, *, less_than_s: float = 30.0) -> Iterator[None]:
+def lasting(at_least_s: float) -> Iterator[None]:
+    """What is held back takes that long; how much longer is for a busy machine to say."""
     begun = time.monotonic()
     yield
     took = time.monotonic() - begun
-    assert at_least_s <= took < less_than_s, f"it took {took:.3f} s"
+    assert took >= at_least_s - TICK_S, f"it took {took:.3f} s"
+
+
+def at_once(ask: Callable[[], object], *, within_s: float = 0.4, attempts: int = 10) -> None:
+    """What nothing holds back: of some attempts one is quick, which a busy machine does not prevent."""
+    took = []
+    for _ in range(attempts):
+        begun = time.monotonic()
+        ask()
+        took.append(time.monotonic() - begun)
+        if took[-1] < within_s:
+            return
+    raise AssertionError(f"no attempt was quick, they took {took} s")

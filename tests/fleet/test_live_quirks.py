@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from faults_bench import HDLC, faulty, lasting, reader, tell
+from faults_bench import HDLC, TICK_S, at_once, faulty, lasting, reader, tell
 from gurux_dlms import GXDLMSClient
 from gurux_dlms.enums import ClockStatus, DataType
 from live import BLOCK, CLOCK, INSTANTANEOUS, Judge, Spawned, by_entry, by_range, free_port, run, spawned
@@ -167,8 +167,7 @@ def test_short_frames(fleet: Spawned) -> None:
 def test_a_link_profile_of_a_way_and_one_of_the_command_line(fleet: Spawned) -> None:
     with reader(fleet) as wired:
         wired.association_view()
-        with lasting(0, less_than_s=0.4):
-            wired.read(CLOCK)
+        at_once(lambda: wired.read(CLOCK))
     with lasting(0.8), reader(fleet, 1, HDLC):
         pass  # SNRM and AARQ: two answers
 
@@ -181,7 +180,7 @@ LINKS = {  # seconds before an answer begins, how many more it may be, bits per 
     "gprs": (0.65, 0.4, 24_000),
     "nb-iot": (1.5, 2.0, 16_000),
 }
-SLACK_S = 1.0  # of a busy machine
+SLACK_S = 5.0  # of a busy machine
 
 
 def test_each_link_profile_is_as_slow_as_it_says(ordinary: LiveFleet) -> None:
@@ -197,7 +196,7 @@ def test_each_link_profile_is_as_slow_as_it_says(ordinary: LiveFleet) -> None:
     for name, (octets, seconds) in took.items():
         delay_s, jitter_s, bits_a_second = LINKS[name]
         least_s = delay_s + octets * 8 / bits_a_second
-        assert least_s <= seconds < least_s + jitter_s + SLACK_S, f"{name}: {octets} octets in {seconds:.3f} s"
+        assert least_s - TICK_S <= seconds < least_s + jitter_s + SLACK_S, f"{name}: {octets} octets in {seconds:.3f} s"
 
 
 def taken(judge: Judge) -> tuple[int, float]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures of the reading side: a peer on a real socket, furnished as a small meter, and a reader of it."""
+"""Fixtures of the reading side: a peer on a real socket, furnished as a small meter, and a reader of it; a database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from databases_bench import made
 from headend_bench import Peer, furnish
 
 from simulator.headend.reader import MeterReader
+from simulator.store.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -36,3 +38,10 @@ def reader(meter: Peer) -> Iterator[MeterReader]:
     with MeterReader("127.0.0.1", meter.port, client=16, password=None, timeout_s=5) as reader:
         meter.requests.clear()
         yield reader
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The DSN of a database without tables, of a test's own."""
+    with made(postgres) as dsn:
+        yield dsn

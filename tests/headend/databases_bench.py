@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from live import Spawned, sql
+from forked import Forked
+from live import Spawned, command, sql
 from psycopg.conninfo import make_conninfo
 from typer.testing import CliRunner, Result
 
@@ -34,6 +37,12 @@ def made(postgres: EmbeddedPostgres, template: str = "template1") -> Iterator[st
 
 def headend_line(fleet: Spawned, dsn: str, *words: object) -> tuple[object, ...]:
     return ("headend", "--database", fleet.dsn, "--hes-database", dsn, *words)
+
+
+def started(*line: object, home: Path) -> subprocess.Popen[str]:
+    """A command that runs on, whose words on stderr can be asked for at its end."""
+    words, environment = command(*line, home=home)
+    return Forked(words, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def invoke(*words: object) -> Result:

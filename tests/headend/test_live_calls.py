@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from databases_bench import made
-from forked import Forked
-from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
+from databases_bench import headend_line, made, started
+from live import DEADLINE_S, Spawned, eventually, free_port, run, spawned, sql
 
 from simulator.errors import UserError
 from simulator.headend.options import parse_accept
@@ -32,10 +31,7 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @contextmanager
 def accepting(fleet: Spawned, dsn: str, accept: str, *words: object) -> Iterator[subprocess.Popen[str]]:
-    line, environment = command(
-        "headend", "--database", fleet.dsn, "--hes-database", dsn, "--accept", accept, *words, home=fleet.log.parent
-    )
-    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = started(*headend_line(fleet, dsn, "--accept", accept, *words), home=fleet.log.parent)
     try:
         yield process
     finally:

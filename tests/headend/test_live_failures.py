@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import csv
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from databases_bench import collect, count, headend_line, invoke, made, verify
-from forked import Forked
-from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
+from databases_bench import collect, count, headend_line, invoke, started, verify
+from live import DEADLINE_S, Spawned, eventually, run, spawned, sql
 
 from simulator.headend import polling
 from simulator.store.embedded import EmbeddedPostgres
@@ -26,12 +24,6 @@ _AT = ("--start", "2025-06-02T10:00:00+05:30", "--speed", 0, "--history", "2d", 
 def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
     with spawned(postgres.home, _METERS, *_AT) as fleet:
         yield fleet
-
-
-@pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with made(postgres) as dsn:
-        yield dsn
 
 
 def test_meters_that_fail_cost_nobody_else_anything(fleet: Spawned, empty: str, tmp_path: Path) -> None:
@@ -80,8 +72,7 @@ def test_a_mistake_of_ours_is_shown_and_costs_its_meter_only(
 
 def test_a_database_that_restarts_costs_no_row(postgres: EmbeddedPostgres, fleet: Spawned, empty: str) -> None:
     words = ("--every", "1s", "--for", "6s", "--profiles", "block,daily")
-    line, environment = command(*headend_line(fleet, empty, *words), home=fleet.log.parent)
-    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = started(*headend_line(fleet, empty, *words), home=fleet.log.parent)
     eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
     eventually(lambda: count(empty, "hes.event_logs"))
     postgres.stop()

@@ -38,12 +38,6 @@ def collected(postgres: EmbeddedPostgres, fleet: Spawned) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with made(postgres) as dsn:
-        yield dsn
-
-
-@pytest.fixture
 def copied(postgres: EmbeddedPostgres, collected: str) -> Iterator[str]:
     """What was collected, to be changed."""
     with made(postgres, str(conninfo_to_dict(collected)["dbname"])) as dsn:

@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from databases_bench import change, collect, count, made, verify
-from forked import Forked
-from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
+from databases_bench import change, collect, count, made, started, verify
+from live import DEADLINE_S, Spawned, eventually, free_port, run, spawned, sql
 from push_bench import ALERT_BODY, notification, wrapped
 
 from simulator.store.embedded import EmbeddedPostgres
@@ -44,8 +42,7 @@ def hearing(
     """The head-end's process, when it has read every meter's configuration; it ends in good order."""
     source = ("--inventory", inventory) if inventory else ("--database", fleet.dsn)
     words = (*source, "--hes-database", dsn, "--listen", f"127.0.0.1:{port}")
-    line, environment = command("headend", *words, "--profiles", profiles, home=fleet.log.parent)
-    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = started("headend", *words, "--profiles", profiles, home=fleet.log.parent)
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
         eventually(lambda: sql(dsn, "SELECT count(*) FROM public.meters WHERE status = 'CONNECTED'") == [(meters,)])

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from databases_bench import made
-from forked import Forked
-from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
+from databases_bench import headend_line, made, started
+from live import DEADLINE_S, Spawned, eventually, free_port, run, spawned, sql
 
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.values import MS_PER_HOUR, MS_PER_MINUTE
@@ -38,9 +36,9 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
 @contextmanager
 def reading(fleet: Spawned, dsn: str, *words: object) -> Iterator[None]:
     """The head-end's process, reading all the time; it ends in good order."""
-    said = ("--database", fleet.dsn, "--hes-database", dsn, "--every", "1s", "--profiles", "block,daily")
-    line, environment = command("headend", *said, *words, home=fleet.log.parent)
-    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = started(
+        *headend_line(fleet, dsn, "--every", "1s", "--profiles", "block,daily", *words), home=fleet.log.parent
+    )
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0], within_s=_LONG_S)
         eventually(lambda: read_up_to_date(fleet, dsn), within_s=_LONG_S)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from databases_bench import made
-from forked import Forked
-from live import DEADLINE_S, Spawned, command, eventually, free_port, run, spawned, sql
+from databases_bench import headend_line, started
+from live import DEADLINE_S, Spawned, eventually, free_port, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from simulator.store.embedded import EmbeddedPostgres
@@ -30,17 +29,11 @@ def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
         yield fleet
 
 
-@pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    with made(postgres) as dsn:
-        yield dsn
-
-
 @contextmanager
 def headend(fleet: Spawned, dsn: str, *words: object) -> Iterator[subprocess.Popen[str]]:
-    where = ("--database", fleet.dsn, "--hes-database", dsn, "--every", "1s", "--profiles", "block,daily")
-    line, environment = command("headend", *where, *words, home=fleet.log.parent)
-    process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
+    process = started(
+        *headend_line(fleet, dsn, "--every", "1s", "--profiles", "block,daily", *words), home=fleet.log.parent
+    )
     try:
         eventually(lambda: sql(dsn, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
         eventually(lambda: is_complete(fleet, dsn))
@@ -92,8 +85,7 @@ def test_the_second_interrupt_does_not_wait_for_meters_that_stall(fleet: Spawned
     with socket.create_server(("127.0.0.1", 0)) as silent:
         inventory.write_text(json.dumps([entry | {"host": "127.0.0.1", "port": silent.getsockname()[1]}]))
         words = ("headend", "--inventory", inventory, "--hes-database", empty, "--timeout", 600)
-        line, environment = command(*words, home=fleet.log.parent)
-        process = Forked(line, env=environment, stderr=subprocess.PIPE, text=True)
+        process = started(*words, home=fleet.log.parent)
         assert process.stderr is not None
         with silent.accept()[0], process.stderr:
             process.send_signal(signal.SIGINT)
