@@ -307,8 +307,10 @@ class Pushes:
         try:
             await kept.ensure(setup, rows)
             claimed = await self._store.pushes.claim(ids, kept.setup_ids(setup, rows).tolist())
-        except StoreUnavailable:
+        except StoreError as error:
             self._unclaimed.append(alert)
+            if not isinstance(error, StoreUnavailable):
+                log.error("alerts of %d meters wait: %s", len(rows), error)
             return
         alarms = {row: tuple(claimed.get(meter, ())) for row, meter in zip(rows.tolist(), ids, strict=True)}
         late = due.part(np.arange(len(due.rows)), max(due.instant_ms, self._clock.instant_ms))

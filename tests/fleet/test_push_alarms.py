@@ -337,6 +337,21 @@ def change(dsn: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+async def test_an_alert_that_the_store_refuses_to_note_waits_until_it_takes_it(database: str) -> None:
+    async with Listener() as ear, pushing(database, 1, PLAIN.format(port=ear.port)) as meters:
+        await meters.step(10 * MINUTE_MS)
+        refuse = "ADD CONSTRAINT refused CHECK (status <> 'PENDING' OR push_setup_id IS NULL) NOT VALID"
+        change(database, f"ALTER TABLE sim.eswf_push_alarms {refuse}")
+        await meters.happen([0], 201)
+        await meters.step(MINUTE_MS)
+        assert meters.alarms()[-1] == ("PENDING", 0)
+        change(database, "ALTER TABLE sim.eswf_push_alarms DROP CONSTRAINT refused")
+        meters.fleet.pushes.make_up()
+        await meters.step(MINUTE_MS)
+        assert meters.alarms()[-1] == ("SENT", 0)
+        assert MAGNET in {bit.bit for bit in (await heard(ear, ALERT)).alerts}
+
+
 async def test_the_history_waits_for_a_store_that_is_away(server: EmbeddedPostgres) -> None:
     server.ensure_database("pushes_away")
     async with (
