@@ -58,6 +58,50 @@ async def test_what_waits_when_the_sender_is_closed_is_told_so() -> None:
     assert told == [STOPPED] * 3
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_frame_longer_than_all_buffers_comes_whole(host: str) -> None:
+    heard, told, ended = list[bytes](), list[str | None](), asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0, limit=2**25)
+    frame, sender = bytes(range(256)) * 2**16, Sender()
+    destination = Destination(Service.TCP, host, server.sockets[0].getsockname()[1])
+    sender.send(Order(frame, destination, "127.0.0.1", None, told.append))
+    await asyncio.wait_for(ended.wait(), DEADLINE_S)
+    await sender.close()
+    server.close()
+    assert told == [None]
+    assert heard == [frame]
+
+
+async def test_a_connection_that_comes_late_is_waited_for_and_one_that_never_comes_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nobody accepts and the queue of a listener is full, the system asks again a second later."""
+    told = asyncio.Queue[str | None]()
+    loop, sender = asyncio.get_running_loop(), Sender()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as first:
+        listener.setblocking(False)
+        destination = Destination(Service.TCP, *listener.getsockname())
+        first.connect(listener.getsockname())
+        with monkeypatch.context() as hasty:
+            hasty.setattr("simulator.fleet.sender._TIMEOUT_S", 0.2)
+            sender.send(Order(b"never", destination, None, None, told.put_nowait))
+            assert await told.get() == "no connection within 0.2 s"
+        sender.send(Order(b"late", destination, None, None, told.put_nowait))
+        await asyncio.sleep(0)  # it is asked for now
+        (await loop.sock_accept(listener))[0].close()
+        opened, _ = await loop.sock_accept(listener)
+        with opened:
+            assert await loop.sock_recv(opened, 100) == b"late"
+        assert await told.get() is None
+    await sender.close()
+
+
 async def test_what_a_slow_link_holds_back_when_the_sender_is_closed_is_told_so_and_what_comes_after() -> None:
     """Closed in the very turn of the loop in which it was given, and after that."""
     told: list[str | None] = []
