@@ -19,6 +19,7 @@ class Effort:
     history: tuple[int, int]  # meters, days
     fills: int
     pushes: int  # meters that push within one second
+    storms: int  # how often they do
     collected: tuple[int, int]  # meters that the head-end reads, days of blocks that it lands of each
     landings: int
     compared: tuple[int, int]  # meters and days of blocks that are verified
@@ -36,6 +37,7 @@ QUICK = Effort(
     history=(200, 10),
     fills=1,
     pushes=2_000,
+    storms=1,
     collected=(40, 20),
     landings=3,
     compared=(100, 10),
@@ -52,6 +54,7 @@ FULL = Effort(
     history=(1_000, 30),
     fills=3,
     pushes=10_000,
+    storms=3,
     collected=(200, 30),
     landings=7,
     compared=(1_000, 30),

@@ -151,7 +151,8 @@ async def _delivered(order: Order) -> str | None:
         if order.line is not None:
             return _by_line(order, order.line)
         if order.is_plain and (family := _family(order.destination.host)) is not None:
-            return await _by_socket(order, family)
+            await _by_socket(order, family)
+            return None
         async with asyncio.timeout(_TIMEOUT_S):
             deliver = _by_datagram if order.destination.by_datagram else _by_stream
             return await deliver(order)
