@@ -182,7 +182,8 @@ async def _by_socket(order: Order, family: int) -> None:
         if sent < len(frame):
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(_TIMEOUT_S):
-                await loop.sock_connect(opened, place)
+                if not sent:
+                    await loop.sock_connect(opened, place)
                 await loop.sock_sendall(opened, frame[sent:])
 
 
