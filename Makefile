@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 10
+# With more than three, ports of tests (tests/live.py) and of the plug-in's fleets (simulator/testing/places.py) may meet.
 WORKERS ?= 3
 FUZZ_SECONDS ?= 600
 unexport PYTHONDONTWRITEBYTECODE # tests start the command some hundred times
@@ -31,15 +33,15 @@ fuzz: .venv/fuzz
 	$(PYTHON) -m venv .venv
 
 .venv/ready: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e .
 	touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) -e '.[dev]'
 	touch $@ .venv/ready
 
 .venv/fuzz: .venv/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,fuzz]'
+	$(PIP) -e '.[dev,fuzz]'
 	touch $@
 
 clean:

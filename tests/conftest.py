@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ from simulator.store.database import Store
 from simulator.store.embedded import EmbeddedPostgres
 from simulator.store.spare import SpareDatabases
 from simulator.testing.servers import Server
+
+# What CI and terminals say of colours and width would change what commands print; typer reads it when it is imported.
+for _name in (
+    "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "NO_COLOR", "PY_COLORS", "TERMINAL_WIDTH", "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+):  # fmt: skip
+    os.environ.pop(_name, None)
 
 # A busy machine is no bug; what no change caused is found by `make fuzz`, not by whoever runs the tests next.
 settings.register_profile("steady", deadline=None, derandomize=True)

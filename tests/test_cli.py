@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shlex
 import subprocess
@@ -71,22 +72,25 @@ def test_mistakes_are_told_in_one_way(
     assert words in told.err
 
 
-def piped(line: str, end: str) -> tuple[int, str]:
-    """Exit code and errors of a command whose output goes on into something else."""
-    shell = f"{shlex.quote(sys.executable)} -m simulator {line} {end}; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+def piped(line: str, output: int) -> tuple[int, str]:
+    """Exit code and errors of a command whose output goes into this file, which is closed then."""
+    words = [sys.executable, "-m", "simulator", *line.split()]
+    with open(output, "wb") as end:
+        done = subprocess.run(words, stdout=end, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     return done.returncode, done.stderr
 
 
 def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
     """As SIGPIPE ends others: a verdict that nobody has read is no success."""
-    assert piped("events codes --json", "| true") == (141, "")
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert piped("events codes --json", writing) == (141, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
 def test_output_that_cannot_be_written_is_told() -> None:
     told = "meterfleet: the output cannot be written: No space left on device\n"
-    assert piped("events codes", "> /dev/full") == (1, told)
+    assert piped("events codes", os.open("/dev/full", os.O_WRONLY)) == (1, told)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ Everything in it is what a user would type; it starts the command `spawn` as a p
 from __future__ import annotations
 
 import json
+import random
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,9 +93,12 @@ def _fleet(console: Console, home: Path) -> Iterator[dict[str, Any]]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
+    """Below those that systems give to callers, who might take it before the fleet does."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("0.0.0.0", port))
+            return port
 
 
 def _show(console: Console, ready: dict[str, Any]) -> None:

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from live import READER, Spawned
 
 from simulator.fleet.control import order
+from simulator.headend.failures import NoAnswer
 from simulator.headend.reader import MeterReader
 from simulator.headend.way import Transport, Way
 from simulator.store.database import Store
 
 Faults = dict[str, Any] | list[dict[str, Any]]
+SHORT_S = 0.3  # for what never comes
 HDLC, UDP = Way(hdlc=True), Way(transport=Transport.UDP)
 
 
@@ -56,7 +59,7 @@ def place(fleet: Spawned, meter: int, framing: str, *, shared: bool = False) -> 
     return found[0]
 
 
-def reader(fleet: Spawned, meter: int = 1, way: Way | None = None, *, timeout_s: float = 5.0) -> MeterReader:
+def reader(fleet: Spawned, meter: int = 1, way: Way | None = None, *, timeout_s: float = 30.0) -> MeterReader:
     """The product's own reader, which is gurux, as meter reader."""
     framing = "wrapper" if way is None else "hdlc" if way.hdlc else "udp"
     where = place(fleet, meter, framing)
@@ -65,7 +68,20 @@ def reader(fleet: Spawned, meter: int = 1, way: Way | None = None, *, timeout_s:
     return MeterReader(where["host"], where["port"], client=READER, password=password, timeout_s=timeout_s, **how)
 
 
-TICK_S = 0.002  # timers of an event loop count whole milliseconds, from its last look at the clock
+@contextmanager
+def in_vain(meter: MeterReader) -> Iterator[None]:
+    """No answer comes to what is asked here; for those that come there is time enough."""
+    link: Any = meter._session._link
+    line = getattr(link, "_line", link)  # a way of datagrams has none
+    line._socket.settimeout(SHORT_S)
+    try:
+        with pytest.raises(NoAnswer):
+            yield
+    finally:
+        line._socket.settimeout(line._timeout_s)
+
+
+TICK_S = 0.005  # timers of an event loop count whole milliseconds, from its last look at the clock; here are several
 
 
 @contextmanager

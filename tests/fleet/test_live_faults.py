@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from faults_bench import at_once, faulty, lasting, place, reader, tell
+from faults_bench import SHORT_S, at_once, faulty, lasting, place, reader, tell
+from gurux_dlms import GXReplyData
 from gurux_dlms.enums import Conformance
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from live import BLOCK, CLOCK, ENERGY, Judge, Spawned, by_entry, framed, free_port, spawned
@@ -29,7 +30,6 @@ from simulator.wire.gbt import decode as decode_block
 from simulator.wire.gbt import encode as encode_block
 
 AT = "2025-06-10T10:00:00+05:30"
-SHORT_S = 0.3
 CURRENT = "0.0.40.0.0.255"  # association
 TEN_ROWS = by_entry(1, 10)
 TWICE = 2
@@ -139,10 +139,12 @@ def test_wrong_block_number(fleet: Spawned, client: str) -> None:
 def test_lost_block_of_a_get(fleet: Spawned, client: str) -> None:
     judge = Judge(fleet.meters[0], max_pdu=200) if client == "plain" else us(fleet)
     with judge, faulty(fleet, 1, {"lost_block": 2}):
+        reply = GXReplyData()
+        judge._exchange(judge.protocol._read(BLOCK, 7, 2, None)[0], reply)
+        assert reply.isMoreData()
         judge.wire._socket.settimeout(SHORT_S)
         with pytest.raises(TimeoutError):
-            judge.get(7, BLOCK, 2)
-        assert judge.blocks == 2
+            judge._exchange(judge.protocol.receiverReady(reply), reply)
 
 
 def test_lost_general_block_is_asked_for_again(fleet: Spawned) -> None:

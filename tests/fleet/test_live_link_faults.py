@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults_bench import HDLC, UDP, at_once, faulty, lasting, place, reader
+from faults_bench import HDLC, SHORT_S, UDP, at_once, faulty, in_vain, lasting, place, reader
 from gurux_dlms import GXReplyData
 from live import BLOCK, CLOCK, MESSAGE, Judge, Spawned, Wire, by_entry, framed, free_port, get_hex, spawned
 from ways_bench import HdlcStream, WayJudge
@@ -27,7 +27,6 @@ from simulator.wire.codes import Tag
 from simulator.wire.hdlc import Address, Frame
 
 AT = "2025-06-10T10:00:00+05:30"
-SHORT_S = 0.3
 GONE = (NoAnswer, ConnectionBroken, NotReachable)
 TEN_ROWS = by_entry(1, 10)
 
@@ -66,13 +65,13 @@ def test_dropped_request_is_not_heard_and_dropped_answer_is(fleet: Spawned) -> N
 
     with faulty(fleet, 1, {"drop": 1, "only": "requests"}), pytest.raises(NoAnswer):
         reader(fleet, timeout_s=SHORT_S).connect()
-    with reader(fleet, timeout_s=SHORT_S) as meter:
+    with reader(fleet) as meter:
         meter.write(MESSAGE, 2, text(b"before"))
-        with faulty(fleet, 1, {"drop": 1, "only": "requests"}), pytest.raises(NoAnswer):
+        with faulty(fleet, 1, {"drop": 1, "only": "requests"}), in_vain(meter):
             meter.write(MESSAGE, 2, text(b"unheard"))
-    with reader(fleet, timeout_s=SHORT_S) as meter:
+    with reader(fleet) as meter:
         assert meter.read(MESSAGE).value == "before"
-        with faulty(fleet, 1, {"drop": 1, "only": "answers"}), pytest.raises(NoAnswer):
+        with faulty(fleet, 1, {"drop": 1, "only": "answers"}), in_vain(meter):
             meter.write(MESSAGE, 2, text(b"heard"))
     with reader(fleet) as meter:
         assert meter.read(MESSAGE).value == "heard"
@@ -85,7 +84,7 @@ def test_loss_is_late_on_tcp_and_a_lost_datagram_on_udp(fleet: Spawned) -> None:
         meter.association_view()
         with faulty(fleet, 1, loss), lasting(1.26):
             meter.read(CLOCK)
-    with reader(fleet, 1, UDP, timeout_s=SHORT_S) as meter, faulty(fleet, 1, {"loss": 1}), pytest.raises(NoAnswer):
+    with reader(fleet, 1, UDP) as meter, faulty(fleet, 1, {"loss": 1}), in_vain(meter):
         meter.read(CLOCK)
 
 
@@ -125,10 +124,10 @@ def test_half_open_connection_stays_dead_and_a_new_one_lives(fleet: Spawned) -> 
 
 def test_half_open_conversation_by_udp_is_forgotten_and_begins_anew(fleet: Spawned) -> None:
     """There is nothing to tell anybody: the association is gone, and the next datagram finds a new one."""
-    with reader(fleet, 1, UDP, timeout_s=SHORT_S) as meter:
+    with reader(fleet, 1, UDP) as meter:
         meter.association_view()
         with faulty(fleet, 1, {"half_open": 0, "times": 1}):
-            with pytest.raises(NoAnswer):
+            with in_vain(meter):
                 meter.read(CLOCK)
             with pytest.raises(ServiceRefused):
                 meter.read(CLOCK)

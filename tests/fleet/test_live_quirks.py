@@ -180,7 +180,7 @@ LINKS = {  # seconds before an answer begins, how many more it may be, bits per 
     "gprs": (0.65, 0.4, 24_000),
     "nb-iot": (1.5, 2.0, 16_000),
 }
-SLACK_S = 5.0  # of a busy machine
+SLACK_S = 20.0  # of a busy machine
 
 
 def test_each_link_profile_is_as_slow_as_it_says(ordinary: LiveFleet) -> None:

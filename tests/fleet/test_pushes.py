@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from collections import Counter
 
 import numpy as np
@@ -284,15 +284,24 @@ async def test_one_that_is_on_the_wire_when_a_newer_push_comes_is_not_sent_again
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told once, as what it came to, and its room in the outbox is given back once; the newer one goes on."""
-    monkeypatch.setattr(sender, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sender, "_TIMEOUT_S", 60.0)
     monkeypatch.setattr(outbox, "_PATIENCE_S", 0.05)  # a queue before a head-end that is away takes as long
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        place = PLAIN.format(port=mute.getsockname()[1]) + ",confirmed"
+    hangs_up = asyncio.Event()
+    hangs_up.set()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hangs_up.wait()
+        writer.close()
+
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        place = PLAIN.format(port=server.sockets[0].getsockname()[1]) + ",confirmed"
         async with pushing(database, 1, place, models=("every-class",)) as meters:
             await meters.set(0, 22, SCHEDULE, 4, TIMES, [["00:01:00.*", "*-*-*"], ["00:02:30.*", "*-*-*"]])
             await meters.step(90_000)
+            hangs_up.clear()
             await meters.fleet.clock.turn(step_ms=90_000)  # at 02:00 once more, and at 02:30 the next one
             assert meters.fleet.pushes.outbox.under_way == 2
+            hangs_up.set()
             for _ in range(3):
                 await meters.step(HOUR_MS)
             told = meters.history(INSTANT, 0, "status, retry_count, error_message LIKE '%%newer push%%'")

@@ -24,7 +24,7 @@ def peer() -> Iterator[Peer]:
     yield peer
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(timeout=5)
+    thread.join(timeout=30)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def meter(peer: Peer) -> Peer:
 
 @pytest.fixture
 def reader(meter: Peer) -> Iterator[MeterReader]:
-    with MeterReader("127.0.0.1", meter.port, client=16, password=None, timeout_s=5) as reader:
+    with MeterReader("127.0.0.1", meter.port, client=16, password=None, timeout_s=30) as reader:
         meter.requests.clear()
         yield reader
 

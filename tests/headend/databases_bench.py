@@ -6,18 +6,22 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from forked import Forked
-from live import Spawned, command, sql
+from live import DEADLINE_S, Spawned, command, eventually, sql
 from psycopg.conninfo import make_conninfo
 from typer.testing import CliRunner, Result
 
 from simulator.cli import app
+from simulator.headend import reader
+from simulator.headend.link import Link, open_link
+from simulator.headend.way import Way
 from simulator.store.embedded import EmbeddedPostgres
 
 _numbers = itertools.count(1)
@@ -57,6 +61,33 @@ def collect(fleet: Spawned, dsn: str, *words: object) -> str:
     done = invoke(*headend_line(fleet, dsn, "--once", *words))
     assert done.exit_code == 0
     return done.stderr
+
+
+@contextmanager
+def impatient(host: str, port: int, seconds: float) -> Iterator[None]:
+    """The head-end of this process waits so long for one meter, which keeps silent, and for others as long as ever."""
+
+    def opened(at: str, number: int, way: Way, *, timeout_s: float) -> Link:
+        return open_link(at, number, way, timeout_s=seconds if (at, number) == (host, port) else timeout_s)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reader, "open_link", opened)
+        yield
+
+
+def killed_midway(fleet: Spawned, *line: object, begun: Callable[[], object]) -> None:
+    """A head-end that reads one meter after the other, and that cannot have come past the last one: each of that
+    meter's answers takes a minute."""
+    words, environment = command(*line, "--once", "--workers", 1, home=fleet.log.parent)
+    last = str(fleet.ready["count"])
+    fleet.order("link", meters=last, faults={"delay": "60s"})
+    process = subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        eventually(begun)
+    finally:
+        process.kill()
+        process.wait(DEADLINE_S)
+        fleet.order("link", meters=last, clear=True)
 
 
 def verify(fleet: Spawned, dsn: str, *words: object) -> tuple[int, dict[str, Any]]:

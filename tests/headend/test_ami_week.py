@@ -14,7 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from live import DEADLINE_S, Spawned, command, eventually, free_port, sql
+from databases_bench import killed_midway
+from live import Spawned, command, free_port, sql
 from typer.testing import CliRunner
 
 from simulator.cli import app
@@ -27,7 +28,8 @@ _HOMES, _SHOPS = (80, 20) if _FULL else (4, 2)
 _LIMIT_S = 1200 if _FULL else 300  # the clock of a wall, on machines that are busy
 _DAYS = 7
 _TABLES = "block_load_profile,daily_load_profile,billing_profile,event_logs"
-_READ = ("headend", "--client", "us", "--profiles", "block,daily,billing,events", "--workers", 16, "--timeout", 2)
+_READ = ("headend", "--client", "us", "--profiles", "block,daily,billing,events", "--workers", 16)
+_HASTY = ("--timeout", 2)  # where answers are lost
 _TO = "2025-07-04 00:00"
 Findings = list[dict[str, Any]]
 
@@ -54,8 +56,8 @@ def running(postgres: EmbeddedPostgres, scenario: str, *options: object) -> Iter
         fleet.end()
 
 
-def read(fleet: Spawned) -> str:
-    done = CliRunner().invoke(app, [str(word) for word in (*_READ, "--once", "--database", fleet.dsn)])
+def read(fleet: Spawned, *options: object) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in (*_READ, "--once", "--database", fleet.dsn, *options)])
     assert done.exit_code == 0, done.output
     return done.stderr
 
@@ -71,13 +73,7 @@ def verified(fleet: Spawned) -> tuple[Findings, dict[str, Any]]:
 def killed(fleet: Spawned) -> None:
     """A head-end, when some meters of this day have landed and some have not."""
     landed = "SELECT count(DISTINCT meter_id) FROM hes.block_load_profile WHERE capture_time > '2025-06-30 13:00+05:30'"
-    line, environment = command(*_READ, "--once", "--workers", 1, "--database", fleet.dsn, home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        eventually(lambda: sql(fleet.dsn, landed)[0][0])
-    finally:
-        process.kill()
-        process.wait(DEADLINE_S)
+    killed_midway(fleet, *_READ, "--database", fleet.dsn, begun=lambda: sql(fleet.dsn, landed)[0][0])
     assert sql(fleet.dsn, landed)[0][0] < _HOMES + _SHOPS
 
 
@@ -127,9 +123,9 @@ def test_a_week_on_a_bad_network(postgres: EmbeddedPostgres) -> None:
         said = []
         for _ in range(_DAYS):
             fleet.step(MS_PER_DAY)
-            said.append(read(fleet))
-        for _ in range(5):  # whoever failed by bad luck is asked again, until only the lost one fails
-            if ", 1 given up" in read(fleet):
+            said.append(read(fleet, *_HASTY))
+        for _ in range(15):  # whoever failed by bad luck is asked again, until only the lost one fails
+            if ", 1 given up" in read(fleet, *_HASTY):
                 break
         findings, tables = verified(fleet)
         wrong = [words for words in said if " 0 given up" not in words]

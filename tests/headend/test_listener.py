@@ -38,7 +38,7 @@ from simulator.headend.notifications import Decoder, Label
 from simulator.headend.unsealing import Unsealer, gurux_reveal, reveal
 from simulator.wire import ciphering
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
 
 
@@ -246,7 +246,7 @@ async def test_confirmations_can_be_late_or_missing() -> None:
     async with Listener(trouble=Trouble(delay_s=0.1)) as ear:
         began = asyncio.get_running_loop().time()
         assert await call(ear, push) != b""
-        assert asyncio.get_running_loop().time() - began >= 0.1
+        assert asyncio.get_running_loop().time() - began >= 0.1 - 0.002  # timers of a loop may be a tick early
     async with Listener(trouble=Trouble(confirm=False)) as ear:
         assert await call(ear, push) == b""
 

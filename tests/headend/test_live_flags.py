@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import databases_bench
 import pytest
-from databases_bench import made
+from databases_bench import impatient, made
 from live import Spawned, run, spawned, sql
 
 from simulator.store.embedded import EmbeddedPostgres
@@ -19,6 +19,7 @@ _STATUSES = """
 SELECT communication_status, count(*) FROM {} t JOIN public.meters m ON m.id = t.meter_id
 WHERE meter_number = %s GROUP BY 1"""
 _LOST = 10  # the association view has fewer blocks
+_PATIENCE_S = 1.4  # with meter 1, which answers until then
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +54,11 @@ def differs(fleet: Spawned, hes: str) -> bool:
 
 def test_rows_of_an_answer_that_broke_off_are_kept_and_marked(fleet: Spawned, hes: str) -> None:
     """Blocks of a long GET stop coming (Green Book 9.4.6.3): PARTIAL, until the next read brings it whole."""
+    meter = fleet.meters[0]
     ordered(fleet, "link", 1, f"{{lost_block: {_LOST}}}")
     try:
-        collect(fleet, hes, "--timeout", 0.5, "--retries", 0)
+        with impatient(meter.host, meter.port, _PATIENCE_S):
+            collect(fleet, hes, "--retries", 0)
     finally:
         ordered(fleet, "link", 1, "--clear")
     came = statuses(fleet, hes, "hes.block_load_profile")
@@ -71,8 +74,10 @@ def test_rows_of_an_answer_that_broke_off_are_kept_and_marked(fleet: Spawned, he
 
 
 def test_an_answer_that_comes_whole_the_second_time_is_no_partial_one(fleet: Spawned, hes: str) -> None:
+    meter = fleet.meters[0]
     ordered(fleet, "link", 1, f"{{lost_block: {_LOST}, times: 1}}")
-    collect(fleet, hes, "--timeout", 0.5, "--retries", 1)
+    with impatient(meter.host, meter.port, _PATIENCE_S):
+        collect(fleet, hes, "--retries", 1)
     assert statuses(fleet, hes, "hes.block_load_profile") == {"SUCCESS": _BLOCKS}
     flags = "SELECT DISTINCT validation_flags FROM hes.energy_measurements WHERE retry_count = 1"
     assert sql(hes, flags) == [([7],)]

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databases_bench import change, collect, count, headend_line, invoke, made, verify
-from live import DEADLINE_S, Spawned, command, eventually, run, spawned, sql
+from databases_bench import change, collect, count, headend_line, invoke, killed_midway, made, verify
+from live import Spawned, run, spawned, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from simulator.store.embedded import EmbeddedPostgres
@@ -144,14 +143,11 @@ def test_a_gap_is_found_and_filled(fleet: Spawned, copied: str) -> None:
 
 
 def test_killed_in_the_middle_and_started_again_nothing_is_missing(fleet: Spawned, empty: str) -> None:
-    line, environment = command(*headend_line(fleet, empty, "--once", "--workers", 1), home=fleet.log.parent)
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        eventually(lambda: sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0])
-        eventually(lambda: count(empty, "hes.block_load_profile"))
-    finally:
-        process.kill()
-        process.wait(DEADLINE_S)
+    def begun() -> bool:
+        made = sql(empty, "SELECT to_regclass('hes.settings') IS NOT NULL")[0][0]
+        return made and count(empty, "hes.block_load_profile") > 0
+
+    killed_midway(fleet, *headend_line(fleet, empty), begun=begun)
     assert count(empty, "hes.block_load_profile") < _METERS * _BLOCKS
     collect(fleet, empty)
     _, found = verify(fleet, empty)

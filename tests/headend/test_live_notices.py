@@ -27,7 +27,6 @@ from simulator.wire.hdlc import Address, Control, Frame
 UTILITY, MAGNET, MAGNET_GONE = 48, 201, 202
 WORD, CLOCK, BLOCK = "0.0.94.91.18.255", "0.0.1.0.0.255", "1.0.99.1.0.255"
 MAGNET_BIT = 81
-HDLC = free_port()
 TOLD = EVERYTHING | Conformance.EVENT_NOTIFICATION
 OFFERED = sum(bit for bit in Services if "READ" not in bit.name and "WRITE" not in bit.name)
 
@@ -36,7 +35,7 @@ OFFERED = sum(bit for bit in Services if "READ" not in bit.name and "WRITE" not 
 def fleet(postgres_home: Path) -> Iterator[Spawned]:
     options = ("--model", "every-class", "--history", "2d", "--start", "2025-06-10T10:20:30+05:30", "--speed", "0")
     with spawned(
-        postgres_home, 2, *options, "--seed", "96", "--listen", f"hdlc,address=127.96.0.1,port={HDLC}"
+        postgres_home, 2, *options, "--seed", "96", "--listen", f"hdlc,address=127.96.0.1,port={free_port()}"
     ) as running:
         yield running
 
@@ -93,8 +92,9 @@ def test_who_has_not_negotiated_it_hears_nothing(fleet: Spawned, magnet: Any) ->
 def test_hdlc_gives_it_to_a_client_that_polls(fleet: Spawned, magnet: Any) -> None:
     """In a UI frame, triggered by an empty one (Green Book 9.3.12); gurux takes it for a notification."""
     keys, secret = keys_of(fleet)
+    (port,) = (one["port"] for one in fleet.ready["meters"][0]["places"] if one["framing"] == "hdlc")
     reader = MeterReader(
-        "127.96.0.1", HDLC, client=UTILITY, password=secret, mechanism=2, keys=keys, way=Way(hdlc=True),
+        "127.96.0.1", port, client=UTILITY, password=secret, mechanism=2, keys=keys, way=Way(hdlc=True),
         conformance=OFFERED,
     )  # fmt: skip
     with reader:

@@ -16,13 +16,18 @@ from simulator.values import MS_PER_HOUR, MS_PER_MINUTE
 
 _METERS = 3
 _AT = ("--start", "2025-06-02T10:05:00+05:30", "--speed", 0, "--seed", 65)
-_PORT = free_port()
 _LONG_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def fleet(postgres: EmbeddedPostgres) -> Iterator[Spawned]:
-    with spawned(postgres.home, _METERS, *_AT, "--push", f"127.0.0.1:{_PORT}") as fleet:
+def port() -> int:
+    """Where the fleet pushes to."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def fleet(postgres: EmbeddedPostgres, port: int) -> Iterator[Spawned]:
+    with spawned(postgres.home, _METERS, *_AT, "--push", f"127.0.0.1:{port}") as fleet:
         fleet.step(2 * MS_PER_HOUR)
         yield fleet
 
@@ -87,8 +92,8 @@ def test_it_takes_up_the_new_meter_by_itself(fleet: Spawned, database: str) -> N
     assert findings(fleet, database, "block_load_profile,daily_load_profile") == []
 
 
-def test_a_push_of_the_new_meter_makes_it_known(fleet: Spawned, database: str) -> None:
-    with reading(fleet, database, "--every", "1h", "--listen", f"127.0.0.1:{_PORT}"):
+def test_a_push_of_the_new_meter_makes_it_known(fleet: Spawned, port: int, database: str) -> None:
+    with reading(fleet, database, "--every", "1h", "--listen", f"127.0.0.1:{port}"):
         swap = replaced(fleet, 3)
         fleet.step(10 * MS_PER_MINUTE)
         pushed = """SELECT count(*) FROM hes.push_history h JOIN hes.push_setups s ON s.id = h.push_setup_id

@@ -53,7 +53,7 @@ IST = dt.timezone(dt.timedelta(hours=5, minutes=30))
 
 
 def connect(peer: Peer, **options: Any) -> None:
-    with MeterReader("127.0.0.1", peer.port, **{"client": 32, "password": b"secret", "timeout_s": 5, **options}):
+    with MeterReader("127.0.0.1", peer.port, **{"client": 32, "password": b"secret", "timeout_s": 30, **options}):
         pass
 
 
@@ -320,7 +320,7 @@ def test_a_list_that_is_cut_off(reader: MeterReader, meter: Peer) -> None:
 
 def test_a_peer_that_does_not_speak_the_wrapper() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        reader = MeterReader("127.0.0.1", listener.getsockname()[1], client=16, password=None, timeout_s=5)
+        reader = MeterReader("127.0.0.1", listener.getsockname()[1], client=16, password=None, timeout_s=30)
         with pytest.raises(BrokenAnswer, match="does not speak the DLMS wrapper"):
             _connect_while(reader, listener)
 
@@ -338,7 +338,7 @@ def _connect_while(reader: MeterReader, listener: socket.socket) -> None:
         reader.connect()
     finally:
         reader.close()
-        thread.join(timeout=5)
+        thread.join(timeout=30)
 
 
 def test_gurux_says_nothing_on_the_users_stdout(reader: MeterReader, capsys: pytest.CaptureFixture[str]) -> None:

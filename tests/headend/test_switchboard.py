@@ -52,11 +52,11 @@ def test_a_call_is_held_however_many_others_are(postgres: EmbeddedPostgres) -> N
         with (
             limit(2 * _MANY),
             descriptors(_MANY),
-            Switchboard(("127.0.0.1", port), names, Way(), timeout_s=5) as board,
+            Switchboard(("127.0.0.1", port), names, Way(), timeout_s=30) as board,
         ):
             eventually(lambda: board.has(meter["serial"]))
             with (
-                board.link(meter["serial"], timeout_s=5) as opened,
+                board.link(meter["serial"], timeout_s=30) as opened,
                 MeterReader("", 0, client=16, password=None, opened=opened) as reader,
             ):
                 assert reader.read(_SERIAL).text == meter["serial"]
@@ -66,7 +66,7 @@ def test_a_call_is_held_however_many_others_are(postgres: EmbeddedPostgres) -> N
 
 
 def test_calls_are_taken_again_when_there_are_descriptors_again(caplog: pytest.LogCaptureFixture) -> None:
-    with Switchboard(("127.0.0.1", 0), {}, Way(), timeout_s=5) as board, socket.socket() as caller:
+    with Switchboard(("127.0.0.1", 0), {}, Way(), timeout_s=30) as board, socket.socket() as caller:
         caller.settimeout(DEADLINE_S)
         with limit(max(map(int, os.listdir("/proc/self/fd"))) + 10), ExitStack() as stack:
             with suppress(OSError):
@@ -86,7 +86,7 @@ def test_a_mistake_of_ours_costs_its_call_only_and_is_counted(
         raise KeyError("a mistake")
 
     monkeypatch.setattr(Switchboard, "_name", stumble)
-    with Switchboard(("127.0.0.1", 0), {}, Way(), timeout_s=5) as board:
+    with Switchboard(("127.0.0.1", 0), {}, Way(), timeout_s=30) as board:
         board.hand_in = handed.append
         with socket.create_connection(("127.0.0.1", board.port), DEADLINE_S) as caller:
             assert caller.recv(1) == b""

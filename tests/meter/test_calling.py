@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -157,7 +157,11 @@ class Exchange:
         assert self.calls == calls
 
 
-async def settled() -> None:
+async def settled(until: Callable[[], object] = lambda: True) -> None:
+    """What goes on by itself has come to an end, after that which is sure to come."""
+    async with asyncio.timeout(10):
+        while not until():
+            await asyncio.sleep(0.001)
     for _ in range(20):
         await asyncio.sleep(0.001)
 
@@ -231,7 +235,7 @@ async def test_connect_calls_at_once_and_only_once(install: Install) -> None:
     async with exchange(meters, MODE=data("enum", 104)) as head_end:
         await head_end.after(MINUTE_MS, 0)
         assert await meters.act(AUTO, 1) == 0
-        await settled()
+        await settled(lambda: head_end.open)
         assert (head_end.calls, len(head_end.open)) == (1, 1)
         assert await meters.act(AUTO, 1) == 0  # it is connected
         await head_end.after(MINUTE_MS, 1, held=1)
@@ -283,6 +287,7 @@ async def test_another_destination_is_called_next(install: Install) -> None:
         head_end.open[0].close()
         await head_end.after(0, 1, held=0)
         await head_end.after(2_000, 1, held=0)
+        await settled(lambda: other.open)
         assert len(other.open) == 1
         server.close()
 

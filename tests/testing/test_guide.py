@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from plugged import OPTIONS
+from plugged import LIMIT_S, OPTIONS
 
 from simulator.resources import data_root
 from simulator.store.embedded import EmbeddedPostgres
@@ -26,7 +26,7 @@ def test_its_examples_pass(
     monkeypatch.setenv("PYTHONPATH", str(data_root()))
     dsn = f"--meterfleet-database={postgres.dsn('postgres')}"
     expected = sum(body.count("\ndef test_") + body.startswith("def test_") for _, body in files)
-    pytester.runpytest_subprocess(*OPTIONS, dsn, timeout=110).assert_outcomes(passed=expected)
+    pytester.runpytest_subprocess(*OPTIONS, dsn, timeout=LIMIT_S).assert_outcomes(passed=expected)
 
 
 def test_it_names_what_a_fleet_can_do() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plugged import OPTIONS
+from plugged import LIMIT_S, OPTIONS
 
 from simulator.resources import data_root
 from simulator.store.embedded import EmbeddedPostgres
@@ -19,7 +19,7 @@ AARQ = "601da109060760857405080101be10040e01000000065f1f0400001e1dffff"
 CLOCK = "c001c100080000010000ff0200"
 
 def read(meter):
-    with socket.create_connection((meter.host, meter.port), timeout=5) as line:
+    with socket.create_connection((meter.host, meter.port), timeout=30) as line:
         for apdu in map(bytes.fromhex, (AARQ, CLOCK)):
             line.sendall(struct.pack(">4H", 1, 16, 1, len(apdu)) + apdu)
             answer = line.recv(4096)
@@ -37,7 +37,7 @@ def tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 def run(tests: pytest.Pytester, postgres: EmbeddedPostgres, *options: str) -> pytest.RunResult:
     dsn = f"--meterfleet-database={postgres.dsn('postgres')}"
-    return tests.runpytest_subprocess(*OPTIONS, dsn, *options, timeout=100)
+    return tests.runpytest_subprocess(*OPTIONS, dsn, *options, timeout=LIMIT_S)
 
 
 def test_three_lines_and_a_scenario(tests: pytest.Pytester, postgres: EmbeddedPostgres) -> None:
@@ -50,7 +50,7 @@ def test_three_lines_and_a_scenario(tests: pytest.Pytester, postgres: EmbeddedPo
             fleet = meterfleet(count=3, push=True)
             assert all(read(meter).startswith(b"\\xc4\\x01\\xc1\\x00") for meter in fleet.meters)
             fleet.push("all")
-            assert fleet.expect_push().values
+            assert fleet.expect_push(within="30s").values
             assert not [name for name in sys.modules if name.startswith(("gurux", "simulator.headend"))]
     """)
     tests.mkdir("story").joinpath("magnet.yaml").write_text(
@@ -100,7 +100,7 @@ def test_mistakes_are_told_without_our_insides(tests: pytest.Pytester, postgres:
 def test_a_server_that_is_not_there(tests: pytest.Pytester) -> None:
     tests.makepyfile("def test_it(meterfleet):\n    meterfleet()\n")
     tests.makeini("[pytest]\nmeterfleet_database = postgresql://nobody@127.0.0.1:1/none\n")
-    result = tests.runpytest_subprocess(*OPTIONS, timeout=60)
+    result = tests.runpytest_subprocess(*OPTIONS, timeout=LIMIT_S)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*the database cannot be used now: *127.0.0.1*"])
 
@@ -119,7 +119,7 @@ def test_the_embedded_server_is_kept_and_stopped(
     server = EmbeddedPostgres(home / "testing")
     made = []
     for _ in range(2):
-        tests.runpytest_subprocess(*OPTIONS, timeout=100).assert_outcomes(passed=1)
+        tests.runpytest_subprocess(*OPTIONS, timeout=LIMIT_S).assert_outcomes(passed=1)
         made.append((server.data / "PG_VERSION").stat().st_mtime_ns)
         assert not server.is_running()
     assert made[0] == made[1]
@@ -133,4 +133,4 @@ def test_it_is_not_felt_where_it_is_not_used(tests: pytest.Pytester) -> None:
             assert "simulator.testing.plugin" in sys.modules
             assert not {"numpy", "psycopg", "pydantic", "gurux_dlms"} & set(sys.modules)
     """)
-    tests.runpytest_subprocess(*OPTIONS, "-p", "no:hypothesispytest", timeout=60).assert_outcomes(passed=1)
+    tests.runpytest_subprocess(*OPTIONS, "-p", "no:hypothesispytest", timeout=LIMIT_S).assert_outcomes(passed=1)
