@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from simulator.store import processes
+from simulator.store.embedded import EmbeddedPostgres
 
 _PLACE = "/dev/shm"
 _PREFIX = "meterfleet-test-"
@@ -56,3 +57,9 @@ def _is_used(data: Path) -> bool:
     told = data / "postmaster.pid"
     is_served = told.exists() and processes.serves(int(told.read_text().partition("\n")[0]), data)
     return is_served or not _is_old(data)
+
+
+def family(server: EmbeddedPostgres) -> list[int]:
+    """The server's process, and those that it has started (proc(5): /proc/pid/task/tid/children)."""
+    pid = int((server.data / "postmaster.pid").read_text().split()[0])
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]

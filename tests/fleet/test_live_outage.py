@@ -10,7 +10,6 @@ import contextlib
 import datetime as dt
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 
@@ -26,6 +25,7 @@ from live import (
     eventually,
     spawned,
 )
+from memory import family
 
 from simulator.store.embedded import EmbeddedPostgres
 
@@ -35,12 +35,9 @@ RESET = (9, "0.0.10.0.1.255", 1, b"\x12\x00\x01")
 
 
 def kill(server: EmbeddedPostgres) -> None:
-    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
-    family = [postmaster, *(pid for pid, parent in pairs if parent == postmaster)]
-    assert len(family) > 3
-    for pid in family:
+    processes = family(server)
+    assert len(processes) > 3
+    for pid in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
