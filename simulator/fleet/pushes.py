@@ -188,7 +188,7 @@ class Pushes:
         groups = setups_of(cohort, logical_name, rows[powered(cohort, rows)])
         pushing = [one for one in groups if one[0].destination is not None]
         dues = (Due(cohort, one, own, cohort.columns.generation[own], at_ms, MANUAL) for one, own in pushing)
-        return max((int(self._waits_s(due).max(initial=0)) for due in dues), default=0)
+        return max((int(np.max(self._waits_s(due), initial=0)) for due in dues), default=0)
 
     def look(self, cohort: Cohort, row: int) -> None:
         self._timetable.look(cohort, row)

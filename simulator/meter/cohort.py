@@ -143,7 +143,7 @@ class Cohort:
     @property
     def settled_ms(self) -> int:
         """The instant up to which the blocks of all meters are captured."""
-        return int(self.columns.settled_ms.min())
+        return int(np.min(self.columns.settled_ms))
 
     def begin(self, installed_ms: int) -> None:
         """The meters' history begins at a block boundary, their registers as they were delivered."""
@@ -321,7 +321,7 @@ class Cohort:
         columns = brought.columns if whole else self.columns.put(group.rows, brought.columns)
         if told:
             columns = replace(columns, **{name: getattr(told[-1].columns, name) for name in COUNTED})
-        checkpoint = Checkpoint(self.name, int(columns.settled_ms.min()), columns.dump())
+        checkpoint = Checkpoint(self.name, int(np.min(columns.settled_ms)), columns.dump())
         with self._doubt():
             events = [batch for one in told for batch in one.batches]
             await self.around.store.write([*rows, *events], checkpoint=checkpoint)

@@ -235,7 +235,7 @@ def _varying(values: str | Sequence[str | None], prefix: bytes) -> Cells:
 def _of_sizes(encoded: Sequence[bytes], values: Sequence[object]) -> Cells:
     sizes = np.fromiter((_NULL if value is None else len(cell) for value, cell in zip(values, encoded, strict=True)),
                         np.int32, len(encoded))  # fmt: skip
-    return Cells(np.array(encoded, f"S{max(1, sizes.max(initial=1))}"), sizes)
+    return Cells(np.array(encoded, f"S{np.max(sizes, initial=1)}"), sizes)
 
 
 def _numeric(values: NDArray[np.int64], scale: int) -> NDArray[Any]:
@@ -244,7 +244,7 @@ def _numeric(values: NDArray[np.int64], scale: int) -> NDArray[Any]:
     All cells get as many digits as the largest one needs; numeric_recv strips leading and trailing zero digits.
     """
     magnitude = np.abs(values).view(np.uint64)  # the smallest int64 has no positive twin, but the right bits
-    largest = int(magnitude.max(initial=0))
+    largest = int(np.max(magnitude, initial=0))
     if largest < 1 << 32:
         magnitude = magnitude.astype(np.uint32)  # division is the cost here, and half as dear
     whole_digits = max(1, (len(str(largest // 10**scale)) + 3) // 4)

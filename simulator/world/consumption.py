@@ -142,7 +142,7 @@ def peak(world: World, population: Population) -> Peak:
     burst = 1.0 + slot_noise / _EIGHTH_POWER_DEVIATION * (1.0 - _EIGHTH_POWER_MEAN)
     highest_w = population.mean_w * curve * burst * (1.0 + day_noise)
     limit_w = _SLOT_LIMIT_W * population.phases
-    sun = np.array([0.0 if one.sun is None else float(one.sun.max()) for one in world.shapes])[shape]
+    sun = np.array([0.0 if one.sun is None else float(np.max(one.sun)) for one in world.shapes])[shape]
     return Peak(
         highest_w * limit_w / np.sqrt(highest_w * highest_w + limit_w * limit_w),
         np.abs(population.tangent) + 0.5 * _TANGENT_WOBBLE * tangent_spread,

@@ -59,7 +59,7 @@ async def notice(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
 
 def _look(cohort: Cohort, rows: Ints, to_ms: int) -> Watched:
     columns = cohort.columns.take(rows)
-    first = int(columns.watched_ms.min()) // SLOT_MS
+    first = int(np.min(columns.watched_ms)) // SLOT_MS
     slots = np.arange(first, max(-(-to_ms // SLOT_MS), first + 1))
     population, world = cohort.population.take(rows), cohort.around.world
     brought = electric.energies(world, population, slots, supply=supply_of(columns))

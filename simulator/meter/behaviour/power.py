@@ -47,7 +47,7 @@ async def come_back(cohort: Cohort, rows: Ints, instant_ms: int) -> None:
 def due(cohort: Cohort) -> int:
     """When the next of its meters will have started."""
     starts = cohort.columns.boot_ms[cohort.columns.boot_ms > 0]
-    return int(starts.min()) if len(starts) else NEVER_MS
+    return int(np.min(starts)) if len(starts) else NEVER_MS
 
 
 async def start_due(cohort: Cohort, instant_ms: int) -> Ints:

@@ -77,7 +77,7 @@ async def notice_in_turn(cohort: Cohort, rows: Ints, codes: Sequence[int]) -> in
 async def bring_locked(cohort: Cohort, instant_ms: int) -> int:
     """`bring` for who holds the lock; returns the instant, or what the meters are captured up to if that is later."""
     await _bring(cohort, instant_ms)
-    return max(instant_ms, int(cohort.columns.settled_ms.max()))
+    return max(instant_ms, int(np.max(cohort.columns.settled_ms)))
 
 
 async def upset_clocks(cohort: Cohort, rows: Ints, *, by_ms: int = 0, drift_us: int | None = None) -> None:
