@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.commands.outputs import write_whole
 from simulator.errors import StoreError, UserError
 from simulator.store.embedded import EmbeddedPostgres, default_home
 
@@ -50,9 +50,7 @@ class Place:
         """From now on this is the fleet that was started last. The file may hold a DSN's password: it is private."""
         with contextlib.suppress(OSError):  # then the next command has to be told
             self.home.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.home / _CURRENT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(self.name + "\n")
+            write_whole(self.home / _CURRENT, f"{self.name}\n".encode(), mode=0o600)
 
     def remember_unless_served(self) -> None:
         """The same for a fleet that runs no more; one that is being served stays the last one."""

@@ -14,17 +14,18 @@ from rich.console import Console
 
 from simulator import __version__
 from simulator.commands.options import SpeedOption
-from simulator.commands.outputs import check_output, unwritten
+from simulator.commands.outputs import check_apart, check_output, unwritten, write_whole
 from simulator.commands.place import DatabaseOption, HomeOption, Place, place_to_replay, place_to_spawn
 from simulator.commands.starting import ready_console, run_loop, serve_fleet
 from simulator.errors import MeterfleetError, UserError
 from simulator.fleet.pace import MAX_SPEED
 from simulator.fleet.runner import Fleet, RunOptions
-from simulator.scenario.html import write_html
+from simulator.scenario.html import page
 from simulator.scenario.player import Player
 from simulator.scenario.reading import scenario_path
 from simulator.scenario.replay import Result, emptied, replay
-from simulator.scenario.report import tables, write_junit
+from simulator.scenario.report import junit as as_junit
+from simulator.scenario.report import tables
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.scenario.sink import pushing
 from simulator.scenario.summary import remarks
@@ -107,6 +108,7 @@ def replayed(
     """
     check_output("--junit", junit)
     check_output("--report", report)
+    check_apart("--junit", junit, "--report", report)
     loaded = load_scenario(scenario_path(scenario), _settings(settings))
     options = RunOptions(loaded.listens(listen), MAX_SPEED if speed is None else speed)
     console = ready_console()
@@ -147,10 +149,10 @@ def _show(result: Result, console: Console, junit: Path | None, report: Path | N
     for table in tables(result):
         out.print(table, end="\n\n")
     failures: list[MeterfleetError] = []
-    for path, what, write in ((junit, "verdicts", write_junit), (report, "report", write_html)):
+    for path, what, told in ((junit, "verdicts", as_junit), (report, "report", lambda found: page(found).encode())):
         if path is not None:
             try:
-                write(result, path)
+                write_whole(path, told(result))
                 console.print(f"{what}: {path.resolve()}", highlight=False, soft_wrap=True)
             except OSError as error:
                 failures.append(unwritten(path, error))

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.commands.options import JsonOption, span_ms
-from simulator.commands.outputs import check_output, unwritten
+from simulator.commands.outputs import check_output, unwritten, write_whole
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Place, existing_place
 from simulator.cosem.compiler import compile_model
 from simulator.errors import UserError
@@ -171,7 +171,7 @@ def _document(outcomes: Sequence[Outcome], meters: int) -> dict[str, Any]:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise unwritten(path, error) from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from pathlib import Path
 
 from simulator import __version__
 from simulator.scenario.charts import charts
@@ -18,10 +17,6 @@ _STYLE = """body{font:14px system-ui,sans-serif;margin:2em auto;max-width:64em;c
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25em .6em;border-bottom:1px solid #e5e7eb}
 .MET,.DONE{color:#047857}.MISSED,.FAILED{color:#b91c1c;font-weight:600}.PARTLY,.REFUSED{color:#b45309}
 svg text{font-size:11px;fill:#4b5563}h2{margin-top:1.6em}"""
-
-
-def write_html(result: Result, path: Path) -> None:
-    path.write_text(page(result), encoding="utf-8")
 
 
 def page(result: Result) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.box import SIMPLE_HEAD
@@ -62,7 +61,7 @@ def _expectations(result: Result) -> Table:
     return table
 
 
-def write_junit(result: Result, path: Path) -> None:
+def junit(result: Result) -> bytes:
     """One test case per expectation, and one per step that failed."""
     failed = [row for row in missed(result.rows) if row.outcome == "FAILED"]
     cases = [(name, row is not None and row.outcome == "MET", NOT_CHECKED if row is None else remarks([row]))
@@ -75,4 +74,5 @@ def write_junit(result: Result, path: Path) -> None:
         case = ElementTree.SubElement(suite, "testcase", classname=result.scenario.path.stem, name=name)
         if not good:
             ElementTree.SubElement(case, "failure", message=told).text = told
-    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+    document: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return document

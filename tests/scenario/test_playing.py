@@ -17,7 +17,7 @@ from simulator.fleet.runner import Fleet, RunOptions
 from simulator.scenario.html import page
 from simulator.scenario.player import Player
 from simulator.scenario.replay import Result
-from simulator.scenario.report import write_junit
+from simulator.scenario.report import junit
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.store.database import Store
 
@@ -92,7 +92,7 @@ expect:
   - {{name: good & <b>, event: 301, on: {{meters: 1}}}}
   - {{name: bad, event: 302, on: {{meters: 1}}}}
 """)
-    write_junit(result, tmp_path / "junit.xml")
+    (tmp_path / "junit.xml").write_bytes(junit(result))
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert [case.find("failure") is None for case in suite] == [True, False]
