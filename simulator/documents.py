@@ -27,6 +27,7 @@ Origins = dict[Location, tuple["Document", Location]]  # part of a merged docume
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_DEPTH = 40
+_LONGEST_NUMBER = 400  # characters; of thousands int() raises ValueError
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
@@ -227,6 +228,8 @@ def plain_scalar(text: str) -> Any:
     """What a word without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _HEXADECIMAL.fullmatch(text):

@@ -17,6 +17,7 @@ from simulator.documents import Document, Location, MergedDocument, Origins, che
 from simulator.errors import Mistake, UserError
 from simulator.faults.packs import pack_names
 from simulator.resources import data_root
+from simulator.values import whole_number
 from simulator.wire.codes import Conformance
 
 _CONFORMANCE_NAMES = {bit.name.lower().replace("_", "-"): bit for bit in Conformance}
@@ -71,7 +72,7 @@ class TariffStep(_Strict):
     @classmethod
     def _on_a_quarter(cls, text: str) -> str:
         hour, _, minute = text.partition(":")
-        if not (hour.isdigit() and minute in ("00", "15", "30", "45") and int(hour) < 24):
+        if not (0 <= whole_number(hour) < 24 and minute in ("00", "15", "30", "45")):
             raise ValueError(f"{text!r} is not a quarter of an hour of the day; write for example 18:00")
         return text
 

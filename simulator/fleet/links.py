@@ -117,7 +117,7 @@ class Links:
     async def follow(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `link`: clear, set, and tell what there is."""
         count = self.residents.count
-        meters = parse_meters(str(order.get("meters") or "all"), count, self.residents.named)
+        meters = parse_meters(str(order.get("meters", "all")), count, self.residents.named)
         if order.get("clear"):
             self.clear(meters)
         if faults := order.get("faults"):

@@ -17,7 +17,7 @@ from simulator.dlms.hdlc_link import DEFAULT_SETTINGS, HdlcSettings
 from simulator.errors import UserError
 from simulator.faults.fault import Fault
 from simulator.faults.packs import link_profile
-from simulator.values import parse_duration_ms
+from simulator.values import parse_duration_ms, whole_number
 from simulator.wire.hdlc import CALLING
 from simulator.wire.hdlc_parameters import MAX_INFORMATION, MAX_WINDOW, MIN_INFORMATION, MIN_WINDOW
 
@@ -174,9 +174,9 @@ class _Said:
 
     def number(self, key: str, default: int, low: int, high: int, what: str) -> int:
         value = self.options.get(key, str(default))
-        if not value.isdecimal() or not low <= int(value) <= high:
+        if not low <= (number := whole_number(value)) <= high:
             raise self.mistake(f"{value!r} is not {what}; {low} to {high}")
-        return int(value)
+        return number
 
     def flag(self, key: str) -> bool:
         return bool(self.number(key, 0, 0, 1, f"a value of {key}"))
@@ -224,7 +224,7 @@ def _with_link(said: _Said, listen: Listen) -> Listen:
 
 def _dial(said: _Said) -> Listen:
     host, _, port = said.options.get("address", "").rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+    if not host or not 1 <= whole_number(port) <= 65_535:
         raise said.mistake("say whom the meters call, for example address=127.0.0.1:4064")
     hdlc = said.flag("hdlc")
     if not hdlc and (wrong := sorted(_HDLC & set(said.options))):

@@ -11,6 +11,7 @@ from simulator.errors import UserError
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.identity import index_of
+from simulator.values import whole_number
 
 Meters = range | frozenset[int]
 """Numbers from 0; a range where they are neighbours."""
@@ -37,9 +38,10 @@ def _part(word: str, count: int, named: Callable[[str], int | None]) -> range | 
     """The meters of one word, or what is wrong with it."""
     first, dash, last = word.partition("-")
     if dash and first.isdecimal() and last.isdecimal():
-        if not 1 <= int(first) <= int(last) <= count:
+        begin, end = whole_number(first), whole_number(last)
+        if not 1 <= begin <= end <= count:
             return f"{word!r} is no range of this fleet's meters, which are 1 to {count}"
-        return range(int(first) - 1, int(last))
+        return range(begin - 1, end)
     meter = named(word)
     if meter is None:
         return f"{word!r} is no meter; write a number from 1 to {count}, a serial number, a range such as 1-20, or all"
@@ -53,7 +55,7 @@ def places_by_serial(text: str, count: int) -> list[int]:
 
 
 def _is_serial(word: str, count: int) -> bool:
-    return 0 <= index_of(word) < count and not (word.isdecimal() and int(word) <= count)
+    return 0 <= index_of(word) < count and whole_number(word) > count
 
 
 def in_numbers(text: str, count: int, serial_of: Callable[[int], str]) -> str:

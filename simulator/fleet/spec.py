@@ -6,6 +6,7 @@ Two starts with the same spec are the same fleet: the second goes on where the f
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -24,7 +25,7 @@ from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.identity import MAX_METERS, Identity, index_of, serial_of
-from simulator.values import MS_PER_DAY, moment_of
+from simulator.values import MS_PER_DAY, instant_of, whole_number
 from simulator.world.noise import key_of
 from simulator.world.population import build_population
 from simulator.world.shapes import World
@@ -32,6 +33,8 @@ from simulator.world.shapes import World
 _METERS_PER_FEEDER = 50
 _GOLDEN = 0.6180339887498949  # multiples of it, less their whole part, fill the unit interval evenly
 _LONGEST_HISTORY_DAYS = 3660
+_FIRST_START_MS = instant_of(dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+_STARTS_END_MS = instant_of(dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
 
 
 class _Others(TypedDict, total=False):
@@ -125,7 +128,7 @@ class FleetSpec:
 
     def meter_named(self, word: str) -> int | None:
         """The meter, counted from 0, of a serial number or of its number from 1."""
-        number = int(word) - 1 if word.isdecimal() else -1
+        number = whole_number(word) - 1
         if 0 <= number < self.count:
             return number
         index = index_of(word)
@@ -143,7 +146,7 @@ class FleetSpec:
             yield "groups", f"a fleet has 1 to {MAX_METERS:,} meters, not {self.count}"
         if self.history_ms > _LONGEST_HISTORY_DAYS * MS_PER_DAY:
             yield "history_ms", f"a history is at most {_LONGEST_HISTORY_DAYS} days long"
-        if self.start_ms is not None and not 2000 <= moment_of(self.start_ms).year <= 2099:
+        if self.start_ms is not None and not _FIRST_START_MS <= self.start_ms < _STARTS_END_MS:
             yield "start_ms", "a fleet starts in the years 2000 to 2099"
         if len({model.spec.utc_offset_minutes for model in self.models()}) > 1:
             yield "groups", "the models of one fleet must agree in utc_offset_minutes: all meters stand in one place"

@@ -126,7 +126,8 @@ class Residents:
         return left if selector.share is None else self._part(left, selector.share, slot)
 
     def _named(self, selector: Selector) -> Collection[int]:
-        return parse_meters(str(selector.meters or "all"), self.spec.count, self.spec.meter_named)
+        text = "all" if selector.meters is None else str(selector.meters)
+        return parse_meters(text, self.spec.count, self.spec.meter_named)
 
     def _part(self, numbers: Numbers, share: float, slot: int) -> Numbers:
         order = np.argsort(self.noise(numbers, slot), kind="stable")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from simulator.documents import did_you_mean
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, parse_duration_ms
+from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, parse_duration_ms, whole_number
 from simulator.world.shapes import load_world
 
 _SPAN = r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"
@@ -138,11 +138,13 @@ def _ranges(value: Any) -> tuple[range, ...]:
     found = []
     for part in str(value).split(","):
         first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (not dash or last.isdecimal())) or int(first) < 1:
+        begin = whole_number(first)
+        end = whole_number(last) if dash else begin
+        if begin < 1 or end < 0:
             raise ValueError(f"{part.strip()!r} is no number or range of meters; write for example 1-20,33")
-        if int(first) > int(last or first):
+        if begin > end:
             raise ValueError(f"{part.strip()!r} ends before it begins; write for example 1-20,33")
-        found.append(range(int(first) - 1, int(last or first)))
+        found.append(range(begin - 1, end))
     return tuple(found)
 
 

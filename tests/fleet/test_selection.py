@@ -6,12 +6,19 @@ from __future__ import annotations
 import pytest
 
 from simulator.errors import UserError
-from simulator.fleet.selection import Meters, in_numbers, in_words, parse_meters
+from simulator.fleet.selection import Meters, in_numbers, in_words, parse_meters, places_by_serial
+from simulator.fleet.spec import FleetSpec
+
+LONG = "9" * 5000
+
+
+def shortened(text: str) -> str:
+    return text[:20]
 
 
 def named(word: str) -> int | None:
     """Forty meters, whose serial numbers begin at 9160000001."""
-    number = int(word) - (9_160_000_000 if len(word) == 10 else 0) if word.isdecimal() else 0
+    number = int(word) - (9_160_000_000 if len(word) == 10 else 0) if len(word) <= 10 and word.isdecimal() else 0
     return number - 1 if 1 <= number <= 40 else None
 
 
@@ -30,12 +37,22 @@ def test_numbers_ranges_serials_and_all(text: str, meters: Meters) -> None:
     assert parse_meters(text, 40, named) == meters
 
 
-@pytest.mark.parametrize("text", ["", "0", "41", "5-3", "1-41", "meter", "1,,2", "3-", "9160000041", "all,1"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "41", "5-3", "1-41", "meter", "1,,2", "3-", "9160000041", "all,1", LONG, f"1-{LONG}"],
+    ids=shortened,
+)
 def test_mistakes_are_told(text: str) -> None:
     with pytest.raises(
         UserError, match=r"(is no meter; write a number from 1 to 40|is no range of this fleet's meters)"
     ):
         parse_meters(text, 40, named)
+
+
+def test_a_number_may_have_more_digits_than_python_reads() -> None:
+    spec = FleetSpec.single(40, "is15959-1ph", "mixed", seed=1, block_minutes=30)
+    assert (spec.meter_named("40"), spec.meter_named(LONG)) == (39, None)
+    assert places_by_serial(LONG, 40) == []
 
 
 def test_every_mistake_is_told() -> None:

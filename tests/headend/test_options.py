@@ -21,6 +21,12 @@ from simulator.headend.options import (
     parse_wish,
 )
 
+LONG = "9" * 5000
+
+
+def shortened(text: str) -> str:
+    return text[:20]
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -35,7 +41,9 @@ def test_addresses(text: str, expected: tuple[str, int]) -> None:
     assert parse_address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", ":4059", "host:", "host:port", "host:0", "host:65536", "::1"])
+@pytest.mark.parametrize(
+    "text", ["", ":4059", "host:", "host:port", "host:0", "host:65536", "::1", f"host:{LONG}"], ids=shortened
+)
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(UserError):
         parse_address(text)
@@ -47,7 +55,7 @@ def test_clients_by_name_and_by_number_share_the_mechanism() -> None:
     assert parse_client("16").mechanism == 0
 
 
-@pytest.mark.parametrize("text", ["", "0", "65536", "-1", "reader"])
+@pytest.mark.parametrize("text", ["", "0", "65536", "-1", "reader", LONG], ids=shortened)
 def test_clients_that_are_none(text: str) -> None:
     with pytest.raises(UserError, match="not a client"):
         parse_client(text)
