@@ -28,6 +28,7 @@ from simulator.hes.database import HesDatabase
 from simulator.values import is_date, parse_duration_ms
 
 _PIPE_COLUMNS = 160
+_FIRST_YEAR, _LAST_YEAR = 1970, 2099  # of readings; Python reads no times of others, and then shows none of the audit
 app = typer.Typer(
     no_args_is_help=True, help="The head-end's readings: enter some by hand, review their quality and audit."
 )
@@ -73,7 +74,10 @@ def put(
     if not math.isfinite(value):
         raise UserError(f"{value} is no reading; write a number")
     kind = review.checked_type(reading_type, is_new=new_type)
-    entry = review.Entry(meter, _instant(at, "--at"), kind, value, unit)
+    moment = _instant(at, "--at")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UserError(f"--at {at}: a reading is of the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    entry = review.Entry(meter, moment, kind, value, unit)
     with _opened(hes, home, fleet) as database:
         print("stored" if review.put(database.connection, entry, verdict) else "it is there already")
 
@@ -88,9 +92,11 @@ def quality(
     fleet: FleetOption = None,
 ) -> None:
     """Count readings by validation status, quality, flag, source and communication."""
-    end = _instant(until, "--until") if until else None
+    first, end = _since(since), _instant(until, "--until") if until else None
+    if end and first > end:
+        raise UserError(f"--since {since} is after --until {until}")
     with _opened(hes, home, fleet) as database:
-        found = asdict(review.quality(database.connection, _since(since), end))
+        found = asdict(review.quality(database.connection, first, end))
     if as_json:
         print(json.dumps(found))
         return
@@ -145,6 +151,8 @@ def export(
     if profile not in review.PROFILES or (as_csv and as_json):
         raise UserError(f"--profile is one of {', '.join(review.PROFILES)}; give --csv or --json, not both")
     first, last = _local(from_, "--from"), _end(to, "--to")
+    if (first.tzinfo is None) == (last.tzinfo is None) and first > last:
+        raise UserError(f"--from {from_} is after --to {to}")
     with _opened(hes, home, fleet) as database:
         names, rows = review.export(database.connection, profile, meter, first, last, database.timezone())
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -182,7 +190,7 @@ def _local(text: str, option: str) -> dt.datetime:
 def _end(text: str, option: str) -> dt.datetime:
     """A date alone means that the day is part of it: its last interval ends with the midnight after it."""
     moment = _local(text, option)
-    return moment + dt.timedelta(days=1) if is_date(text) else moment
+    return moment + min(dt.timedelta(days=1), dt.datetime.max - moment) if is_date(text) else moment
 
 
 def _console() -> Console:

@@ -35,6 +35,9 @@ PROFILES = {
 _BANDS = ((216, "good by hand"), (192, "good"), (128, "estimated"), (96, "by hand"), (0, "invalid"))
 
 
+_BEYOND = 1e15  # of a reading in its own unit: numeric(18,3) of the profiles' tables holds no more
+
+
 class Verdict(NamedTuple):
     """What an entry by hand claims to be: quality, source, validation status, flags (hes.validation_flags)."""
 
@@ -117,9 +120,17 @@ def in_own_unit(reading_type: str, value: float, unit: str | None) -> tuple[floa
     return float(Decimal(repr(value)).scaleb(power)), own
 
 
+def checked_value(reading_type: str, value: float, unit: str | None) -> tuple[float, str | None]:
+    """The same; UserError for one that no meter counts to."""
+    own, own_unit = in_own_unit(reading_type, value, unit)
+    if not abs(own) < _BEYOND:
+        raise UserError(f"{value:g} {unit or own_unit or ''}".strip() + f" is no reading; one is less than {_BEYOND:g}")
+    return own, own_unit
+
+
 def put(connection: Connection, entry: Entry, verdict: Verdict) -> bool:
     """False if exactly this is there already; the audit names who is logged in at this machine."""
-    value, unit = in_own_unit(entry.reading_type, entry.value, entry.unit)
+    value, unit = checked_value(entry.reading_type, entry.value, entry.unit)
     with store_errors(), connection.transaction():
         meter = _meter(connection, entry.serial)
         connection.execute(_QUERIES["actor"].encode(), {"actor": getpass.getuser()})

@@ -13,7 +13,7 @@ from simulator.cli import app
 from simulator.errors import UserError
 from simulator.hes.database import HesDatabase
 from simulator.hes.maps import TRUTHS, read_maps
-from simulator.hes.review import in_own_unit
+from simulator.hes.review import checked_value, in_own_unit
 from simulator.hes.verifying import reading
 
 
@@ -214,6 +214,12 @@ def test_a_unit_that_is_not_of_the_type_is_refused(kind: str, unit: str, told: s
         in_own_unit(kind, 1.0, unit)
 
 
+@pytest.mark.parametrize(("value", "unit"), [(1e99, None), (-1e15, "Wh"), (1e12, "MWh"), (1e308, "MWh")])
+def test_no_meter_counts_so_far(value: float, unit: str | None) -> None:
+    with pytest.raises(UserError, match="one is less than 1e\\+15"):
+        checked_value("ACTIVE_ENERGY_IMPORT", value, unit)
+
+
 def test_the_unit_of_a_reading_that_is_there_is_put_right(database: str) -> None:
     """Rows that an older version took in kWh."""
     call("db", "init", "--hes", "--database", database)
@@ -246,7 +252,12 @@ def test_the_audit_is_json_whatever_values_there_were(database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("profile", "export", "--from", "2025-06-01", "--to", "2025-06-02"), ("hes", "audit")]
+    "words",
+    [
+        ("profile", "export", "--from", "2025-06-01", "--to", "2025-06-02"),
+        ("profile", "export", "--from", "0001-01-01", "--to", "9999-12-31"),
+        ("hes", "audit"),
+    ],
 )
 def test_a_meter_that_is_not_there_is_a_mistake_of_the_user(database: str, words: tuple[str, ...]) -> None:
     """Exit code 2: no rows would look like a meter that has said nothing."""
