@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from simulator.commands.inventory import read_inventory
@@ -17,15 +18,15 @@ from simulator.headend.options import Call, Known
 from simulator.store.embedded import EmbeddedPostgres
 
 
-def fleet_meters(name: str | None) -> list[dict[str, Any]]:
-    """Of the fleet of that name, or of the last one that was started here; UserError if there is none."""
-    return asyncio.run(read_inventory(_place(name)))
+def fleet_meters(home: Path | None, name: str | None) -> list[dict[str, Any]]:
+    """Of the fleet of that name, or of the last one that was started there; UserError if there is none."""
+    return asyncio.run(read_inventory(_place(home, name)))
 
 
-def fleet_ended(name: str | None) -> str:
-    """If that fleet, or the last one that was started here, does not run: that, and which do."""
+def fleet_ended(home: Path | None, name: str | None) -> str:
+    """If that fleet, or the last one that was started there, does not run: that, and which do."""
     try:
-        return ended(_place(name))
+        return ended(_place(home, name))
     except MeterfleetError:
         return ""
 
@@ -53,7 +54,7 @@ def known_credentials(call: Call) -> Known | None:
 
 def _places() -> Iterator[Place]:
     try:
-        last = _place(None)
+        last = _place(None, None)
     except UserError:
         return
     yield last
@@ -63,5 +64,5 @@ def _places() -> Iterator[Place]:
                 yield existing_place(None, last.home, name)
 
 
-def _place(name: str | None) -> Place:
-    return existing_place(None if name else os.environ.get("METERFLEET_DATABASE"), None, name)
+def _place(home: Path | None, name: str | None) -> Place:
+    return existing_place(None if home or name else os.environ.get("METERFLEET_DATABASE"), home, name)

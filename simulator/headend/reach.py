@@ -23,9 +23,10 @@ from simulator.headend.options import DEFAULT_PORT, Call, parse_address, parse_c
 from simulator.headend.way import Transport, Way
 
 Names = Callable[[], Mapping[str, str]]
-Fleet = Callable[[str | None], Sequence[Entry]]
-"""The meters of a fleet on this machine, by its name; None: the last one that was started."""
-Ended = Callable[[str | None], str]
+Fleet = Callable[[Path | None, str | None], Sequence[Entry]]
+"""The meters of a fleet on this machine, by the folder of its server and its name; None: the usual one, and the last
+one that was started there."""
+Ended = Callable[[Path | None, str | None], str]
 """If that fleet does not run: that, and which do; else nothing."""
 
 
@@ -54,6 +55,9 @@ class Reach:
     fleet: Annotated[
         str | None, typer.Option(help="Name of the fleet on this machine (default: the last one started).")
     ] = None
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of the embedded server with that fleet (default: METERFLEET_HOME).")
+    ] = None
     pdu: Annotated[int, typer.Option(min=64, max=65535, help="The largest APDU to receive, octets.")] = 65535
     server: Annotated[int, typer.Option(min=1, max=65535, help="Logical device behind the address.")] = 1
     hdlc: Annotated[bool, typer.Option("--hdlc", help="HDLC frames over TCP; port 4062 if none is given.")] = False
@@ -73,6 +77,10 @@ class Reach:
     device_address: Annotated[str, typer.Option(help="In the sign-on, where several meters are on the line.")] = ""
     baud: Annotated[int, typer.Option(help="Speed of the serial line, without a sign-on.")] = 9600
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0
+
+    @property
+    def names_fleet(self) -> bool:
+        return self.fleet is not None or self.home is not None
 
     def call(self, words: list[str], fleet: Fleet | None = None) -> tuple[Call, list[str]]:
         """Whom to call, and the words that are left; on a serial line the first word is no address."""
@@ -95,13 +103,13 @@ class Reach:
     def _meters(self, words: list[str], fleet: Fleet | None) -> Sequence[Entry]:
         """Those of the file, or of the fleet if it is named, or one of its meters is: by number or serial number."""
         if self.keys is not None:
-            if self.fleet is not None:
-                raise UserError("give --keys or --fleet, not both")
+            if self.names_fleet:
+                raise UserError("give --keys, or --fleet and --home, not both")
             return read_meters(self.keys)
         is_named = self.serial is None and bool(words) and words[0].isdecimal()
-        if fleet is None or not (is_named or self.fleet is not None):
+        if fleet is None or not (is_named or self.names_fleet):
             return []
-        meters = fleet(self.fleet)
+        meters = fleet(self.home, self.fleet)
         if is_named and not any(is_called(entry, words[0]) for entry in meters):
             hint = f"write a number from 1 to {len(meters)}, a serial number, or HOST:PORT"
             raise UserError(f"the fleet has no meter {words[0]}; {hint}")
@@ -141,8 +149,8 @@ def with_reach(command: Callable[..., None], ended: Ended | None = None) -> Call
     def called(**given: Any) -> None:
         reach = Reach(**{option.name: given.pop(option.name) for option in fields(Reach)})
         meter = given.get("address") or (given.get("words") or [""])[0]
-        is_ours = reach.keys is None and (reach.fleet is not None or meter.isdecimal() or meter.startswith("127."))
-        with _exit_codes(lambda: ended(reach.fleet) if ended and is_ours else ""):
+        is_ours = reach.keys is None and (reach.names_fleet or meter.isdecimal() or meter.startswith("127."))
+        with _exit_codes(lambda: ended(reach.home, reach.fleet) if ended and is_ours else ""):
             command(reach=reach, **given)
 
     own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "reach"]

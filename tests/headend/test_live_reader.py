@@ -110,5 +110,9 @@ def test_a_meter_of_a_fleet_is_named_by_its_number(fleet: Spawned, monkeypatch: 
             assert second.serial in done.stdout
         done = CliRunner().invoke(app, ["read", "1", "serial", "--client", "mr"])
         assert last.meters[0].serial in done.stdout
+        monkeypatch.setenv("METERFLEET_HOME", "/nowhere")
+        done = CliRunner().invoke(app, ["read", "1", "serial", "--client", "mr", "--home", str(fleet.log.parent)])
+        assert last.meters[0].serial in done.stdout
+        monkeypatch.setenv("METERFLEET_HOME", str(fleet.log.parent))
         done = CliRunner().invoke(app, ["read", "7", "serial"])
         assert (done.exit_code, "has no meter 7" in done.stderr) == (2, True)
