@@ -6,7 +6,9 @@ Exit codes: 0, 1 (it went wrong while running), 2 (a mistake in the user's optio
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import sys
 from collections import UserDict
@@ -18,7 +20,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from simulator import __version__
-from simulator.commands.usage import in_our_words, is_usage
+from simulator.commands.usage import in_our_words, is_usage, refuse_empty
 from simulator.errors import MeterfleetError, UserError, told
 
 _CUT = 128 + 13  # as the shell tells of a program that SIGPIPE has ended
@@ -71,10 +73,10 @@ class _Lazy(UserDict[str, Any]):
         found = getattr(module, place.name)
         if isinstance(found, typer.Typer):
             group = typer.main.get_group(found)
-            return group.commands.get(name, group)
+            return refuse_empty(group.commands.get(name, group))
         one = typer.Typer(add_completion=False, rich_markup_mode="rich")
         one.command(name, epilog=getattr(module, place.epilog, None))(found)
-        return typer.main.get_command(one)
+        return refuse_empty(typer.main.get_command(one))
 
 
 class _Commands(TyperGroup):
@@ -103,6 +105,9 @@ def version(show: bool = typer.Option(False, "--version", help="Print the versio
 def main() -> None:
     """Entry point of the command."""
     code: int | str | None
+    _keep_streams()
+    if not _takes_output():
+        sys.exit(_tell(MeterfleetError("the output is closed; send it to /dev/null if nobody is to read it")))
     try:
         code = _run()
         sys.stdout.flush()
@@ -113,6 +118,27 @@ def main() -> None:
     if code == _CUT:
         _forget_output()
     sys.exit(code)
+
+
+def _keep_streams() -> None:
+    """A closed one would lend its number to the next file or socket, which then got our words. No word ends a command
+    because a terminal cannot show it."""
+    for number in range(3):
+        with contextlib.suppress(OSError):
+            os.fstat(number)
+            continue
+        os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)  # takes the lowest number that is free
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _takes_output() -> bool:
+    """Asked before anything is done; whether there is room is seen when it is written."""
+    try:
+        return sys.stdout is not None and os.write(sys.stdout.fileno(), b"") == 0
+    except OSError as error:
+        return error.errno != errno.EBADF
 
 
 def _run() -> int:

@@ -127,6 +127,8 @@ def _become(wanted: dict[str, Any], given: list[int], others: list[int]) -> None
         os.dup2(one, number)
     for one in (*given, *others):
         os.close(one)
+    sys.stdout = os.fdopen(1, "w", closefd=False)  # the nursery's would remember what its own can do
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
     os.environ.clear()
     os.environ.update(wanted["environment"])
     os.chdir(wanted["folder"])

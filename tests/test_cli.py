@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import shlex
@@ -22,6 +23,7 @@ from typer.testing import CliRunner
 from simulator import cli
 from simulator.cli import app, main
 from simulator.commands import link, options
+from simulator.errors import UserError
 
 
 def test_the_manual_has_every_option_of_every_command() -> None:
@@ -57,13 +59,28 @@ def test_a_command_has_no_options_but_its_own(command: str) -> None:
             "--report /nowhere/x.html: there is no folder /nowhere",
         ),
         ("replay hello --junit /", "--junit /: this is a folder; name a file in it"),
+        ("replay hello --junit x.xml --report ./x.xml", "--junit and --report name the same file, x.xml; give each"),
+        ("link '' '{delay: 2s}'", "METERS is empty; leave it out, or give it a value: 3, 1-20, a serial number"),
+        ("spawn 3 --listen udp --listen ''", "--listen is empty; leave it out"),
+        ("spawn 3 --block-minutes 0", "a block lasts 15, 30 or 60 minutes, not 0"),
+        ("spawn 2 --start 0001-01-01T00:00+05:30", "a fleet starts in the years 2000 to 2099"),
+        ("spawn 2 --start 9999-12-31T23:59:00-10:00", "a fleet starts in the years 2000 to 2099"),
+        (
+            "hes put 1 ACTIVE_ENERGY_IMPORT 5 --at 0001-01-01T00:00+14:00",
+            "--at 0001-01-01T00:00+14:00: a reading is of the years 1970 to 2099",
+        ),
+        ("hes quality --since 2026-01-02 --until 2026-01-01", "--since 2026-01-02 is after --until 2026-01-01"),
+        (
+            "profile export --meter 1 --from 2026-01-02 --to 2025-12-31",
+            "--from 2026-01-02 is after --to 2025-12-31",
+        ),
         ("db stop --home /dev/null", "/dev/null is no folder; set METERFLEET_HOME, or --home, to one of yours"),
     ],
 )
 def test_mistakes_are_told_in_one_way(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, words: str
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["meterfleet", *line.split()])
+    monkeypatch.setattr(sys, "argv", ["meterfleet", *shlex.split(line)])
     with pytest.raises(SystemExit) as end:
         main()
     told = capsys.readouterr()
@@ -91,6 +108,33 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
 def test_output_that_cannot_be_written_is_told() -> None:
     told = "meterfleet: the output cannot be written: No space left on device\n"
     assert piped("events codes", os.open("/dev/full", os.O_WRONLY)) == (1, told)
+
+
+def test_a_closed_output_is_told_before_anything_is_done() -> None:
+    line = f"exec {shlex.quote(sys.executable)} -m simulator --version >&-"
+    done = subprocess.run(line, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    told = "meterfleet: the output is closed; send it to /dev/null if nobody is to read it\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_ctrl_c_while_modules_are_imported_ends_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    line, environment = command_line("--version", home=tmp_path)
+    environment["PYTHONPATH"] = str(tmp_path)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_what_a_terminal_cannot_show_ends_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with LC_ALL=C."""
+    scenario = tmp_path / "snow.yaml"
+    scenario.write_text("name: ☃\nfleet: [{count: 1}]\n")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, "ascii"))
+    monkeypatch.setattr(sys, "argv", ["meterfleet", "check", str(scenario)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, shown.getvalue().split()[1]) == (0, b"\\u2603:")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +185,18 @@ def test_help_of_every_command_has_an_example_that_can_be_typed(path: tuple[str,
         program, *words = shlex.split(line)
         assert (program, *words[: len(path)]) == ("meterfleet", *path)
         ALL[path].make_context(path[-1], words[len(path) :])
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_an_option_that_is_empty_is_not_one_that_is_left_out(path: tuple[str, ...]) -> None:
+    """`--database "$DSN"`, where DSN is not set, must not be another fleet, nor `--home ""` the current folder."""
+    for one in ALL[path].params:
+        if not getattr(one, "is_flag", False) and one.default != "":
+            words = [one.opts[-1], ""] if one.param_type_name == "option" else [""]
+            with pytest.raises(UserError, match="is empty; "):
+                ALL[path].make_context(path[-1], words)
+            if one.param_type_name == "argument":
+                break  # for the next one, this one would have to be right
 
 
 @pytest.mark.parametrize(("word", "code", "told"), [("--version", 0, "meterfleet 0."), ("spwan", 2, "spwan")])

@@ -107,7 +107,7 @@ def spawn(
         model,
         load,
         seed=seed,
-        block_minutes=block_minutes or compiled.spec.block_minutes,
+        block_minutes=compiled.spec.block_minutes if block_minutes is None else block_minutes,
         history_ms=span_ms("--history", history),
         start_ms=_instant(start) if start else None,
         keys=key_file.digest if key_file else None,

@@ -9,9 +9,12 @@ from __future__ import annotations
 import itertools
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from simulator.documents import did_you_mean
+from simulator.errors import UserError
 
 _QUOTED = re.compile(r"'([^']*)'")
 _EXTRA = re.compile(r"unexpected extra arguments?(?:\(s\))? \((.*)\)")
@@ -20,6 +23,24 @@ _EXTRA = re.compile(r"unexpected extra arguments?(?:\(s\))? \((.*)\)")
 def is_usage(error: Exception) -> bool:
     """Whether the parser raised it."""
     return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def refuse_empty(command: Any) -> Any:
+    """The same command, or group of them: an empty option is a mistake, most often a variable of the shell that is not
+    set, and must not count as one that is not given: that would be another fleet, another folder, or all meters."""
+    for one in getattr(command, "commands", {}).values():
+        refuse_empty(one)
+    for parameter in command.params:
+        parameter.process_value = partial(_filled, parameter, parameter.process_value)
+    return command
+
+
+def _filled(parameter: Any, process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    given = value if isinstance(value, list | tuple) else [value]
+    if value != parameter.default and any(isinstance(one, str) and not one.strip() for one in given):
+        leave = "give it a value" if parameter.required else "leave it out, or give it a value"
+        raise UserError(f"{_name(parameter)} is empty; {leave}: {(parameter.help or 'see --help').rstrip('.')}")
+    return process(context, value)
 
 
 def in_our_words(error: Any) -> str:
