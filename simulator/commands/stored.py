@@ -23,10 +23,10 @@ from simulator.values import moment_of
 
 @asynccontextmanager
 async def opened(place: Place) -> AsyncIterator[Store]:
-    """With its schema, whatever was in the database before."""
+    """UserError if no fleet has ever been in it."""
     store = await Store.open(place.dsn, revive=place.revive)
     try:
-        await store.ensure_schema()
+        await store.find_schema()
         yield store
     finally:
         await store.close()
