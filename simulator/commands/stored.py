@@ -33,7 +33,7 @@ async def opened(place: Place) -> AsyncIterator[Store]:
 
 
 def give_order(place: Place, name: str, **values: Any) -> dict[str, Any]:
-    """The running fleet's answer. UserError if none runs, or if it cannot follow."""
+    """The running fleet's answer. UserError if none runs; else as `order`."""
     return asyncio.run(_answer(place, name, values))
 
 

@@ -127,6 +127,10 @@ class Store:
         """
         return await self._writer.lock_fleet()
 
+    async def hold_fleet(self) -> None:
+        """StoreUnavailable if the lock was ours and another process has it now."""
+        await self._writer.hold()
+
     async def fleet(self) -> FleetRow | None:
         rows = await self._read("fleet")
         return FleetRow(*rows[0]) if rows else None
