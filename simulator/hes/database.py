@@ -112,8 +112,8 @@ class HesDatabase:
         ((is_ours, is_taken),) = self._read("present")
         if is_taken and not is_ours:
             raise UserError(
-                "the database has a schema `hes`, or tables meters, meter_readings or meter_events in `public`, that are "
-                "not meterfleet's; use another one"
+                "the database has a schema `hes`, or tables meters, meter_readings or meter_events in `public`, "
+                "that are not meterfleet's; use another one"
             )
         return bool(is_ours)
 

@@ -48,11 +48,12 @@ class Plan:
 
     def made_by(self, version: int) -> dict[str, str | list[str]]:
         """What the statement `strangers` needs to tell from others what a version has; 0: that may be anything."""
-        made = [self._makes(number) for number in range(1, self.version + 1)]
-        return {"schema": self.schema, "ours": sum(made[: version or self.version], []), "names": sum(made, [])}
+        ours, names = self._made(min(version or self.version, self.version)), self._made(self.version)
+        return {"schema": self.schema, "ours": ours, "names": names}
 
-    def _makes(self, number: int) -> list[str]:
-        return [name.decode() for name in _MADE.findall(self.script("deploy", number))]
+    def _made(self, last: int) -> list[str]:
+        scripts = (self.script("deploy", number) for number in range(1, last + 1))
+        return [name.decode() for script in scripts for name in _MADE.findall(script)]
 
     def number(self, change: str) -> int:
         """Of a change by its name, with or without its number in front; UserError if there is none."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is somebody else's in a database is neither dropped nor joined by anything: `db init --fresh`, commands that look."""
+"""A database of somebody else's: `db init --fresh` drops nothing in it, and commands that look add nothing to it."""
 
 from __future__ import annotations
 
