@@ -106,8 +106,9 @@ class Cohort:
         self.alarms: dict[int, int] = {}  # row -> instant at which the meter does something by itself
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
-        self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
         self.writing: set[asyncio.Future[None]] = set()  # what nobody waits for
+        # By row the local second of its last instantaneous profile, and when that is in the table.
+        self.snapshots: dict[int, tuple[int, asyncio.Future[None]]] = {}
         self.kept_pushes, self.readings = KeptPushes(self), Readings(self)
         self.vault = Vault(around.store, [one.id for one in identities])
         self.lock = asyncio.Lock()  # held while columns change

@@ -188,6 +188,19 @@ async def test_two_who_replace_the_same_meter_at_once_replace_it_once(database: 
     assert f"meter 1 is {new.serial}" in refused
 
 
+async def test_a_fleet_that_lags_behind_tells_its_clock_at_once(database: str) -> None:
+    async with pushing(database, 1, None) as meters:
+        clock = meters.fleet.clock
+        hold = clock.hold(clock.now_ms())
+        stepping = asyncio.ensure_future(give(meters, "clock", step_ms=60 * MINUTE_MS))
+        while not (told := await give(meters, "clock"))["behind_ms"]:
+            pass
+        assert told["behind_ms"] >= 59 * MINUTE_MS
+        assert not stepping.done()
+        clock.release(hold)
+        assert (await stepping)["now_ms"] >= told["now_ms"] + told["behind_ms"]
+
+
 async def test_orders_that_come_while_the_clock_steps_lose_nothing(database: str) -> None:
     """What they came to is the same in the store and in the meters, whichever of them was first."""
     models = ("is15959-1ph", "is15959-3ph")
