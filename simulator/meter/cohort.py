@@ -355,7 +355,9 @@ class Cohort:
         return self._in_doubt
 
     async def believe_the_store(self) -> bool:
-        """After a failed write the last writes before it may be lost too: go back to what the store has, and say so."""
+        """After a failed write, or where the server was away, the last writes may be lost too: go back to what the
+        store has, and say so."""
+        self._in_doubt = self._in_doubt or await self.around.store.was_away(self.name)
         if not self._in_doubt:
             return False
         kept = await self.around.store.checkpoints(self.name)

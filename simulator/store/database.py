@@ -303,6 +303,11 @@ class Store:
         after = profiles.moment(forget.after_s)
         await connection.execute(statement, {"meter_ids": meters, "after": after})
 
+    async def was_away(self, cohort: str) -> bool:
+        """Whether the server was away since the cohort's last write; said once. Raises StoreUnavailable if it is."""
+        await self._writer.look()
+        return self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch
+
     def _refuse_a_gap(self, cohort: str) -> None:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""
         if self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch:
