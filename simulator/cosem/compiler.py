@@ -267,10 +267,8 @@ class _Compiler:
     def _ownerless(self, code: str) -> tuple[str | int, ...]:
         """Where a file took a client away, or else where the object is named."""
         gone = self.merged.document.gone(("clients",))
-        objects = self.spec.objects.items()
-        return (
-            gone[0] if gone else next(("objects", name, codes.index(code)) for name, codes in objects if code in codes)
-        )
+        named = (("objects", name, codes.index(code)) for name, codes in self.spec.objects.items() if code in codes)
+        return gone[0] if gone else next(named)
 
     def _encode(self, kind: Choice, value: Any, location: tuple[str | int, ...]) -> bytes:
         try:

@@ -206,6 +206,9 @@ def test_an_association_whose_client_is_taken_away_is_told_there(tmp_path: Path)
         ("profiles: {1.0.99.1.0.255: {period_s: -1}}", "at least 0"),
         ("values: {0.0.96.1.4.255: {value: {float32: [1]}}}", "[1] is not a number"),
         ("nominal_voltage_v: .inf", "a number, not inf"),
+        ("values: {0.0.96.1.4.255: {value: {'bit-string[99999999999]': []}}}", "is not a type expression"),
+        ("access: {public: {16: r1-99999999999}}", "'r1-99999999999' is not a right"),
+        ("profiles: {1.0.99.1.0.255: {capture: ['0.0.1.0.0.255:²']}}", "has no attribute ²"),
     ],
 )
 def test_a_number_that_does_not_fit_is_told(tmp_path: Path, wrong: str, words: str) -> None:

@@ -401,6 +401,21 @@ def test_names_that_are_too_long_for_files_are_files_that_are_not_there(tmp_path
     assert [one.partition(":")[0] for one in mistakes(tmp_path, text)] == ["3", "4", "5"]
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"timeline: [{{do: relay, to: open, on: {{meters: '{'9' * 5000}'}}}}]", "is no meter"),
+        (f"timeline: [{{do: relay, to: open, on: {{index: '1-{'9' * 5000}'}}}}]", "is no number or range"),
+        (f"network: ['wrapper,port={'9' * 5000}']", "is not a port"),
+        (f"fleet: [{{count: 1, group: {'x' * 5000}}}]", "at most 100 letters"),
+    ],
+    ids=["meters", "index", "port", "group"],
+)
+def test_numbers_and_names_of_thousands_of_letters_are_none(tmp_path: Path, line: str, words: str) -> None:
+    (told,) = mistakes(tmp_path, f"name: x\n{'' if 'fleet' in line else 'fleet: [{count: 10}]'}\n{line}\n")
+    assert words in told
+
+
 def test_recorded_alarms_are_looked_at_alone_as_in_a_scenario(tmp_path: Path) -> None:
     path = tmp_path / "alarms.csv"
     path.write_text("time,meter,code\n0001-01-01,1,101\n9999-01-01,1,101\n18:00,1,101\n5m,1,101\n")
