@@ -195,7 +195,7 @@ def read_table(path: Path, model: type[Model]) -> tuple[dict[int, Model], list[M
     rows: dict[int, Model] = {}
     mistakes: list[Mistake] = []
     reader = csv.DictReader(read_text(path).splitlines())
-    for row in reader:
+    for row in _whole(reader, path):
         cells = {name: cell for name, cell in row.items() if name is not None and cell not in (None, "")}
         try:
             rows[reader.line_num] = adapter.validate_python(cells)
@@ -205,6 +205,13 @@ def read_table(path: Path, model: type[Model]) -> tuple[dict[int, Model], list[M
                 for found in error.errors()
             ]
     return rows, mistakes
+
+
+def _whole(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str | Any, str | Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:  # such as a cell of 131,073 letters, mostly a quote that is not closed
+        raise UserError([Mistake(str(path), reader.line_num, 0, f"not valid CSV: {error}")]) from None
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -220,7 +227,8 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise UserError([Mistake(str(path), 0, 0, "there is no such file")]) from None
     except IsADirectoryError:
-        raise UserError([Mistake(str(path), 0, 0, "is a folder; name its files")]) from None
+        words = "is a folder; name its files" if path != Path() else "an empty name, or this folder; name a file"
+        raise UserError([Mistake(str(path), 0, 0, words)]) from None
     except UnicodeDecodeError:
         raise UserError([Mistake(str(path), 0, 0, "is no text in UTF-8")]) from None
     except OSError as error:

@@ -123,6 +123,12 @@ def test_a_file_that_is_larger_than_anybody_writes_is_refused(tmp_path: Path) ->
         read_yaml(path)
 
 
+def test_a_quote_that_is_not_closed_is_no_crash(tmp_path: Path) -> None:
+    path = write(tmp_path, f'number,name\n1,"{"x" * 140_000}', "ports.csv")
+    with pytest.raises(UserError, match=r"ports.csv.*: not valid CSV: field larger"):
+        load_table(path, Port)
+
+
 def test_csv_rows_name_their_line(tmp_path: Path) -> None:
     path = write(tmp_path, "number,name\n1,a\nx,b\n3,\n", "ports.csv")
     with pytest.raises(UserError, match=r"ports.csv:3: number"):
