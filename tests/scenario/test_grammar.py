@@ -14,6 +14,8 @@ from simulator.documents import read_leniently, read_yaml
 from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.recording import read_alarms
+from simulator.scenario.replay import Result
+from simulator.scenario.report import tables
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.scenario.selecting import Selector
 from simulator.scenario.timing import Turn, timeline
@@ -431,3 +433,9 @@ def test_recorded_alarms_may_lie_further_apart_than_a_span_can_say(tmp_path: Pat
     (tmp_path / "alarms.csv").write_text("time,meter,code\n0s,1,101\n36525d,1,101\n")
     found = load(tmp_path, f"{FLEET}replay: {{csv: alarms.csv, at: 1d}}\n").entries
     assert [one.at and one.at.offset_ms for one in found] == [86_400_000, 36_526 * 86_400_000]
+
+
+def test_a_name_of_thousands_of_letters_is_cut_in_the_tables_of_a_replay(tmp_path: Path) -> None:
+    scenario = load(tmp_path, f"{FLEET}expect: [{{name: {'x' * 5000}, sql: SELECT 1, value: 1}}]\n")
+    *_, expected = tables(Result(scenario, (), START_MS, START_MS))
+    assert list(expected.columns[0].cells) == ["x" * 80 + "…"]
