@@ -20,9 +20,10 @@ from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
-_TOKEN = re.compile(r"\s*([a-z0-9-]+(?:\[(?:\.\.)?\d+\])?|[(),|])")
+_TOKEN = re.compile(r"\s*([a-z0-9-]+(?:\[(?:\.\.)?\d{1,5}\])?|[(),|])")
+_MOST_BRACKETS = 100
 _TEXTS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
-_SIZED = re.compile(r"([a-z0-9-]+)(?:\[(\.\.)?(\d+)\])?")
+_SIZED = re.compile(r"([a-z0-9-]+)(?:\[(\.\.)?(\d{1,5})\])?")
 
 _INTEGER_RANGES = {
     Tag.INTEGER: (-(1 << 7), (1 << 7) - 1),
@@ -91,6 +92,8 @@ def meant(choice: Choice, text: str) -> Any:
 def parse_type(text: str) -> Choice:
     """The type that an expression names; ValueError on an unknown word or a missing bracket."""
     tokens = _TOKEN.findall(text)
+    if tokens.count("(") > _MOST_BRACKETS:
+        raise ValueError(f"a type has at most {_MOST_BRACKETS} brackets")
     if "".join(tokens) != re.sub(r"\s", "", text):
         raise ValueError(f"{text!r} is not a type expression")
     choice, rest = _choice(tokens)
@@ -175,7 +178,7 @@ def _build_spec(spec: TypeSpec, value: Any) -> Data:
     if tag in (Tag.ARRAY, Tag.STRUCTURE):
         return Data(tag, _members(spec, value))
     if tag in (Tag.FLOAT32, Tag.FLOAT64):
-        return Data(tag, float(value))
+        return Data(tag, _number(value))
     if tag is Tag.BOOLEAN:
         if not isinstance(value, bool):
             raise ValueError(f"{value!r} is not true or false")
@@ -190,6 +193,13 @@ def _build_any(value: Any) -> Data:
         raise ValueError(f"{value!r} needs a type; write it as {{long-unsigned: 5}}")
     ((kind, inner),) = value.items()
     return _build(parse_type(kind), inner)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, OverflowError):
+        raise ValueError(f"{value!r} is not a number") from None
 
 
 def _integer(tag: Tag, value: Any) -> int:

@@ -19,7 +19,7 @@ from simulator.dlms.wrapper_link import WrapperLink
 from simulator.fleet.listen import MANAGEMENT, Listen, Spread
 from simulator.meter.identity import Identity, index_of
 from simulator.ports import LogicalDevice
-from simulator.values import NEVER_MS, whole_number
+from simulator.values import NEVER_MS, is_number
 
 _WITH_HEADERS = 65_000  # an APDU that leaves room for what a datagram or a gateway puts before it
 _SMALLER = Limits(max_sent=_WITH_HEADERS)
@@ -42,7 +42,9 @@ class Residents:
     def named(self, name: str) -> int | None:
         """The meter of a serial number, or of its number in the fleet, from 1; zeros ahead of either do not count, for
         a sign-on leaves them out (IEC 62056-21 6.3.1)."""
-        number = whole_number(name)
+        if not is_number(name):
+            return None
+        number = int(name)
         by_serial = index_of(name)
         if 0 <= by_serial < self.count and int(self.identity(by_serial).serial) == number:
             return by_serial

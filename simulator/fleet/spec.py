@@ -25,7 +25,7 @@ from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.identity import MAX_METERS, Identity, index_of, serial_of
-from simulator.values import MS_PER_DAY, instant_of, whole_number
+from simulator.values import MS_PER_DAY, instant_of, is_number
 from simulator.world.noise import key_of
 from simulator.world.population import build_population
 from simulator.world.shapes import World
@@ -128,7 +128,7 @@ class FleetSpec:
 
     def meter_named(self, word: str) -> int | None:
         """The meter, counted from 0, of a serial number or of its number from 1."""
-        number = whole_number(word) - 1
+        number = int(word) - 1 if is_number(word) else -1
         if 0 <= number < self.count:
             return number
         index = index_of(word)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from simulator.errors import UserError
 from simulator.headend.way import Way
-from simulator.values import is_date, parse_obis, whole_number
+from simulator.values import is_date, is_number, parse_obis
 
 DEFAULT_PORT = 4059  # registered for DLMS/COSEM
 CALLS_PORT = 4064
@@ -159,7 +159,7 @@ def parse_address(text: str, *, default_port: int = DEFAULT_PORT) -> tuple[str, 
     match = _ADDRESS.fullmatch(text.strip())
     if not match:
         raise UserError(f"{text!r} is not an address; write for example 127.0.0.1:{DEFAULT_PORT}")
-    port = whole_number(match[3]) if match[3] else default_port
+    port = _number(match[3]) if match[3] else default_port
     if not 1 <= port <= 65535:
         raise UserError(f"{text!r}: a port is 1 to 65535")
     return match[1] or match[2], port
@@ -179,7 +179,7 @@ def parse_client(text: str) -> Preset:
     """A name of CLIENTS, or a number, which has the mechanism of the client of IS 15959 with that number, or LLS."""
     if text.lower() in CLIENTS:
         return CLIENTS[text.lower()]
-    if 1 <= (number := whole_number(text)) <= 0xFFFF:
+    if 1 <= (number := _number(text)) <= 0xFFFF:
         return Preset(number, _MECHANISMS.get(number, 1))
     raise UserError(f"{text!r} is not a client; write {', '.join(CLIENTS)} or a number from 1 to 65535")
 
@@ -219,9 +219,9 @@ def _columns(text: str | None) -> tuple[str, ...]:
 def _entries(text: str) -> tuple[int, int | None]:
     """``1-10``, ``5``, ``100-``: the first entry and how many, None to the end."""
     match = _ENTRIES.fullmatch(text.strip())
-    first = whole_number(match[1]) if match else 0
+    first = _number(match[1]) if match else 0
     last = None if match is None or "-" not in text else match[2]
-    end = whole_number(last) if last else first
+    end = _number(last) if last else first
     if not 1 <= first <= end:
         raise UserError(f"--entries {text!r}: write for example 1-10, 5 or 100-; entry 1 is the oldest")
     return first, None if text.strip().endswith("-") else end - first + 1
@@ -238,8 +238,13 @@ def _moment(text: str | None, *, latest: bool) -> dt.datetime | None:
     return moment.replace(hour=23, minute=59, second=59) if latest and is_date(text) else moment
 
 
+def _number(text: str) -> int:
+    """-1 if it is none."""
+    return int(text) if is_number(text) else -1
+
+
 def _attribute(text: str, whole: str) -> int:
-    if not 1 <= (number := whole_number(text)) <= 127:
+    if not 1 <= (number := _number(text)) <= 127:
         raise UserError(f"{whole!r}: after the colon comes the number of an attribute, 1 to 127")
     return number
 

@@ -19,7 +19,7 @@ from simulator.cosem.model import Attribute, CosemObject, Model, Setting
 from simulator.meter.change import plain_value, settings
 from simulator.meter.columns import Ints
 from simulator.meter.push.times import Window
-from simulator.values import attribute_key, whole_number
+from simulator.values import attribute_key, is_number
 from simulator.wire.axdr import decode_whole
 from simulator.wire.ciphering import AUTHENTICATED, ENCRYPTED, PROTECTED
 
@@ -307,7 +307,7 @@ def destination_of(service: int, octets: bytes, default_port: int = DEFAULT_PORT
     if _is_address(text) or not colon:
         host, port = text, str(default_port)
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not 0 < whole_number(port) < 1 << 16:
+    if not host or not is_number(port) or not 0 < int(port) < 1 << 16:
         return None
     return Destination(kind, host, int(port))
 
