@@ -71,7 +71,9 @@ def headend(
     every: Annotated[
         str | None, typer.Option(help="Read all of it so often (default: instantaneous 15m, block 1h, the rest 24h).")
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Read every meter once, then end: by 1 if none could be read.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Read every meter once, then end; by 1 if none was read.")
+    ] = False,
     for_: Annotated[str | None, typer.Option("--for", help="End after so long, e.g. 2h.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Meters that are read at once.")] = 8,
     retries: Annotated[int, typer.Option(min=0, max=10, help="More attempts at a meter that fails.")] = 2,

@@ -136,7 +136,7 @@ class UdpLink:
     """Frames of the wrapper, each in a datagram."""
 
     def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
-        self._where, self._timeout_s = f"{host}:{port}", timeout_s
+        self._where, self.timeout_s = f"{host}:{port}", timeout_s
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
             self._socket = socket.socket(family, kind, protocol)
@@ -155,7 +155,7 @@ class UdpLink:
         try:
             return self._socket.recv(65_535)
         except TimeoutError as error:
-            raise no_answer(self._where, self._timeout_s) from error
+            raise no_answer(self._where, self.timeout_s) from error
         except OSError as error:
             raise broken(self._where, error) from error
 

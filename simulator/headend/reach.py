@@ -30,8 +30,6 @@ Ended = Callable[[str | None], str]
 """If that fleet does not run: that, and which do; else nothing."""
 
 
-
-
 def _number(value: float) -> float:
     if math.isnan(value):  # it is neither below the least nor above the most
         raise typer.BadParameter("nan is not a number of seconds")

@@ -11,9 +11,8 @@ from enum import Enum
 
 from simulator.errors import UserError
 
-
-_LONGEST_NAME = 255  # the prefix of a gateway says its length in one octet (Green Book 10.10.4)
-_LONGEST_DEVICE_ADDRESS = 32  # IEC 62056-21 6.3.1
+_LONGEST_NAME = 255  # the prefix of a gateway says its length in one octet (Green Book 10.10)
+_LONGEST_DEVICE_ADDRESS = 32  # IEC 62056-21 6.3
 
 
 class Transport(Enum):
@@ -48,7 +47,8 @@ class Way:
         if not self.hdlc and (self.physical is not None or self.address_octets):
             raise UserError("--physical and --address-octets are of HDLC; add --hdlc or --serial")
         if self.address_octets not in (0, 1, 2, 4):
-            raise UserError(f"--address-octets {self.address_octets}: an HDLC address has 1, 2 or 4 octets; 0: as few as it takes")
+            hint = "an HDLC address has 1, 2 or 4 octets; 0: as few as it takes"
+            raise UserError(f"--address-octets {self.address_octets}: {hint}")
         if self.mode_e and self.transport is not Transport.SERIAL:
             raise UserError("--mode-e begins a serial line; add --serial DEVICE")
         if not (self.device_address.isascii() and len(self.device_address) <= _LONGEST_DEVICE_ADDRESS):
