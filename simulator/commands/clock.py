@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -12,7 +13,10 @@ from simulator.commands.options import SpeedOption, span_ms
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.commands.stored import give_order
 from simulator.errors import UserError
-from simulator.values import moment_of
+from simulator.fleet.pace import MAX_SPEED
+from simulator.values import MS_PER_SECOND, moment_of
+
+_MOMENT_MS = 5_000  # by the wall clock
 
 EPILOG = """Examples:
 
@@ -44,4 +48,11 @@ def clock(
         print(json.dumps(answer))
     else:
         there = moment_of(answer["now_ms"], answer["utc_offset_minutes"])
-        print(f"{there:%Y-%m-%d %H:%M:%S %z}, speed {answer['speed']:g}")
+        print(f"{there:%Y-%m-%d %H:%M:%S %z}, speed {answer['speed']:g}{_behind(answer['behind_ms'], answer['speed'])}")
+
+
+def _behind(behind_ms: int, speed: float) -> str:
+    """Said if it is more than the work of a moment; as fast as the work goes is never too slow."""
+    if speed >= MAX_SPEED or behind_ms <= _MOMENT_MS * speed:
+        return ""
+    return f", which the fleet does not keep: {timedelta(seconds=behind_ms // MS_PER_SECOND)} behind"

@@ -73,13 +73,13 @@ def _offset_minutes(kept: Mapping[str, Any]) -> int | None:
 async def _facts(place: Place) -> dict[str, Any]:
     store = await Store.open(place.dsn, revive=place.revive)
     try:
-        await store.ensure_schema()
+        await store.find_schema()
         row = await store.fleet()
         return {
             "dsn": place.dsn,
             "server": await store.server_version(),
             "tier": await store.tier(),
-            "schema": SIM.version,  # or ensure_schema has told which
+            "schema": SIM.version,  # or find_schema has told which
             "fleet": row.name if row else None,
             "clock_ms": row.clock_ms if row else None,
             "utc_offset_minutes": _offset_minutes(row.spec) if row else None,
@@ -173,7 +173,7 @@ def delete_meter(
 async def _delete(place: Place, serials: list[str]) -> list[str]:
     store = await Store.open(place.dsn, revive=place.revive)
     try:
-        await store.ensure_schema()
+        await store.find_schema()
         if not await store.lock_fleet():
             raise UserError("a fleet serves this database now; stop it first")
         return await store.delete_meters(serials)

@@ -55,7 +55,7 @@ async def read_inventory(place: Place) -> list[dict[str, Any]]:
     """All meters of a store, as the ready event shows them."""
     store = await Store.open(place.dsn, revive=place.revive)
     try:
-        await store.ensure_schema()
+        await store.find_schema()
         fleet, keys = await store.fleet(), await store.keys()
         meters = [meter for meter in await store.meters() if not meter.is_removed]
     finally:

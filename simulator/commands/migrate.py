@@ -12,7 +12,7 @@ import typer
 from simulator.commands.options import HesOption
 from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, existing_place
 from simulator.errors import UserError
-from simulator.hes.database import HesDatabase
+from simulator.hes.database import HES, HesDatabase
 from simulator.store.connections import connected
 from simulator.store.migrating import SIM, Migrations
 from simulator.store.queries import query
@@ -45,17 +45,19 @@ def migrate(
     """Bring schema sim, or with --hes the head-end's tables, to the newest version or to a given one."""
     if to is not None and revert is not None:
         raise UserError("--to goes ahead and --revert goes back; give one of them")
+    plan = HES if head_end else SIM
+    first = None if revert is None else plan.number(revert)
+    last = None if to is None else plan.number(to)
     dsn = hes if head_end and hes else existing_place(database, home, fleet).dsn
     with _of_head_end(dsn, timezone) if head_end else _of_store(dsn) as migrations:
-        plan = migrations.plan
-        if revert is not None:
-            for name in migrations.revert(plan.number(revert)):
+        if first is not None:
+            for name in migrations.revert(first):
                 print(f"reverted {name}")
         else:
-            for name in migrations.deploy(None if to is None else plan.number(to)):
+            for name in migrations.deploy(last):
                 print(f"deployed {name}")
         print(f"schema {plan.schema} has version {migrations.version()}; the newest is {plan.version}")
-        if to is not None and plan.number(to) < migrations.version():
+        if last is not None and last < migrations.version():
             print("--to never goes back; --revert takes back a version and all after it, with their data")
 
 

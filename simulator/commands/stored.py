@@ -23,17 +23,17 @@ from simulator.values import moment_of
 
 @asynccontextmanager
 async def opened(place: Place) -> AsyncIterator[Store]:
-    """With its schema, whatever was in the database before."""
+    """UserError if no fleet has ever been in it."""
     store = await Store.open(place.dsn, revive=place.revive)
     try:
-        await store.ensure_schema()
+        await store.find_schema()
         yield store
     finally:
         await store.close()
 
 
 def give_order(place: Place, name: str, **values: Any) -> dict[str, Any]:
-    """The running fleet's answer. UserError if none runs, or if it cannot follow."""
+    """The running fleet's answer. UserError if none runs; else as `order`."""
     return asyncio.run(_answer(place, name, values))
 
 

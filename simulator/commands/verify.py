@@ -96,7 +96,7 @@ async def read_groups(place: Place) -> list[Group]:
     """The fleet's meters by model: what these capture, and whether as float32."""
     store = await Store.open(place.dsn, revive=place.revive)
     try:
-        await store.ensure_schema()
+        await store.find_schema()
         fleet, meters = await store.fleet(), await store.meters()
     finally:
         await store.close()

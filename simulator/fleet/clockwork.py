@@ -49,6 +49,11 @@ class Clockwork:
         return target_ms if target_ms < self._limit_ms else self._limit_ms
 
     @property
+    def behind_ms(self) -> int:
+        """By how much the work has not kept the speed."""
+        return max(self._pace.target_ms() - self._limit_ms, 0)
+
+    @property
     def instant_ms(self) -> int:
         """The instant of the latest event."""
         return self._kernel.now

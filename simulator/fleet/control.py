@@ -24,6 +24,7 @@ _ORDERS, _ANSWERS = "meterfleet_orders", "meterfleet_answers"
 _AGAIN_S, _BEAT_S = 1.0, 2.0
 _PATIENCE_S = 30.0
 _BEAT = "still"  # key of a message that is no answer yet
+_FAILED = "failed"  # key of an answer: the error is no mistake in the order
 _ROOM = 8_000  # octets: a notification of PostgreSQL has fewer
 _CUT = 600  # characters, which JSON makes 12 octets of at most
 Follow = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -37,6 +38,7 @@ async def obey(store: Store, orders: Mapping[str, Follow], listening: asyncio.Ev
         while True:
             with contextlib.suppress(StoreUnavailable):
                 async with store.notices.listen(_ORDERS) as payloads:
+                    await store.hold_fleet()  # or others would believe, up to the next write, that nobody serves it
                     listening.set()
                     async for payload in payloads:
                         heeding.create_task(_heed(store, payload, orders, state))
@@ -63,7 +65,8 @@ def _fitting(words: Mapping[str, Any]) -> str:
     if len(told) < _ROOM:
         return told
     error = words.get("error", "the answer is too long to be told; what was ordered is done")
-    return json.dumps({"id": words.get("id"), "error": f"{error[:_CUT]} ..." if len(error) > _CUT else error})
+    cut = f"{error[:_CUT]} ..." if len(error) > _CUT else error
+    return json.dumps({"id": words.get("id"), "error": cut, _FAILED: words.get(_FAILED, False)})
 
 
 def _token(payload: str) -> str | None:
@@ -84,14 +87,16 @@ async def _followed(payload: str, orders: Mapping[str, Follow]) -> dict[str, Any
         return {"id": token, "error": f"this fleet does not know the order {order['order']!r}"}
     try:
         return {"id": token, **await follow(order)}
+    except StoreUnavailable as error:
+        return {"id": token, "error": f"give the order again; {error}", _FAILED: True}
     except MeterfleetError as error:
-        return {"id": token, "error": str(error)}
+        return {"id": token, "error": str(error), _FAILED: not isinstance(error, UserError)}
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         log.warning("the order %r could not be followed", order["order"], exc_info=True)
         return {"id": token, "error": f"not an order {order['order']!r}: {error!r}"}
     except Exception as error:  # a bug of ours costs this order its answer, never the fleet its life
         log.exception("the order %r could not be followed", order["order"])
-        return {"id": token, "error": f"the order {order['order']!r} met a mistake of ours: {error!r}"}
+        return {"id": token, "error": f"the order {order['order']!r} met a mistake of ours: {error!r}", _FAILED: True}
 
 
 Waiting = Callable[[Mapping[str, Any]], None]
@@ -106,7 +111,8 @@ async def order(
     **values: Any,
 ) -> dict[str, Any]:
     """Give an order to the fleet that serves this database and wait for its answer, for as long as the fleet says that
-    it is at it: `waiting` hears how far it is. UserError if it has been silent for too long."""
+    it is at it: `waiting` hears how far it is. UserError if the order is wrong, or if it has been silent for too long;
+    another MeterfleetError if the fleet has failed to follow it."""
     token = uuid.uuid4().hex
     told = json.dumps({"id": token, "order": name, **values})
     if len(told) >= _ROOM:
@@ -128,5 +134,5 @@ async def order(
         except TimeoutError:
             raise UserError("no fleet answers on this database; is it running?") from None
     if "error" in answer:
-        raise UserError(answer["error"])
+        raise (MeterfleetError if answer.get(_FAILED) else UserError)(answer["error"])
     return answer

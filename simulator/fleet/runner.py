@@ -169,13 +169,15 @@ class Fleet:
 
     def _state(self) -> dict[str, Any]:
         offset = self.cohorts[0].calendar.utc_offset_minutes
-        return {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "utc_offset_minutes": offset}
+        told = {"now_ms": self.clock.now_ms(), "behind_ms": self.clock.behind_ms}
+        return told | {"speed": self.clock.speed, "utc_offset_minutes": offset}
 
     async def _set_clock(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """The order `clock`: change the speed, step ahead, or only tell; answers when a step has been lived through."""
-        speed = order.get("speed")
-        await self.clock.turn(speed=None if speed is None else float(speed), step_ms=int(order.get("step_ms") or 0))
-        await self._remember_clock()
+        speed, step_ms = order.get("speed"), int(order.get("step_ms") or 0)
+        if speed is not None or step_ms:
+            await self.clock.turn(speed=None if speed is None else float(speed), step_ms=step_ms)
+            await self._remember_clock()
         return self._state()
 
     async def _keep_house(self) -> None:
@@ -315,6 +317,7 @@ class Fleet:
             await self.pushes.close()
         finally:
             await self._close_store()
+            gc.unfreeze()  # where the process goes on, as a session of tests does, what was ours is garbage now
 
     async def _close_store(self) -> None:
         if writing := [task for cohort in self.cohorts for task in cohort.writing]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import UserError
+from simulator.errors import Mistake, UserError
 from simulator.headend.aside import Heard
 from simulator.headend.ciphering import Keys
 from simulator.headend.options import Preset
@@ -71,7 +71,7 @@ def read_inventory_file(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} cannot be read: {error}") from None
     try:
         if path.suffix != ".json":
-            entries = [_entry(row) for row in csv.DictReader(text.splitlines())]
+            entries = _entries(text, path)
         else:
             document = json.loads(text)
             entries = list(document["meters"] if isinstance(document, dict) else document)
@@ -81,6 +81,8 @@ def read_inventory_file(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error} is missing") from None
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is no inventory as `meterfleet inventory` prints it: {error}") from None
+    if not entries:
+        raise UserError(f"{path}: no meter in it")
     counts = Counter(str(entry["serial"]) for entry in entries)
     if twice := [serial for serial, count in counts.items() if count > 1]:
         raise UserError(f"{path}: meter {twice[0]} is there {counts[twice[0]]} times; a serial number is of one meter")
@@ -103,6 +105,20 @@ def _check(entry: Any, where: str) -> None:
         raise UserError(f"{where}: {error} is missing") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{where} is not as `meterfleet inventory` prints it: {error}") from None
+
+
+def _entries(text: str, path: Path) -> list[dict[str, Any]]:
+    lines = csv.DictReader(text.splitlines())
+    entries = []
+    for row in lines:
+        if None in row:
+            header = len(lines.fieldnames or ())
+            words = (
+                f"more cells than the {header} of the first line; an inventory is what `meterfleet inventory` prints"
+            )
+            raise UserError([Mistake(str(path), lines.line_num, 0, words)])
+        entries.append(_entry(row))
+    return entries
 
 
 def _entry(row: Mapping[str, str]) -> dict[str, Any]:

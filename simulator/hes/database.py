@@ -20,8 +20,8 @@ from psycopg import sql
 
 from simulator.errors import UserError
 from simulator.store.connections import connected
-from simulator.store.migrating import Migrations, misfit, read_plan
-from simulator.store.queries import statements
+from simulator.store.migrating import Migrations, lost_with, misfit, read_plan
+from simulator.store.queries import query, statements
 
 HES = read_plan("simulator.hes", "hes")
 DEFAULT_ZONE = "Asia/Kolkata"
@@ -101,13 +101,21 @@ class HesDatabase:
 
     def migrations(self) -> Migrations:
         """UserError if the tables are of before there were migrations, or not ours."""
-        ((ours, taken),) = self._read("present")
-        if taken and not ours:
-            raise UserError("the database has tables of these names that are not meterfleet's; use another one")
+        is_there = self._is_there()
         found = Migrations(self.connection, HES)
-        if ours and not found.version():
+        if is_there and not found.version():
             raise UserError("the head-end's tables are of an early meterfleet; `db init --hes --fresh` makes them anew")
         return found
+
+    def _is_there(self) -> bool:
+        """Of whatever version; UserError if somebody else's tables are in the place."""
+        ((is_ours, is_taken),) = self._read("present")
+        if is_taken and not is_ours:
+            raise UserError(
+                "the database has a schema `hes`, or tables meters, meter_readings or meter_events in `public`, "
+                "that are not meterfleet's; use another one"
+            )
+        return bool(is_ours)
 
     def agreed_zone(self, wanted: str | None) -> str:
         """Of the meters' days: what the tables have, or else is wanted; UserError if they have another one."""
@@ -127,11 +135,19 @@ class HesDatabase:
         self._run("set_timezone", timezone=zone)
 
     def renew(self, zone: str | None = None) -> None:
-        """All of it made anew, without its data; others see what was, or what is."""
+        """All of it made anew, without its data; others see what was, or what is. UserError if somebody else's tables
+        would be lost."""
         with self.connection.transaction():
             self._run("lock")
-            self._run("drop")
+            if self._is_there():
+                self._refuse_strangers()
+                self._run("drop")
             self.install(zone)
+
+    def _refuse_strangers(self) -> None:
+        made = HES.made_by(Migrations(self.connection, HES).version())
+        if strangers := [name for (name,) in self.connection.execute(query("strangers"), made)]:
+            raise lost_with(HES, strangers)
 
     # -- described ----------------------------------------------------------------------------------------------
 

@@ -143,9 +143,9 @@ class Landing:
 
     def register(self, meters: Sequence[Registered], zone: str) -> None:
         """Meters that are not known yet, and where they are."""
-        facts = ((one.serial, one.meter_type, one.host, one.port) for one in meters)
+        facts = [[getattr(one, name) for one in meters] for name in ("serial", "meter_type", "host", "port")]
         with store_errors():
-            self._connection.execute(_QUERIES["register"].encode(), [zone, *map(list, zip(*facts, strict=True))])
+            self._connection.execute(_QUERIES["register"].encode(), [zone, *facts])
         self._learn()
 
     def know(self, codes: Sequence[tuple[str, int, str, str]]) -> None:

@@ -9,9 +9,10 @@ SELECT set_config('timezone', 'UTC', false), set_config('search_path', 'hes,publ
 SELECT pg_advisory_xact_lock(1297368660, 4)
 
 -- name: present
-SELECT to_regclass('hes.settings') IS NOT NULL,
-       EXISTS (SELECT FROM pg_class WHERE relnamespace IN (to_regnamespace('hes'), 'public'::regnamespace)
-               AND relname IN ('meters', 'meter_readings', 'meter_events'))
+SELECT to_regclass('hes.settings') IS NOT NULL AND to_regprocedure('hes.touch_updated_at()') IS NOT NULL,
+       to_regnamespace('hes') IS NOT NULL
+       OR EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                  AND relname IN ('meters', 'meter_readings', 'meter_events'))
 
 -- name: timezone
 SELECT timezone FROM hes.settings

@@ -106,8 +106,9 @@ class Cohort:
         self.alarms: dict[int, int] = {}  # row -> instant at which the meter does something by itself
         self.dues: dict[int, list[int | None]] = {}  # row -> when each of its timers is due
         self.overrides: dict[tuple[int, bytes], bytes] = {}  # (row, attribute) -> what a client has written
-        self.snapshots: dict[int, int] = {}  # row -> local second of its last instantaneous profile
         self.writing: set[asyncio.Future[None]] = set()  # what nobody waits for
+        # By row the local second of its last instantaneous profile, and when that is in the table.
+        self.snapshots: dict[int, tuple[int, asyncio.Future[None]]] = {}
         self.kept_pushes, self.readings = KeptPushes(self), Readings(self)
         self.vault = Vault(around.store, [one.id for one in identities])
         self.lock = asyncio.Lock()  # held while columns change
@@ -354,7 +355,9 @@ class Cohort:
         return self._in_doubt
 
     async def believe_the_store(self) -> bool:
-        """After a failed write the last writes before it may be lost too: go back to what the store has, and say so."""
+        """After a failed write, or where the server was away, the last writes may be lost too: go back to what the
+        store has, and say so."""
+        self._in_doubt = self._in_doubt or await self.around.store.was_away(self.name)
         if not self._in_doubt:
             return False
         kept = await self.around.store.checkpoints(self.name)

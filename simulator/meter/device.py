@@ -7,11 +7,13 @@ are answered at once; what needs the store is answered by an awaitable. A refusa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
 from uuid import UUID
 
-from simulator.cosem.model import Model, Profile, Setting
-from simulator.errors import StoreUnavailable
+from simulator.cosem.model import Measured, Model, Profile, Setting
+from simulator.errors import StoreError, StoreUnavailable
 from simulator.meter import locksmith
 from simulator.meter.behaviour import story
 from simulator.meter.behaviour.registry import act_hook, write_hook
@@ -22,6 +24,7 @@ from simulator.meter.guard import SECURITY_SETUP, Guard
 from simulator.meter.identity import secret_of
 from simulator.meter.readers import compile_all, compile_readers
 from simulator.meter.rows import snapshot_row
+from simulator.meter.shown import Shown
 from simulator.ports import (
     ActAnswer,
     ActItem,
@@ -35,6 +38,8 @@ from simulator.values import format_obis, parse_obis
 from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import ActionResult, DataAccessResult, Tag
+
+log = logging.getLogger(__name__)
 
 _ASSOCIATION, _SECURITY = locksmith.ASSOCIATION_LN.to_bytes(2, "big"), SECURITY_SETUP.to_bytes(2, "big")
 
@@ -185,30 +190,51 @@ class Device:
         return axdr.encode(Data(Tag.DOUBLE_LONG_UNSIGNED, count))
 
     async def _snapshot(self, client: int, profile: Profile, choice: Choice) -> GetAnswer:
-        """The instantaneous profile: built from the values of this moment, and kept as a row of its table."""
+        """The instantaneous profile: built from the values of this moment, and kept as a row of its table, which all
+        have in common who read within one second."""
         shown = self.cohort.shown()
         local_s = int(shown["clock"][self.row])
-        cells = self.cells(client, profile)
+        cells = self.cells(client, profile, shown)
+        second, kept = self.cohort.snapshots.get(self.row, (None, None))
+        if kept is None or second != local_s:
+            kept = asyncio.ensure_future(self._keep(profile, shown, cells))
+            self.cohort.snapshots[self.row] = local_s, kept
+            self.cohort.writing.add(kept)
+            kept.add_done_callback(self.cohort.writing.discard)
+        await asyncio.shield(kept)  # others wait for it, too
+        return built_buffer(profile, cells, choice, local_s)
+
+    async def _keep(self, profile: Profile, shown: Shown, cells: Sequence[bytes]) -> None:
+        """A row that the store refuses is there already: a clock that stands shows the same after a restart."""
+        cohort, row = self.cohort, self.row
         settings = {
             stored.key: plain(axdr.decode_whole(cell))
             for stored, quantity, cell in zip(profile.cells, profile.quantities, cells, strict=True)
             if stored is not None and not quantity
         }
-        if self.cohort.snapshots.get(self.row) != local_s:  # one row for all that read within one second
-            code = self.cohort.around.codes[format_obis(profile.logical_name)]
-            meter = self.cohort.ids[self.row : self.row + 1]
-            await self.cohort.around.store.write(
-                [snapshot_row(profile, shown, self.row, meter, code=code, settings=settings)]
-            )
-            self.cohort.snapshots[self.row] = local_s
-            self.cohort.readings.add(self.row, profile, shown)
-        return built_buffer(profile, cells, choice, local_s)
+        code, meter = cohort.around.codes[format_obis(profile.logical_name)], cohort.ids[row : row + 1]
+        try:
+            await cohort.around.store.write([snapshot_row(profile, shown, row, meter, code=code, settings=settings)])
+        except StoreUnavailable:
+            cohort.snapshots.pop(row, None)
+            raise
+        except StoreError as error:
+            log.warning("an instantaneous profile of %s is not kept: %s", cohort.identities[row].serial, error)
+        else:
+            cohort.readings.add(row, profile, shown)
 
-    def cells(self, client: int, profile: Profile) -> list[bytes]:
-        """The columns of a row that is built now, each as encoded Data, whatever the client may read beside it."""
+    def cells(self, client: int, profile: Profile, shown: Shown | None = None) -> list[bytes]:
+        """The columns of a row that is built now, each as encoded Data, whatever the client may read beside it.
+
+        All that is measured is of one instant: that of `shown`, or now.
+        """
         readers, own = self._readers[client], compile_all(self.cohort.model)
         cells = []
         for attribute in profile.captured:
+            if isinstance(source := attribute.source, Measured):
+                shown = shown or self.cohort.shown()
+                cells.append(source.encoding.encoder()(shown[source.quantity.name].item(self.row)))
+                continue
             entry = readers.get(attribute.key) or own[attribute.key]
             cell = entry if isinstance(entry, bytes) else entry(self, None)
             assert isinstance(cell, bytes)

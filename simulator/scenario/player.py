@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
-from simulator.errors import MeterfleetError, StoreError
+from simulator.errors import MeterfleetError, StoreError, StoreUnavailable
 from simulator.fleet.runner import Fleet
 from simulator.scenario.chronicle import Chronicle
 from simulator.scenario.expectation import Counted, Expectation
@@ -27,6 +27,7 @@ from simulator.world.kernel import Priority
 log = logging.getLogger(__name__)
 
 MARGIN_MS = MS_PER_MINUTE
+_AGAIN_MS = MS_PER_MINUTE
 _CHOICES = 500  # of meters, that are remembered
 START = "start"
 Told = Callable[[StepRow], None]
@@ -85,7 +86,10 @@ class Player:
         """One turn waits on the clock at a time."""
         turn = next((turn for turn in self._turns if not self._is_over(turn)), None)
         if turn is not None:
-            self.fleet.clock.schedule(turn.at_ms, Priority.SCENARIO, lambda: self._take(turn))
+            self._put(turn, turn.at_ms)
+
+    def _put(self, turn: Turn, at_ms: int) -> None:
+        self.fleet.clock.schedule(at_ms, Priority.SCENARIO, lambda: self._take(turn))
 
     def _is_over(self, turn: Turn) -> bool:
         """Done in an earlier run, with an effect that has outlived it."""
@@ -101,8 +105,11 @@ class Player:
             word = "DONE" if not outcome.refused else "PARTLY" if outcome.done else "REFUSED"
             detail = {**outcome.detail, **({"refused": dict(outcome.refused)} if outcome.refused else {})}
         except (MeterfleetError, OSError) as error:
-            word, detail = "FAILED", {"error": str(error)}
             log.warning("step %s (%s) failed: %s", turn.key, entry.do, error)
+            if turn.is_undo and isinstance(error, StoreUnavailable):
+                self._put(turn, self.fleet.clock.now_ms() + _AGAIN_MS)  # else it would last for ever
+                return
+            word, detail = "FAILED", {"error": str(error)}
         await self._keep(turn.key, entry.do + ("/undo" if turn.is_undo else ""), len(numbers), word, detail)
         self._put_next()
 

@@ -32,6 +32,13 @@ _LIMITS = {
     "keepalives_count": "2",
 }
 _REVIVE_LIMIT_S = 2.5
+_AWAY = "cannot be used now"
+_GRANT = "; meterfleet makes a schema there, which needs GRANT CREATE ON DATABASE ... TO ..."
+# Words of libpq and the server, which give no code when they refuse a connection.
+_REFUSALS = re.compile(
+    r"does not exist|authentication failed|no password supplied|no pg_hba.conf entry|permission denied|"
+    r"not permitted to log in|invalid port number"
+)
 _SIZE = 4
 
 
@@ -40,9 +47,11 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise StoreUnavailable(f"the database cannot be used now: {_first_line(error)}") from error
+        words = "refuses this connection; check who, where and what the DSN names" if _is_refusal(error) else _AWAY
+        raise StoreUnavailable(f"the database {words}: {_first_line(error)}") from error
     except psycopg.Error as error:
-        raise StoreError(f"the database refused: {_first_line(error)}") from error
+        hint = _GRANT if "permission denied for database" in str(error) else ""
+        raise StoreError(f"the database refused: {_first_line(error)}{hint}") from error
 
 
 def without_password(words: str) -> str:
@@ -146,6 +155,11 @@ def is_alive(connection: Connection) -> bool:
     except psycopg.OperationalError:
         return False
     return not connection.closed
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    """Of a connection that waiting will not give."""
+    return bool(_REFUSALS.search(str(error)))
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -19,13 +19,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from simulator.errors import StoreError, StoreUnavailable, UserError
-from simulator.resources import data_root
-from simulator.store import profiles
+from simulator.store import profiles, schema
 from simulator.store.connections import Connection, Connections
 from simulator.store.copy import Rows
 from simulator.store.history import History
 from simulator.store.incidents import Incidents, acknowledge
-from simulator.store.migrating import SIM, misfit
 from simulator.store.notices import Notices
 from simulator.store.pushing import PushTables, draw_ids
 from simulator.store.queries import query, template
@@ -98,24 +96,19 @@ class Store:
         await self._connections.close()
 
     async def ensure_schema(self) -> None:
-        """Apply schema.sql to a database without a schema `sim`. UserError if what is there is not for this program."""
+        """`schema.make`."""
         async with self._transaction() as connection:
-            await connection.execute(query("schema_lock"))
-            cursor = await connection.execute(query("schema_present"))
-            match await cursor.fetchone():
-                case (False, _):
-                    await connection.execute((data_root() / "schema.sql").read_bytes())
-                case (True, False):
-                    raise UserError("the database has a schema `sim` that is not meterfleet's; use another database")
-            await connection.execute(query("adopt_schema"))
-            cursor = await connection.execute(query("schema_version"))
-            ((version,),) = await cursor.fetchall()
-        if version != SIM.version:
-            raise misfit(SIM, version)
+            await schema.make(connection)
+
+    async def find_schema(self) -> None:
+        """`schema.look`."""
+        async with self._transaction() as connection:
+            await schema.look(connection)
 
     async def drop_schema(self) -> None:
-        """Everything in the schema `sim` is lost."""
-        await self._change("drop_schema")
+        """`schema.drop`."""
+        async with self._transaction() as connection:
+            await schema.drop(connection)
 
     async def server_version(self) -> str:
         """Of PostgreSQL, in its own words."""
@@ -133,6 +126,10 @@ class Store:
         Once taken, the lock is taken again when the server was away, before the next write.
         """
         return await self._writer.lock_fleet()
+
+    async def hold_fleet(self) -> None:
+        """StoreUnavailable if the lock was ours and another process has it now."""
+        await self._writer.hold()
 
     async def fleet(self) -> FleetRow | None:
         rows = await self._read("fleet")
@@ -305,6 +302,11 @@ class Store:
         statement = template("forget_after").format(table=table, column=sql.Identifier(forget.column))
         after = profiles.moment(forget.after_s)
         await connection.execute(statement, {"meter_ids": meters, "after": after})
+
+    async def was_away(self, cohort: str) -> bool:
+        """Whether the server was away since the cohort's last write; said once. Raises StoreUnavailable if it is."""
+        await self._writer.look()
+        return self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch
 
     def _refuse_a_gap(self, cohort: str) -> None:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""

@@ -8,7 +8,7 @@ schema's table schema_version, so that it does not matter who ran it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,8 @@ from simulator.store.queries import query, template
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _CHANGE = re.compile(r"^(\d+)-\S+", re.MULTILINE)
+_MADE = re.compile(rb"CREATE (?:OR REPLACE )?(?:TABLE|(?:MATERIALIZED )?VIEW|FUNCTION) (\w+\.\w+)")
+_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,15 @@ class Plan:
     def script(self, kind: str, number: int) -> bytes:
         """`kind`: deploy, verify or revert."""
         return files(self.package).joinpath("migrations", kind, f"{self.changes[number - 1]}.sql").read_bytes()
+
+    def made_by(self, version: int) -> dict[str, str | list[str]]:
+        """What the statement `strangers` needs to tell from others what a version has; 0: that may be anything."""
+        ours, names = self._made(min(version or self.version, self.version)), self._made(self.version)
+        return {"schema": self.schema, "ours": ours, "names": names}
+
+    def _made(self, last: int) -> list[str]:
+        scripts = (self.script("deploy", number) for number in range(1, last + 1))
+        return [name.decode() for script in scripts for name in _MADE.findall(script)]
 
     def number(self, change: str) -> int:
         """Of a change by its name, with or without its number in front; UserError if there is none."""
@@ -69,6 +80,15 @@ def misfit(plan: Plan, version: int) -> UserError:
         return UserError(f"{words}; update meterfleet, or use another database")
     option = "" if plan is SIM else f" --{plan.schema}"
     return UserError(f"{words}; `meterfleet db migrate{option}` brings it there")
+
+
+def lost_with(plan: Plan, strangers: Sequence[str]) -> UserError:
+    """Why a schema is not dropped."""
+    more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+    return UserError(
+        f"{', '.join(strangers[:_NAMED])}{more}: not meterfleet's, and would be lost with schema {plan.schema}; "
+        "move tables elsewhere first (ALTER TABLE ... SET SCHEMA ...), and drop views and functions"
+    )
 
 
 class Migrations:

@@ -25,10 +25,34 @@ SET LOCAL synchronous_commit = off
 SELECT pg_advisory_xact_lock(1297368660, 1)
 
 -- name: schema_present
-SELECT to_regnamespace('sim') IS NOT NULL, to_regclass('sim.schema_version') IS NOT NULL
+SELECT to_regnamespace('sim') IS NOT NULL,
+       to_regclass('sim.schema_version') IS NOT NULL AND to_regprocedure('sim.current_meter()') IS NOT NULL
+
+-- name: strangers
+-- What would be lost with a schema although it is not among `ours`: what lies in the schema or has one of the `names`
+-- that ours would get, and views elsewhere that rest on it. TimescaleDB's own are parts of ours.
+WITH relations AS (
+    SELECT oid, relnamespace::regnamespace::text AS place,
+           relnamespace::regnamespace || '.' || quote_ident(relname) AS name
+    FROM pg_class WHERE relkind IN ('r', 'v', 'm', 'p', 'f')
+), lost AS (
+    SELECT * FROM relations WHERE place = %(schema)s OR name = ANY (%(names)s::text[])
+)
+SELECT name FROM lost WHERE name <> ALL (%(ours)s::text[])
+UNION
+SELECT function.name FROM (
+    SELECT pronamespace::regnamespace || '.' || quote_ident(proname) AS name
+    FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)) AS function
+WHERE function.name <> ALL (%(ours)s::text[])
+UNION
+SELECT v.name FROM relations v
+WHERE v.oid NOT IN (SELECT oid FROM lost) AND v.place !~ '^_timescaledb_' AND EXISTS (
+    SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    WHERE r.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM lost))
+ORDER BY 1
 
 -- name: schema_version
-SELECT max(version) FROM sim.schema_version
+SELECT coalesce(max(version), 0) FROM sim.schema_version
 
 -- name: adopt_schema
 -- A store of before there were migrations, when the whole of it was version 1 or 2, is all of the first nine or ten.

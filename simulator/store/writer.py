@@ -55,6 +55,12 @@ class Writer:
         if self._fenced and not self._using.locked() and not await self.lock_fleet():
             raise StoreUnavailable(_TAKEN_OVER)
 
+    async def look(self) -> None:
+        """Notices a session that was lost, and opens another one; who is writing notices it by himself."""
+        if not self._using.locked():
+            async with self._using:
+                await self._ready()
+
     async def close(self) -> None:
         self._fenced = False
         if self._connection is not None:

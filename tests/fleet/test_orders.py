@@ -8,10 +8,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 import pytest
 from pushing_fleet import INSTANT, MINUTE_MS, Pushing, pushing
 
-from simulator.errors import UserError
+from simulator.errors import MeterfleetError, StoreUnavailable, UserError
 from simulator.fleet import control
 from simulator.fleet.control import obey, order
 from simulator.meter.columns import NATURAL
@@ -122,8 +123,52 @@ async def test_a_mistake_of_ours_in_one_order_does_not_end_the_fleet(database: s
     fleet = asyncio.ensure_future(obey(store, {"mistaken": mistaken}, listening, lambda: {"now_ms": 7}))
     await listening.wait()
     for _ in range(2):
-        with pytest.raises(UserError, match="mistaken"):
+        with pytest.raises(MeterfleetError, match="mistaken") as caught:
             await order(store, "mistaken", timeout_s=5)
+        assert not isinstance(caught.value, UserError)
+    fleet.cancel()
+    await asyncio.wait({fleet})
+    await store.close()
+
+
+async def test_an_order_that_fails_for_the_database_is_no_mistake_of_the_users(database: str) -> None:
+    store, listening = await Store.open(database), asyncio.Event()
+
+    async def away(told: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise StoreUnavailable("the database was away " * 1_000)
+
+    fleet = asyncio.ensure_future(obey(store, {"away": away}, listening, lambda: {"now_ms": 7}))
+    await listening.wait()
+    with pytest.raises(MeterfleetError, match=r"^give the order again; the database was away") as caught:
+        await order(store, "away", timeout_s=5)
+    assert not isinstance(caught.value, UserError)
+    fleet.cancel()
+    await asyncio.wait({fleet})
+    await store.close()
+
+
+async def test_a_fleet_without_a_write_to_do_takes_its_lock_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the server was away: else whoever empties the database believes that nobody serves it."""
+    monkeypatch.setattr(control, "_AGAIN_S", 0.01)
+    store, listening = await Store.open(database), asyncio.Event()
+    assert await store.lock_fleet()
+    fleet = asyncio.ensure_future(obey(store, {}, listening, lambda: {"now_ms": 7}))
+    await listening.wait()
+    locks = (
+        "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND objid = 2"
+    )
+    with psycopg.connect(database, autocommit=True) as administrator:
+        (before,) = administrator.execute(locks).fetchall()
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        async with asyncio.timeout(60):
+            while not (after := administrator.execute(locks).fetchall()) or after == [before]:
+                await asyncio.sleep(0.01)
     fleet.cancel()
     await asyncio.wait({fleet})
     await store.close()
@@ -141,6 +186,19 @@ async def test_two_who_replace_the_same_meter_at_once_replace_it_once(database: 
     assert told == [{"meters": 1, "replaced": [{"was": old.serial, "is": new.serial}]}]
     (refused,) = (str(one) for one in done if isinstance(one, UserError))
     assert f"meter 1 is {new.serial}" in refused
+
+
+async def test_a_fleet_that_lags_behind_tells_its_clock_at_once(database: str) -> None:
+    async with pushing(database, 1, None) as meters:
+        clock = meters.fleet.clock
+        hold = clock.hold(clock.now_ms())
+        stepping = asyncio.ensure_future(give(meters, "clock", step_ms=60 * MINUTE_MS))
+        while not (told := await give(meters, "clock"))["behind_ms"]:
+            pass
+        assert told["behind_ms"] >= 59 * MINUTE_MS
+        assert not stepping.done()
+        clock.release(hold)
+        assert (await stepping)["now_ms"] >= told["now_ms"] + told["behind_ms"]
 
 
 async def test_orders_that_come_while_the_clock_steps_lose_nothing(database: str) -> None:

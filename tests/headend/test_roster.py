@@ -45,6 +45,33 @@ def test_a_line_that_nobody_could_use_is_told(tmp_path: Path, entry: Any, told: 
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("meters.csv", "", "{}: no meter in it"),
+        ("meters.csv", "serial,host\n", "{}: no meter in it"),
+        ("meters.json", "[]", "{}: no meter in it"),
+        (
+            "fleet.yaml",
+            "# a fleet\nlisten: {a: 1, b: 2}\n",
+            "{}:2: more cells than the 1 of the first line; an inventory",
+        ),
+        ("meters.csv", "serial,,host\n1,,a\n1,2,a,b\n", "{}:3: more cells than the 3 of the first line"),
+        (
+            "fleet.yaml",
+            "fleet:\n  - meters\n",
+            "{} is no inventory as `meterfleet inventory` prints it: 'serial' is missing",
+        ),
+    ],
+)
+def test_a_file_that_names_no_meters_is_told(tmp_path: Path, name: str, text: str, told: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_inventory_file(path)
+    assert str(caught.value).startswith(told.format(path))
+
+
 def test_a_meter_without_names_title_and_keys_can_be_read(tmp_path: Path) -> None:
     """By LLS; its pushes are known by what they say themselves."""
     nameless = {name: value for name, value in _METER.items() if name != "system_title"}

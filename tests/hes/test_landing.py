@@ -56,6 +56,13 @@ def test_only_what_is_new_or_changed_goes_in(hes: HesDatabase, many: int) -> Non
     assert asked(hes, "SELECT count(*), sum(kwh_import) FROM hes.block_load_profile") == [(6, Decimal("0.875"))]
 
 
+def test_no_meter_at_all_can_be_registered(hes: HesDatabase) -> None:
+    """Of a fleet whose meters have all been deleted."""
+    place = Landing(hes.connection)
+    place.register([], "UTC")
+    assert list(place.ids) == ["M17"]
+
+
 def test_a_row_twice_in_one_batch_is_one_row(hes: HesDatabase, many: int) -> None:
     assert Landing(hes.connection).land(batch(*blocks(2), *blocks(2))) == 2
 

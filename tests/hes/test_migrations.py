@@ -171,6 +171,7 @@ async def test_a_fleet_that_runs_is_not_migrated_under_its_feet(database: str) -
     try:
         assert await store.lock_fleet()
         assert "stop it first" in str(call("migrate", "--database", database).exception)
+        assert "no migration 'nope'" in str(call("migrate", "--to", "nope", "--database", database).exception)
     finally:
         await store.close()
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,3 +90,31 @@ async def test_a_reading_of_the_instantaneous_profile_is_the_newest(install: Ins
     assert str(shown["1.0.32.27.0.255"][4]) == str(latest(meters, 1)[ENERGY][4]) == "2025-05-21 00:00:00"
     assert await meters.write(CLOCK, 2, time("2025-05-21 09:20:00"), row=2) == 0
     assert str(latest(meters, 2)[ENERGY][4]) == "2025-05-21 00:00:00"
+
+
+async def test_many_read_the_instantaneous_profile_at_one_moment_and_one_row_is_kept(install: Install) -> None:
+    meters = await install("is15959-3ph")
+    answers = await asyncio.gather(*(meters.read(INSTANTANEOUS) for _ in range(6)))
+    assert answers == answers[:1] * 6
+    assert meters.of_meter("count(*)", "instant_profile", order="1") == [(1,)]
+
+
+async def test_a_row_that_is_there_already_costs_nobody_the_answer(install: Install) -> None:
+    """As after a restart of a fleet whose clock stands."""
+    meters = await install("is15959-3ph")
+    first = await meters.read(INSTANTANEOUS)
+    meters.cohort.snapshots.clear()
+    assert await meters.read(INSTANTANEOUS) == first
+    assert meters.of_meter("count(*)", "instant_profile", order="1") == [(1,)]
+
+
+async def test_an_instantaneous_profile_is_of_one_instant_however_fast_time_runs(install: Install) -> None:
+    """And the same in the table: at a simulated second for each look at the clock."""
+    meters = await install("is15959-3ph")
+    moments = itertools.count(meters.now_ms, 1_000)
+    meters.cohort.around = replace(meters.cohort.around, now_ms=lambda: next(moments))
+    for _ in range(3):
+        ((stamp, *told),) = await meters.read(INSTANTANEOUS)
+        *_, row = meters.of_meter("timestamp, voltage_r, voltage_y, voltage_b", "instant_profile", order="timestamp")
+        assert bytes(stamp[5:8]) == bytes(row[0].timetuple()[3:6])
+        assert told[3:6] == pytest.approx(list(map(float, row[1:])), abs=0.001)

@@ -20,6 +20,7 @@ from simulator.scenario.replay import Result
 from simulator.scenario.report import write_junit
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.store.database import Store
+from simulator.store.embedded import EmbeddedPostgres
 
 START = 'clock: {start: "2025-06-10T10:00:00+05:30", speed: max}\nseed: 4\n'
 FLEET = f"name: x\n{START}fleet: [{{count: 4, load: shop}}]\n"
@@ -144,6 +145,35 @@ async def test_a_run_that_was_stopped_goes_on(database: str, tmp_path: Path) -> 
     with psycopg.connect(database) as connection:
         told = connection.execute("SELECT event_code, event_timestamp::text FROM sim.event_logs ORDER BY id").fetchall()
     assert told == [(301, "2025-06-10 10:05:00"), (201, "2025-06-10 11:00:00"), (302, "2025-06-10 12:05:00")]
+
+
+async def test_an_end_that_comes_while_the_store_is_away_comes_when_it_is_back(
+    postgres: EmbeddedPostgres, database: str, tmp_path: Path
+) -> None:
+    text = f"{FLEET}timeline: [{{at: 1m, on: {{meters: 1}}, do: voltage, factor: 1.3, for: 2m}}]\n"
+    (tmp_path / "scenario.yaml").write_text(text)
+    scenario = load_scenario(tmp_path / "scenario.yaml")
+    fleet = Fleet(scenario.spec, RunOptions(scenario.listens([f"wrapper,shared=1,port={free_port()}"]), 0.0),
+                  await Store.open(database))  # fmt: skip
+    await fleet.open()
+    player = Player(scenario, fleet)
+    await player.prepare()
+    await fleet.listen()
+    serving = asyncio.create_task(fleet.serve())
+    await fleet.clock.turn(step_ms=2 * 60_000)
+    factors = [fleet.cohorts[0].columns.voltage_milli[0, 0].item()]
+    postgres.stop()
+    try:
+        await fleet.clock.turn(step_ms=2 * 60_000)
+        factors.append(fleet.cohorts[0].columns.voltage_milli[0, 0].item())
+    finally:
+        postgres.start()
+    await fleet.clock.turn(step_ms=60_000)
+    factors.append(fleet.cohorts[0].columns.voltage_milli[0, 0].item())
+    fleet.stop()
+    await serving
+    assert factors == [1300, 1300, 1000]
+    assert [row.outcome for row in player.rows] == ["DONE"] * 3
 
 
 async def test_a_clock_that_is_wrong_stays_so_when_the_fleet_starts_again(database: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from simulator.errors import StoreError, StoreUnavailable, UserError
 from simulator.store.copy import Column, Int4, Jsonb, Null, Numeric, Rows, Text, Timestamp, Uuid, encode_rows
@@ -220,6 +221,21 @@ async def test_a_schema_that_is_not_ours_is_refused(database: str, change: str, 
         connection.execute(change.encode())
     store = await Store.open(database)
     with pytest.raises(UserError, match=message):
+        await store.ensure_schema()
+    await store.close()
+
+
+@pytest.mark.parametrize("wrong", [{"dbname": "nope"}, {"user": "nobody"}, {"port": 99999}])
+async def test_a_connection_that_waiting_does_not_give_is_no_outage(database: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(StoreUnavailable, match="refuses this connection; check"):
+        await Store.open(make_conninfo(database, **wrong))
+
+
+async def test_who_may_not_make_a_schema_is_told_the_right_that_is_missing(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP SCHEMA sim CASCADE")
+    store = await Store.open(make_conninfo(database, options="-c role=pg_monitor"))
+    with pytest.raises(StoreError, match=r"permission denied for database .*; .* needs GRANT CREATE ON DATABASE"):
         await store.ensure_schema()
     await store.close()
 
