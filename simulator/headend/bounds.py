@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from simulator.headend.failures import BrokenAnswer, NoAnswer
 
-LONGEST_ANSWER_OCTETS = 64 << 20  # years of a profile are a few MiB
+LONGEST_ANSWER_OCTETS = 16 << 20  # six years of quarter hours; gurux copies all of it for each block, so no more
 _SLOWEST = 20  # octets a second; 300 baud carry 30
 _LEAST_OCTETS = 16  # that a block brings on the average: the smallest PDU in use has room for 30; empty, gurux keeps 10
 _BLOCKS_FREE = 256

@@ -38,7 +38,7 @@ def test_an_answer_may_be_long_if_its_blocks_bring_something() -> None:
     whole = AnswerSize()
     for blocks in range(100_000):
         whole.took(30 * blocks)
-    with pytest.raises(BrokenAnswer, match="64 MiB came, and more is announced"):
+    with pytest.raises(BrokenAnswer, match="16 MiB came, and more is announced"):
         whole.took(LONGEST_ANSWER_OCTETS + 1)
 
 
