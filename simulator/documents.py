@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import csv
 import difflib
+import gc
 import re
-from collections.abc import Collection, Mapping, Sequence
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
@@ -19,7 +23,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from simulator.errors import Mistake, UserError
+from simulator.errors import Mistake, UserError, brief
 from simulator.expected import in_words
 
 Location = tuple[str | int, ...]
@@ -27,6 +31,10 @@ Origins = dict[Location, tuple["Document", Location]]  # part of a merged docume
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_DEPTH = 40
+_MOST_VALUES = 100_000  # where aliases make more of a document than it has letters
+_LARGEST = 64 << 20  # letters of a file
+_UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.2, 5.1
+_LONGEST_NUMBER = 1000  # letters; what is longer stays text
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
@@ -51,7 +59,11 @@ class Document:
         spot = next(
             self.positions[location[:n]] for n in range(len(location), -1, -1) if location[:n] in self.positions
         )
-        return Mistake(str(self.path), *spot, f"{'.'.join(map(str, location))}: {message}" if location else message)
+        return Mistake(str(self.path), *spot, f"{_spelled(location)}: {message}" if location else message)
+
+
+def _spelled(location: Location) -> str:
+    return ".".join(brief(str(key)) for key in location)
 
 
 class MergedDocument(Document):
@@ -60,6 +72,11 @@ class MergedDocument(Document):
     def __init__(self, path: Path, data: Any, origins: Origins) -> None:
         super().__init__(path, data, {(): (1, 1)})
         self._origins = origins
+
+    def gone(self, location: Location) -> list[Location]:
+        """The keys below a place that a file took away."""
+        below = (at for at in self._origins if len(at) == len(location) + 1 and at[:-1] == location)
+        return [at for at in below if at[-1] not in self.part(location)]
 
     def mistake(self, location: Location, message: str) -> Mistake:
         for n in range(len(location), 0, -1):
@@ -82,21 +99,43 @@ def parse_yaml(text: str, path: Path) -> Document:
     return document
 
 
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Nothing that is read is garbage: looking for some in a large file takes four times as long as reading it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_keeping_all()
 def read_leniently(text: str, path: Path) -> tuple[Document, list[Mistake]]:
     """The same, but for who wants to tell all mistakes at once: keys given twice do not raise."""
     try:
-        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        node = yaml.compose(text, Loader=_Composer)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise UserError(
             [Mistake(str(path), line, column, f"not valid YAML: {error.problem or error.context}")]
         ) from error
-    except yaml.YAMLError as error:
-        raise UserError([Mistake(str(path), 0, 0, f"not valid YAML: {error}")]) from error
-    builder = _Builder(path)
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise UserError([_unreadable(text, path, error)]) from error
+    builder = _Builder(path, max(_MOST_VALUES, len(text)))
     data = builder.build(node, ()) if node is not None else None
     return Document(path, data, builder.positions or {(): (1, 1)}), builder.mistakes
+
+
+def _unreadable(text: str, path: Path, error: Exception) -> Mistake:
+    """The parser says neither line nor column of a letter that no YAML may have."""
+    if (found := _UNPRINTABLE.search(text)) is None:
+        return Mistake(str(path), 0, 0, f"not valid YAML: {error}")
+    at = found.start()
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return Mistake(str(path), line, column, f"not valid YAML: the control character #x{ord(found[0]):04x}")
 
 
 def load_document(path: Path, model: type[Model]) -> Model:
@@ -149,13 +188,14 @@ def load_table(path: Path, model: type[Model]) -> list[Model]:
     return list(rows.values())
 
 
+@_keeping_all()
 def read_table(path: Path, model: type[Model]) -> tuple[dict[int, Model], list[Mistake]]:
     """The rows that are right, by line, and the mistakes of the others."""
     adapter = TypeAdapter(model)
     rows: dict[int, Model] = {}
     mistakes: list[Mistake] = []
     reader = csv.DictReader(read_text(path).splitlines())
-    for row in reader:
+    for row in _whole(reader, path):
         cells = {name: cell for name, cell in row.items() if name is not None and cell not in (None, "")}
         try:
             rows[reader.line_num] = adapter.validate_python(cells)
@@ -167,36 +207,89 @@ def read_table(path: Path, model: type[Model]) -> tuple[dict[int, Model], list[M
     return rows, mistakes
 
 
+def _whole(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str | Any, str | Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:  # such as a cell of 131,073 letters, mostly a quote that is not closed
+        raise UserError([Mistake(str(path), reader.line_num, 0, f"not valid CSV: {error}")]) from None
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """``known are a, b, c; did you mean b?`` for a word that is not among the known ones."""
     close = difflib.get_close_matches(word, known, n=1)
-    return f"known are {', '.join(sorted(known))}" + (f"; did you mean {close[0]}?" if close else "")
+    return f"known are {', '.join(map(brief, sorted(known)))}" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def read_text(path: Path) -> str:
-    """Raises UserError: not there, not text."""
+    """Raises UserError: not there, not text, larger than anybody writes."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = _piped(path) if stat.S_ISFIFO(path.stat().st_mode) else _read(path)
     except FileNotFoundError:
         raise UserError([Mistake(str(path), 0, 0, "there is no such file")]) from None
     except IsADirectoryError:
-        raise UserError([Mistake(str(path), 0, 0, "is a folder; name its files")]) from None
+        words = "is a folder; name its files" if path != Path() else "an empty name, or this folder; name a file"
+        raise UserError([Mistake(str(path), 0, 0, words)]) from None
     except UnicodeDecodeError:
         raise UserError([Mistake(str(path), 0, 0, "is no text in UTF-8")]) from None
     except OSError as error:
         raise UserError([Mistake(str(path), 0, 0, f"cannot be read: {error.strerror or error}")]) from error
+    if len(text) > _LARGEST:
+        raise UserError([Mistake(str(path), 0, 0, f"is larger than {_LARGEST >> 20} MiB")])
+    return text
+
+
+def _read(path: Path) -> str:
+    if path.is_char_device() or path.is_block_device():
+        raise UserError([Mistake(str(path), 0, 0, "is a device; name a file")])
+    with path.open(encoding="utf-8") as file:
+        return file.read(_LARGEST + 1)
+
+
+@lru_cache(maxsize=8)
+def _piped(path: Path) -> str:
+    """`<(...)` of a shell, which can be read but once: `check` looks at a file twice."""
+    return _read(path)
+
+
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that is too long for one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+class _Composer(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Leaves open what words mean, which is the builder's business, and goes no deeper than a stack can."""
+
+    _depth = 0
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        return ""
+
+    def descend_resolver(self, node: yaml.Node | None, index: object) -> None:
+        self._depth += 1
+        if node is not None and self._depth > 2 * _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(None, None, f"nested deeper than {_MAX_DEPTH} levels", node.start_mark)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
 
 class _Builder:
     """Turns composed YAML nodes into plain Python and remembers where each part stands."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, most: int) -> None:
+        """`most`: so many values it builds."""
+        self.path, self._left = path, most
         self.positions: dict[Location, tuple[int, int]] = {}
         self.mistakes: list[Mistake] = []
 
     def build(self, node: yaml.Node, location: Location) -> Any:
         self.positions[location] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self._left -= 1
+        if self._left < 0:
+            raise UserError([*self.mistakes, self._endless(location)])
         if len(location) > _MAX_DEPTH:
             self._mistake(node, f"nested deeper than {_MAX_DEPTH} levels")
             return None
@@ -219,6 +312,11 @@ class _Builder:
             result[key] = self.build(value_node, (*location, key))
         return result
 
+    def _endless(self, location: Location) -> Mistake:
+        """At the key below which it became too much."""
+        words = "too many values; aliases (*name) repeat what they stand for, each time with all that is in it"
+        return Mistake(str(self.path), *self.positions[location[:1]], words)
+
     def _mistake(self, node: yaml.Node, message: str) -> None:
         self.mistakes.append(Mistake(str(self.path), node.start_mark.line + 1, node.start_mark.column + 1, message))
 
@@ -227,6 +325,8 @@ def plain_scalar(text: str) -> Any:
     """What a word without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _HEXADECIMAL.fullmatch(text):

@@ -7,8 +7,13 @@ raised is our own bug.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_LONGEST_NAME = 80
+_QUOTED = re.compile(rf"(?<!\w)('[^']{{{_LONGEST_NAME}}})[^']+'")
+_LINE = re.compile(r"(.{700}).{301,}(.{300})")
 
 
 class MeterfleetError(Exception):
@@ -26,7 +31,17 @@ class Mistake:
 
     def __str__(self) -> str:
         where = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
-        return f"{where}: {self.message}"
+        return f"{where}: {shortened(self.message)}"
+
+
+def brief(text: str) -> str:
+    """A name of the user's, cut off after 80 letters."""
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
+
+
+def shortened(message: str) -> str:
+    """What it quotes of the user's is cut off after 80 letters, and no line is longer than a thousand."""
+    return _LINE.sub(r"\1 … \2", _QUOTED.sub(r"\1…'", message))
 
 
 class UserError(MeterfleetError):

@@ -16,6 +16,7 @@ MS_PER_DAY = 86_400_000
 NEVER_MS = 1 << 62  # later than every instant
 
 _DURATION_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_MOST_DIGITS = 18
 _LONGEST_MS = 36_525 * _DURATION_UNITS_MS["d"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _DATE = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?")
@@ -31,6 +32,11 @@ def parse_duration_ms(text: str) -> int:
     if length_ms > _LONGEST_MS:
         raise ValueError(f"{text!r} is longer than a hundred years")
     return round(length_ms)
+
+
+def is_number(text: str) -> bool:
+    """Whether digits are a number that anybody means: one of thousands of digits cannot even be read."""
+    return text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def is_date(text: str) -> bool:

@@ -12,7 +12,7 @@ import typer
 
 from simulator.cosem.catalogue import SUFFIX, read_catalogue
 from simulator.cosem.compiler import compile_model
-from simulator.cosem.registry import read_registry
+from simulator.cosem.registry import ObisEntry, read_registry
 from simulator.cosem.spec import ModelSpec
 from simulator.documents import keys_of, load_document, read_leniently, read_text
 from simulator.errors import Mistake, UserError
@@ -80,6 +80,9 @@ def _about_table(path: Path) -> str:
     if path.name.endswith(SUFFIX):
         return f"{len(read_catalogue(path))} events"
     header = read_text(path).partition("\n")[0].strip().split(",")
+    if not COLUMNS.union(keys_of(ObisEntry), ["serial"]).intersection(header):
+        known = "a registry has logical_name and class_id; keys of meters have serial; alarms have time, meter and code"
+        raise UserError([Mistake(str(path), 1, 1, f"none of its columns, with commas, says what it is: {known}")])
     if set(header) == COLUMNS:
         return f"{len(read_alarms(path))} recorded alarms"
     if "serial" in header:

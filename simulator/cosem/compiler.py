@@ -39,7 +39,7 @@ from simulator.values import attribute_key, format_obis, parse_obis
 
 CURRENT_ASSOCIATION = "0.0.40.0.0.255"
 TARIFF_SCRIPTS = "0.0.10.0.100.255"
-_RIGHT = re.compile(r"([rwx])((?:\d+(?:-\d+)?)(?:,\d+(?:-\d+)?)*)?")
+_RIGHT = re.compile(r"([rwx])((?:\d{1,3}(?:-\d{1,3})?)(?:,\d{1,3}(?:-\d{1,3})?)*)?")
 # Attributes of classes other than data and registers that show what the meter measures: (class, index) -> quantity.
 _MEASURED = {
     (5, 8): "block_interval_s",
@@ -251,6 +251,11 @@ class _Compiler:
         if declared.name == "object_list":
             return {}  # known once all objects are
         values = {}
+        clients = [client.association for client in self.spec.clients.values()]
+        if entry.logical_name not in (CURRENT_ASSOCIATION, *clients):
+            words = f"{entry.logical_name} is the association of no client; give it one"
+            self._mistake(self._ownerless(entry.logical_name), words)
+            return {}
         for asking in self.spec.clients:
             if entry.logical_name == CURRENT_ASSOCIATION:
                 value = current_association_values(self.spec, asking)[declared.name]
@@ -258,6 +263,12 @@ class _Compiler:
                 value = association_values(self.spec, entry.logical_name, asking)[declared.name]
             values[asking] = kind.encode(value)
         return values
+
+    def _ownerless(self, code: str) -> tuple[str | int, ...]:
+        """Where a file took a client away, or else where the object is named."""
+        gone = self.merged.document.gone(("clients",))
+        named = (("objects", name, codes.index(code)) for name, codes in self.spec.objects.items() if code in codes)
+        return gone[0] if gone else next(named)
 
     def _encode(self, kind: Choice, value: Any, location: tuple[str | int, ...]) -> bytes:
         try:

@@ -24,7 +24,7 @@ from simulator.cosem.quantities import QUANTITIES
 from simulator.cosem.registry import ObisEntry, load_registry
 from simulator.cosem.spec import MergedModel, ProfileSpec
 from simulator.errors import Mistake
-from simulator.values import attribute_key, format_obis, parse_obis
+from simulator.values import attribute_key, format_obis, is_number, parse_obis
 from simulator.wire.axdr import encode_length
 from simulator.wire.codes import Tag
 from simulator.wire.selection import CaptureObject
@@ -92,7 +92,7 @@ class ProfileCompiler:
         owner = self._objects.get(name)
         if owner is None:
             return f"{name} is not among the model's objects"
-        number = int(index) if index.isdigit() else 2
+        number = int(index) if is_number(index) else 0 if index else 2
         if not 1 <= number <= len(owner.attributes):
             return f"{name} has no attribute {index}"
         if (owner.interface_class.class_id, number) in _OF_ROWS:

@@ -13,17 +13,18 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from simulator.documents import Document, Location, MergedDocument, Origins, check, did_you_mean, read_yaml
+from simulator.documents import Document, Location, MergedDocument, Origins, check, did_you_mean, is_there, read_yaml
 from simulator.errors import Mistake, UserError
 from simulator.faults.packs import pack_names
 from simulator.resources import data_root
+from simulator.values import is_number
 from simulator.wire.codes import Conformance
 
 _CONFORMANCE_NAMES = {bit.name.lower().replace("_", "-"): bit for bit in Conformance}
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ClientSpec(_Strict):
@@ -58,8 +59,8 @@ class ProfileSpec(_Strict):
     source: Literal["table", "snapshot", "live", "scalers"]
     table: str = ""  # of the store, for table and snapshot
     time: str = ""  # its time column
-    period_s: int | Literal["block"] = 0
-    depth: int = Field(default=1, ge=1)
+    period_s: Annotated[int, Field(ge=0, lt=1 << 32)] | Literal["block"] = 0
+    depth: int = Field(default=1, ge=1, lt=1 << 32)
     capture: list[str]  # logical name, or logical name:attribute
 
 
@@ -71,7 +72,7 @@ class TariffStep(_Strict):
     @classmethod
     def _on_a_quarter(cls, text: str) -> str:
         hour, _, minute = text.partition(":")
-        if not (hour.isdigit() and minute in ("00", "15", "30", "45") and int(hour) < 24):
+        if not (is_number(hour) and minute in ("00", "15", "30", "45") and int(hour) < 24):
             raise ValueError(f"{text!r} is not a quarter of an hour of the day; write for example 18:00")
         return text
 
@@ -176,18 +177,23 @@ class MergedModel(NamedTuple):
 
     name: str
     spec: ModelSpec
-    document: Document
+    document: MergedDocument
 
     def mistake(self, location: Location, message: str) -> Mistake:
         return self.document.mistake(location, message)
 
 
+def is_path(name: str) -> bool:
+    """Not the name of a shipped model."""
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
 def model_path(name: str) -> Path:
     """The file of a model: a path as given, or profiles/meters/<name>.yaml; UserError names the known ones."""
-    if name.endswith((".yaml", ".yml")) or "/" in name:
+    if is_path(name):
         return Path(name)
     path = data_root() / "profiles" / "meters" / f"{name}.yaml"
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(f"there is no model {name!r}; {did_you_mean(name, model_names())}")
     return path
 
@@ -234,10 +240,14 @@ def _move_here(objects: dict[Any, Any], access: str, codes: list[Any]) -> None:
 
 
 def _parent_path(document: Document, parent: str) -> Path:
-    """A neighbour of the file, or a shipped model."""
-    neighbour = document.path.parent / f"{parent}.yaml"
+    """A neighbour of the file, by its name or by a path from the file's folder, or a shipped model."""
+    neighbour = document.path.parent / (parent if is_path(parent) else f"{parent}.yaml")
     try:
-        return neighbour if neighbour.is_file() else model_path(parent)
+        if is_there(neighbour):
+            return neighbour
+        if is_path(parent):
+            raise UserError(f"there is no file {neighbour}")
+        return model_path(parent)
     except UserError as error:
         raise UserError([document.mistake(("extends",), str(error))]) from None
 
@@ -253,6 +263,7 @@ def _lay_over(
         here = (*at, key)
         if value is None:
             base.pop(key, None)
+            origins[here] = (document, here)  # who took it away
         elif isinstance(value, dict) and isinstance(base.get(key), dict):
             _lay_over(base[key], value, origins, document, here)
         elif at == ("objects",) and isinstance(value, list) and isinstance(base.get(key), list):

@@ -21,9 +21,10 @@ from simulator.wire import axdr
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
-_TOKEN = re.compile(r"\s*([a-z0-9-]+(?:\[(?:\.\.)?\d+\])?|[(),|])")
+_TOKEN = re.compile(r"\s*([a-z0-9-]+(?:\[(?:\.\.)?\d{1,5}\])?|[(),|])")
+_MOST_BRACKETS = 100
 _TEXTS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
-_SIZED = re.compile(r"([a-z0-9-]+)(?:\[(\.\.)?(\d+)\])?")
+_SIZED = re.compile(r"([a-z0-9-]+)(?:\[(\.\.)?(\d{1,5})\])?")
 
 _INTEGER_RANGES = {
     Tag.INTEGER: (-(1 << 7), (1 << 7) - 1),
@@ -101,6 +102,8 @@ def meant(choice: Choice, text: str) -> Any:
 def parse_type(text: str) -> Choice:
     """The type that an expression names; ValueError on an unknown word or a missing bracket."""
     tokens = _TOKEN.findall(text)
+    if tokens.count("(") > _MOST_BRACKETS:
+        raise ValueError(f"a type has at most {_MOST_BRACKETS} brackets")
     if "".join(tokens) != re.sub(r"\s", "", text):
         raise ValueError(f"{text!r} is not a type expression")
     choice, rest = _choice(tokens)

@@ -32,7 +32,7 @@ def _duration_ms(text: Any) -> int:
 
 
 DurationMs = Annotated[int, BeforeValidator(_duration_ms)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """How often: 1, or true, is always."""
 
 Count = Annotated[int, Field(ge=0)]
@@ -67,7 +67,7 @@ class Carried(NamedTuple):
 class Fault:
     """Nothing is wrong. Each fault changes one of these."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from simulator.documents import did_you_mean, load_document
+from simulator.documents import did_you_mean, is_there, load_document
 from simulator.errors import UserError
 from simulator.expected import in_words
 from simulator.faults.fault import DurationMs, Fault, Share
@@ -26,7 +26,7 @@ Faults = tuple[Fault, ...]
 class LinkProfile(BaseModel):
     """What a network does to a meter's messages."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     title: str
     delay: DurationMs = 0
@@ -45,7 +45,7 @@ class LinkProfile(BaseModel):
 class QuirkPack(BaseModel):
     """How meters of some make misbehave."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
     title: str
     faults: Annotated[list[Annotated[Any, AfterValidator(lambda entry: _one(entry))]], Field(min_length=1)]
@@ -60,7 +60,7 @@ def _one(entry: Any) -> Fault:
         return TypeAdapter(KNOWN[names[0]]).validate_python(entry)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ValueError(f"{first['loc'][0]}: {in_words([first])}") from None
+        raise ValueError(": ".join([*map(str, first["loc"][:1]), in_words([first])])) from None
 
 
 @lru_cache(maxsize=64)
@@ -88,6 +88,6 @@ def _path(folder: str, name: str, kind: str) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return Path(name)
     path = data_root() / "profiles" / folder / f"{name}.yaml"
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(f"there is no {kind} {name!r}; {did_you_mean(name, pack_names(folder))}")
     return path

@@ -43,7 +43,9 @@ class _Limits:
 
 
 def parse_faults(document: Document, at: Location, data: Any) -> tuple[list[Setting], list[Mistake]]:
-    """What stands at a place of a document: one entry or a list of them."""
+    """What stands at a place of a document: one entry or a list of them, which is not empty."""
+    if data == []:
+        return [], [document.mistake(at, "no fault is given; write for example {delay: 2s}")]
     entries = list(enumerate(data)) if isinstance(data, list) else [(None, data)]
     settings: list[Setting] = []
     mistakes: list[Mistake] = []

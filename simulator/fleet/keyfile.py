@@ -36,6 +36,14 @@ def read_keys(path: Path) -> KeyFile:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: the key file cannot be read: {error}") from None
     rows = csv.DictReader(text.splitlines())
+    try:
+        meters = _meters(path, rows)
+    except csv.Error as error:  # such as a cell of 131,073 letters, mostly a quote that is not closed
+        raise UserError([Mistake(str(path), rows.line_num, 0, f"not valid CSV: {error}")]) from None
+    return KeyFile(hashlib.sha256(text.encode()).hexdigest()[:16], meters)
+
+
+def _meters(path: Path, rows: csv.DictReader[str]) -> Mapping[str, Delivered]:
     mistakes = [Mistake(str(path), 1, 0, message) for message in _of_header(rows.fieldnames or ())]
     meters: dict[str, Delivered] = {}
     for row in rows if not mistakes else ():
@@ -46,7 +54,7 @@ def read_keys(path: Path) -> KeyFile:
         mistakes += [Mistake(str(path), rows.line_num, 0, message) for message in wrong]
     if mistakes:
         raise UserError(mistakes)
-    return KeyFile(hashlib.sha256(text.encode()).hexdigest()[:16], meters)
+    return meters
 
 
 def _of_header(names: object) -> list[str]:

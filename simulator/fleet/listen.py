@@ -17,7 +17,7 @@ from simulator.dlms.hdlc_link import DEFAULT_SETTINGS, HdlcSettings
 from simulator.errors import UserError
 from simulator.faults.fault import Fault
 from simulator.faults.packs import link_profile
-from simulator.values import parse_duration_ms
+from simulator.values import is_number, parse_duration_ms
 from simulator.wire.hdlc import CALLING
 from simulator.wire.hdlc_parameters import MAX_INFORMATION, MAX_WINDOW, MIN_INFORMATION, MIN_WINDOW
 
@@ -132,7 +132,7 @@ def parse_listen(text: str, count: int) -> Listen:
         )
     if sys.platform == "win32" and framing in ("udp", "serial"):
         raise UserError(f"--listen {text}: {framing} needs Linux or macOS")
-    options = dict(pair.partition("=")[::2] for pair in pairs)
+    options = _options(text, pairs)
     if unknown := set(options) - KEYS[framing]:
         known = ", ".join(sorted(KEYS[framing]))
         raise UserError(f"--listen {text}: {sorted(unknown)[0]!r} is not known; known are {known}")
@@ -142,6 +142,15 @@ def parse_listen(text: str, count: int) -> Listen:
     listen = _line(said, count) if framing == "serial" else _net(said, framing, count)
     _check_room(listen, count)
     return _with_link(said, listen)
+
+
+def _options(text: str, pairs: Sequence[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key, _, value in (pair.partition("=") for pair in pairs):
+        if key in options:
+            raise UserError(f"--listen {text}: {key!r} is given twice")
+        options[key] = value
+    return options
 
 
 def parse_listens(texts: Sequence[str], count: int) -> list[Listen]:
@@ -174,7 +183,7 @@ class _Said:
 
     def number(self, key: str, default: int, low: int, high: int, what: str) -> int:
         value = self.options.get(key, str(default))
-        if not value.isdecimal() or not low <= int(value) <= high:
+        if not is_number(value) or not low <= int(value) <= high:
             raise self.mistake(f"{value!r} is not {what}; {low} to {high}")
         return int(value)
 
@@ -224,7 +233,7 @@ def _with_link(said: _Said, listen: Listen) -> Listen:
 
 def _dial(said: _Said) -> Listen:
     host, _, port = said.options.get("address", "").rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+    if not host or not is_number(port) or not 1 <= int(port) <= 65_535:
         raise said.mistake("say whom the meters call, for example address=127.0.0.1:4064")
     hdlc = said.flag("hdlc")
     if not hdlc and (wrong := sorted(_HDLC & set(said.options))):

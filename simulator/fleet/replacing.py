@@ -20,7 +20,7 @@ from simulator.meter.behaviour import story
 from simulator.meter.cohort import Cohort
 from simulator.meter.identity import MAX_GENERATION, Identity
 from simulator.meter.replacement import replace
-from simulator.values import counted
+from simulator.values import counted, is_number
 
 _TOLD = 50  # serial numbers in one answer: a notification of PostgreSQL has at most 8,000 octets
 _MOST_WH = 10**9 * 1000  # registers have room for more
@@ -133,7 +133,7 @@ class Replacing:
 
     def _place(self, number: str) -> int | None:
         """Of a meter's number from 1; serial numbers have become numbers before."""
-        return int(number) - 1 if number.isdecimal() and 1 <= int(number) <= self._count else None
+        return int(number) - 1 if is_number(number) and 1 <= int(number) <= self._count else None
 
     async def replace(self, places: Collection[int], *, reading_wh: int = 0) -> int:
         """Other meters in these places from now on, in so many of them. Raises StoreUnavailable."""

@@ -11,6 +11,7 @@ from simulator.errors import UserError
 from simulator.meter.cohort import Cohort
 from simulator.meter.columns import Ints
 from simulator.meter.identity import index_of
+from simulator.values import is_number
 
 Meters = range | frozenset[int]
 """Numbers from 0; a range where they are neighbours."""
@@ -36,7 +37,7 @@ def parse_meters(text: str, count: int, named: Callable[[str], int | None]) -> M
 def _part(word: str, count: int, named: Callable[[str], int | None]) -> range | str:
     """The meters of one word, or what is wrong with it."""
     first, dash, last = word.partition("-")
-    if dash and first.isdecimal() and last.isdecimal():
+    if dash and is_number(first) and is_number(last):
         if not 1 <= int(first) <= int(last) <= count:
             return f"{word!r} is no range of this fleet's meters, which are 1 to {count}"
         return range(int(first) - 1, int(last))
@@ -53,7 +54,7 @@ def places_by_serial(text: str, count: int) -> list[int]:
 
 
 def _is_serial(word: str, count: int) -> bool:
-    return 0 <= index_of(word) < count and not (word.isdecimal() and int(word) <= count)
+    return 0 <= index_of(word) < count and not (is_number(word) and int(word) <= count)
 
 
 def in_numbers(text: str, count: int, serial_of: Callable[[int], str]) -> str:

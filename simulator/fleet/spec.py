@@ -24,7 +24,7 @@ from simulator.meter.calendar import Calendar
 from simulator.meter.cohort import MAX_METERS as COHORT_METERS
 from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.identity import MAX_METERS, Identity, index_of, serial_of
-from simulator.values import MS_PER_DAY, moment_of
+from simulator.values import MS_PER_DAY, is_number, moment_of
 from simulator.world.noise import key_of
 from simulator.world.population import build_population
 from simulator.world.shapes import World
@@ -125,7 +125,7 @@ class FleetSpec:
 
     def meter_named(self, word: str) -> int | None:
         """The meter, counted from 0, of a serial number or of its number from 1."""
-        number = int(word) - 1 if word.isdecimal() else -1
+        number = int(word) - 1 if is_number(word) else -1
         if 0 <= number < self.count:
             return number
         index = index_of(word)

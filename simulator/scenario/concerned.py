@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from simulator.cosem.compiler import compile_model
@@ -51,13 +52,19 @@ class Concerned:
     def _unknown_step(self, at: Location, name: str) -> list[str]:
         """A step names one above itself, so that no two lean on each other."""
         key, place = at
-        above = self.entries[: int(place)] if key == "timeline" else self.entries
-        known = [entry.id for entry in above if isinstance(entry, Step) and entry.id is not None]
-        if name in known:
+        last = int(place) if key == "timeline" else len(self.entries)
+        if self._places.get(name, last) < last:
             return []
+        known = [one for one, at_step in self._places.items() if at_step < last]
         hint = did_you_mean(name, known) if known else "none has an id"
         where = "above this one" if key == "timeline" else "of this scenario"
         return [f"no step {where} strikes meters and has the id {name!r}; {hint}"]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Of the steps that have an id; of one that is there twice the upper place."""
+        steps = [(entry.id, place) for place, entry in enumerate(self.entries) if isinstance(entry, Step)]
+        return {name: place for name, place in reversed(steps) if name is not None}
 
     def _nobody(self, at: Location, one: Step | Counted, of_step: OfStep) -> Iterator[Mistake]:
         for selector in one.on:

@@ -20,11 +20,15 @@ from simulator.meter.push.times import SCHEDULE_TYPES
 from simulator.scenario.words import Series, Span, Start, Strict, When, known_load
 
 _MOST_SHARES = 1e9  # so that their sum is a number
+_MOST_LETTERS = 100  # of names that every meter bears
 _MAX_METERS = 9_999_999
 Scalar = str | int | float | bool
 
 
 def _feeders(value: Any) -> str | dict[str, float]:
+    names = [value] if isinstance(value, str) else value if isinstance(value, dict) else []
+    if any(len(str(name)) > _MOST_LETTERS for name in names):
+        raise ValueError(f"the name of a feeder has at most {_MOST_LETTERS} letters")
     if isinstance(value, str) and value:
         return value
     shares = value.values() if isinstance(value, dict) else ()
@@ -52,7 +56,7 @@ class GroupSpec(Strict):
     block: Literal[15, 30, 60] | None = Field(default=None, description="minutes; without it the model's")
     serial: Series = Field(default="", description="what serial numbers begin with, before the meter's seven digits")
     feeder: Feeders | None = Field(default=None, description="a feeder, or shares of several: {F1: 0.5, F2: 0.5}")
-    group: str | None = Field(default=None, description="a name for selectors")
+    group: str | None = Field(default=None, max_length=_MOST_LETTERS, description="a name for selectors")
 
     @field_validator("model")
     @classmethod

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.cosem.catalogue import catalogue_paths, read_catalogue
-from simulator.documents import Document, Location, did_you_mean
+from simulator.documents import Document, Location, did_you_mean, is_there
 from simulator.errors import Mistake, UserError
 from simulator.fleet.listen import parse_listens
 from simulator.scenario.concerned import Concerned
@@ -49,19 +49,19 @@ class Judge:
 
     def _names(self) -> Iterator[Mistake]:
         """Ids are given once; `after` names one that is there."""
-        ids: list[str] = []
+        ids: set[str] = set()
         for place, entry in enumerate(self.entries):
             if entry is not None and entry.id is not None:
                 if entry.id in ids:
                     yield self.document.mistake(("timeline", place, "id"), f"the id {entry.id!r} is given twice")
-                ids.append(entry.id)
-        hint = {name: did_you_mean(name, sorted(set(ids))) if ids else "no step has an id" for name in self._after(ids)}
+                ids.add(entry.id)
+        hint = {name: did_you_mean(name, sorted(ids)) if ids else "no step has an id" for name in self._after(ids)}
         for place, one in enumerate(self.expectations):
             if one is not None and one.after in hint:
                 words = f"no step has the id {one.after!r}; {hint[one.after]}"
                 yield self.document.mistake(("expect", place, "after"), words)
 
-    def _after(self, ids: Sequence[str]) -> list[str]:
+    def _after(self, ids: Collection[str]) -> list[str]:
         """What expectations wait for, and no step is."""
         named = (one.after for one in self.expectations if one is not None and one.after is not None)
         return [name for name in named if name not in ids]
@@ -69,7 +69,7 @@ class Judge:
     def _files(self, folder: Path) -> Iterator[Mistake]:
         for place, entry in enumerate(self.entries):
             name = getattr(entry, "file", None)
-            if name and not (folder / name).is_file():
+            if name and not is_there(folder / name):
                 yield self.document.mistake(("timeline", place, "file"), f"there is no file {folder / name}")
 
     def _network(self, count: int) -> Iterator[Mistake]:
@@ -119,6 +119,8 @@ class _Ending:
 
     def __init__(self, judge: Judge, times: Times, *, is_start_known: bool) -> None:
         self._judge, self._times, self._is_start_known = judge, times, is_start_known
+        upwards = reversed(judge.entries)  # of an id that is there twice the upper one
+        self._named = {entry.id: entry for entry in upwards if entry is not None and entry.id is not None}
 
     def mistakes(self, end: Moment) -> Iterator[Mistake]:
         if not self._is_known(end):
@@ -141,8 +143,8 @@ class _Ending:
     def _from_ms(self, one: Expectation) -> int | None:
         """When an expectation begins; None: unknown."""
         if one.after is not None:
-            entries = [entry for entry in self._judge.entries if entry is not None and entry.id == one.after]
-            return self._times.first(entries[0]) if entries and self._is_known(entries[0].at) else None
+            entry = self._named.get(one.after)
+            return self._times.first(entry) if entry is not None and self._is_known(entry.at) else None
         if not self._is_known(one.at):
             return None
         return self._times.start_ms if one.at is None else self._instant(one.at)

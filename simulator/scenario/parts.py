@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from simulator.cosem.compiler import compile_model
-from simulator.documents import Document, Location, did_you_mean, mend
+from simulator.cosem.spec import is_path
+from simulator.documents import Document, Location, did_you_mean, is_there, mend
 from simulator.errors import Mistake, UserError
 from simulator.expected import in_words
 from simulator.fleet.spec import MeterGroup
@@ -65,16 +66,22 @@ class Parts:
         self.unsure.update({"group"} if "group" in names else ())
 
     def _made(self, place: int, group: GroupSpec) -> MeterGroup:
-        beside = self.folder / group.model
-        name = str(beside) if beside.is_file() else group.model
+        name = self._model(group.model)
         try:
             minutes = group.block or compile_model(name).spec.block_minutes
         except UserError as error:
             at: Location = ("fleet", place, "model")
-            self.mistakes.extend(one if one.line else self.document.mistake(at, one.message) for one in error.mistakes)
+            self.mistakes.extend(
+                one if one.line else self.document.mistake(at, str(one).removeprefix(": ")) for one in error.mistakes
+            )
             self.unsure.update({"model", "codes"})
             return self._made(place, group.model_copy(update={"model": GroupSpec(count=1).model}))
         return MeterGroup(group.count, name, group.load, minutes, group.feeders, group.serial)
+
+    def _model(self, name: str) -> str:
+        """A path is one from the scenario's folder; without one it may still be the name of a shipped model."""
+        beside = self.folder / name
+        return str(beside) if is_path(name) or is_there(beside) else name
 
     def entry(self, place: int) -> Entry | None:
         at: Location = ("timeline", place)

@@ -20,6 +20,7 @@ from simulator.documents import (
     MergedDocument,
     Origins,
     did_you_mean,
+    is_there,
     plain_scalar,
     read_leniently,
     read_text,
@@ -50,7 +51,7 @@ def scenario_path(name: str) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return Path(name)
     path = data_root() / "scenarios" / f"{name}.yaml"
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(f"there is no scenario {name!r}; {did_you_mean(name, scenario_names())}")
     return path
 
@@ -108,7 +109,7 @@ def _merged(path: Path, above: tuple[Path, ...], mistakes: list[Mistake]) -> Doc
         part = path.parent / str(name)
         if part.resolve() in (path.resolve(), *above):
             mistakes.append(document.mistake(("include", place), f"{name} includes itself in a circle"))
-        elif not part.is_file():
+        elif not is_there(part):
             mistakes.append(document.mistake(("include", place), f"there is no file {part}"))
         else:
             _lay_over(data, origins, _merged(part, (*above, path.resolve()), mistakes))

@@ -6,17 +6,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from simulator.documents import load_table, read_table
+from simulator.documents import keys_of, load_table, read_table
 from simulator.errors import Mistake, UserError
 from simulator.fleet.selection import parse_meters
 from simulator.fleet.spec import FleetSpec
 from simulator.scenario.step import Entry
 from simulator.scenario.steps.events import Event
-from simulator.scenario.words import parse_moment
+from simulator.scenario.words import Moment, parse_moment
 from simulator.values import MS_PER_SECOND
+
+
+def _time_ms(text: str) -> int:
+    moment = parse_moment(text)
+    if moment.offset_ms is not None:
+        return moment.offset_ms
+    if moment.moment is None:
+        raise ValueError(f"{text!r} is no recorded time; write an offset (90s) or a moment (2025-06-01T18:00:00)")
+    aware = moment.moment if moment.moment.tzinfo else moment.moment.replace(tzinfo=dt.UTC)
+    return round(aware.timestamp() * MS_PER_SECOND)
 
 
 class _Alarm(BaseModel):
@@ -24,12 +35,12 @@ class _Alarm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    time: str
+    time_ms: Annotated[int, BeforeValidator(_time_ms)] = Field(alias="time")
     meter: str
     code: int
 
 
-COLUMNS = frozenset(_Alarm.model_fields)
+COLUMNS = frozenset(keys_of(_Alarm))
 
 
 def read_alarms(path: Path) -> list[_Alarm]:
@@ -49,7 +60,7 @@ def recorded(path: Path, spec: FleetSpec, at_ms: int) -> Iterator[Entry]:
             parse_meters(alarm.meter, spec.count, spec.meter_named)
             if alarm.code not in known:
                 raise ValueError(f"no model of the fleet knows event {alarm.code}")
-            together.setdefault((_time_ms(alarm.time), alarm.code), []).append(alarm.meter)
+            together.setdefault((alarm.time_ms, alarm.code), []).append(alarm.meter)
         except (UserError, ValueError) as error:
             mistakes.append(Mistake(str(path), line, 0, str(error)))
     if not alarms and not mistakes:
@@ -58,15 +69,5 @@ def recorded(path: Path, spec: FleetSpec, at_ms: int) -> Iterator[Entry]:
         raise UserError(mistakes)
     begin_ms = min(time_ms for time_ms, _ in together)
     for (time_ms, code), meters in sorted(together.items()):
-        at = f"{time_ms - begin_ms + at_ms}ms"
+        at = Moment(offset_ms=time_ms - begin_ms + at_ms)
         yield Event.model_validate({"do": "event", "code": code, "on": {"meters": ",".join(meters)}, "at": at})
-
-
-def _time_ms(text: str) -> int:
-    moment = parse_moment(text)
-    if moment.offset_ms is not None:
-        return moment.offset_ms
-    if moment.moment is None:
-        raise ValueError(f"{text!r} is no recorded time; write an offset (90s) or a moment (2025-06-01T18:00:00)")
-    aware = moment.moment if moment.moment.tzinfo else moment.moment.replace(tzinfo=dt.UTC)
-    return round(aware.timestamp() * MS_PER_SECOND)

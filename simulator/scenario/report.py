@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
+from simulator.errors import brief, shortened
 from simulator.scenario.player import missed
 from simulator.scenario.replay import Result
 from simulator.scenario.summary import Line, lines, remarks
@@ -41,7 +42,7 @@ def tables(result: Result) -> Iterator[Table]:
         step = f"{line.step}: {what}" if line.step else what
         outcome = f"[{_COLOURS[line.outcome]}]{line.outcome}"
         times = line.times.replace(" to ", "\nto ")
-        done.add_row(times, escape(step), str(line.meters or ""), outcome, escape(line.remarks))
+        done.add_row(times, escape(brief(step)), str(line.meters or ""), outcome, escape(shortened(line.remarks)))
     yield done
     if result.expectations:
         yield _expectations(result)
@@ -58,7 +59,7 @@ def _expectations(result: Result) -> Table:
     for name, row in result.expectations:
         outcome = "MISSED" if row is None else row.outcome
         seen = NOT_CHECKED if row is None else remarks([row])
-        table.add_row(escape(name), f"[{_COLOURS[outcome]}]{outcome}", escape(seen))
+        table.add_row(escape(brief(name)), f"[{_COLOURS[outcome]}]{outcome}", escape(shortened(seen)))
     return table
 
 

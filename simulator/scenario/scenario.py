@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.cosem.compiler import compile_model
-from simulator.documents import Document
+from simulator.documents import Document, is_there
 from simulator.errors import Mistake, UserError
 from simulator.fleet.listen import Listen, parse_listens
 from simulator.fleet.spec import FleetSpec
@@ -92,7 +92,7 @@ def _sifted(mistakes: list[Mistake], draft: Draft) -> set[Mistake]:
 def _recording(document: Document, head: Head, path: Path, spec: FleetSpec, mistakes: list[Mistake]) -> list[Entry]:
     if head.replay is None:
         return []
-    if not (path.parent / head.replay.csv).is_file():
+    if not is_there(path.parent / head.replay.csv):
         mistakes.append(document.mistake(("replay", "csv"), f"there is no file {path.parent / head.replay.csv}"))
         return []
     try:

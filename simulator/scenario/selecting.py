@@ -117,13 +117,18 @@ class Residents:
             if pattern is not None:
                 fits &= _fitting(names, pattern)
         if selector.step is not None:
-            fits &= np.isin(np.arange(self.spec.count), of_step(selector.step))
+            fits &= self._among(of_step(selector.step))
         if selector.meters is not None:
-            fits &= np.isin(np.arange(self.spec.count), list(self._named(selector)))
+            fits &= self._among(self._named(selector))
         left = np.flatnonzero(fits)
         if selector.index is not None:
             left = left[_numbers(selector.index, len(left))]
         return left if selector.share is None else self._part(left, selector.share, slot)
+
+    def _among(self, numbers: Collection[int] | Numbers) -> npt.NDArray[np.bool_]:
+        among = np.zeros(self.spec.count, bool)
+        among[np.fromiter(numbers, np.int64, len(numbers))] = True
+        return among
 
     def _named(self, selector: Selector) -> Collection[int]:
         return parse_meters(str(selector.meters or "all"), self.spec.count, self.spec.meter_named)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from simulator.documents import did_you_mean
-from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, parse_duration_ms
+from simulator.values import MS_PER_DAY, MS_PER_SECOND, instant_of, is_number, parse_duration_ms
 from simulator.world.shapes import load_world
 
 _SPAN = r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"
@@ -31,7 +31,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 class Strict(BaseModel):
     """A mapping of a scenario file: its keys are known, and it never changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class Comparison:
 
 
 def parse_moment(value: Any) -> Moment:
+    if isinstance(value, Moment):
+        return value
     text = str(value).strip()
     if clock := _CLOCK.fullmatch(text):
         hours, minutes, seconds = (int(part or 0) for part in clock.groups())
@@ -138,7 +140,7 @@ def _ranges(value: Any) -> tuple[range, ...]:
     found = []
     for part in str(value).split(","):
         first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (not dash or last.isdecimal())) or int(first) < 1:
+        if not (is_number(first) and (not dash or is_number(last))) or int(first) < 1:
             raise ValueError(f"{part.strip()!r} is no number or range of meters; write for example 1-20,33")
         if int(first) > int(last or first):
             raise ValueError(f"{part.strip()!r} ends before it begins; write for example 1-20,33")

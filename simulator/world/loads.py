@@ -40,7 +40,7 @@ TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Spread(_Part):

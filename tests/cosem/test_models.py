@@ -186,3 +186,44 @@ def test_a_clock_says_the_time_zone_of_its_model(tmp_path: Path) -> None:
         (clock,) = [entry for entry in compile_model(str(path)).objects if entry.interface_class.class_id == 8]
         told = {one.key[8]: one.source.default.hex() for one in clock.attributes if isinstance(one.source, Setting)}
         assert (told[3], told[8]) == (encoded, "0300")
+
+
+def mistakes(folder: Path, text: str) -> list[str]:
+    with pytest.raises(UserError) as error:
+        compile_model(write(folder, text))
+    return [f"{mistake.line}:{mistake.column} {mistake.message}" for mistake in error.value.mistakes]
+
+
+def test_an_association_whose_client_is_taken_away_is_told_there(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, f"extends: {D1}\nclients:\n  16: null\n")
+    assert told[0] == "3:7 clients.16: 0.0.40.0.1.255 is the association of no client; give it one"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("profiles: {1.0.99.1.0.255: {depth: 99999999999999999999}}", "less than 4294967296"),
+        ("profiles: {1.0.99.1.0.255: {period_s: -1}}", "at least 0"),
+        ("values: {0.0.96.1.4.255: {value: {float32: [1]}}}", "[1] is not a number"),
+        ("nominal_voltage_v: .inf", "a number, not inf"),
+        ("values: {0.0.96.1.4.255: {value: {'bit-string[99999999999]': []}}}", "is not a type expression"),
+        ("access: {public: {16: r1-99999999999}}", "'r1-99999999999' is not a right"),
+        ("profiles: {1.0.99.1.0.255: {capture: ['0.0.1.0.0.255:²']}}", "has no attribute ²"),
+    ],
+)
+def test_a_number_that_does_not_fit_is_told(tmp_path: Path, wrong: str, words: str) -> None:
+    (told,) = mistakes(tmp_path, f"extends: {D1}\n{wrong}\n")
+    assert told.startswith("2:")
+    assert words in told
+
+
+def test_the_path_of_a_base_counts_from_the_file_that_says_it(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(f"extends: {D1}\ntitle: Of a folder\n")
+    assert compile_model(write(tmp_path, "extends: base.yaml\n")).spec.title == "Of a folder"
+
+
+@pytest.mark.parametrize("name", ["nowhere.yaml", "x" * 5000])
+def test_a_base_that_is_not_there_is_told_where_it_is_said(tmp_path: Path, name: str) -> None:
+    (told,) = mistakes(tmp_path, f"title: x\nextends: {name}\n")
+    assert told.startswith("2:10 extends: there is no ")
+    assert f"{tmp_path}/nowhere.yaml" in told or "no model" in told

@@ -87,3 +87,8 @@ def test_what_a_set_may_bring(kind: str, octets: str, fits: bool) -> None:
 
 def test_a_client_cannot_bring_an_array_where_a_string_is_declared() -> None:
     assert not parse_type("octet-string").matches(Data(Tag.ARRAY, ()))
+
+
+def test_a_type_that_nests_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="brackets"):
+        parse_type("array(" * 50_000)

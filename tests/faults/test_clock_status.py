@@ -106,6 +106,10 @@ def test_a_span_of_the_meters_clock_marks_what_was_stamped_in_it_whenever_that_i
             "from: 'noon' is no time of the meter's clock; write for example 2025-",
         ),
         ("{clock_status: invalid, to: 2025-06-10T10:00Z}", "to: '2025-06-10T10:00Z' is no time of the meter's clock"),
+        (
+            "{clock_status: invalid, from: 2025-06-10T10:00, to: 2025-06-10T09:00}",
+            "faults:1:1: from 2025-06-10T10:00:00 is after to 2025-06-10T09:00:00",
+        ),
         ("{clock_status: []}", "clock_status: expected at least 1 of them, not 0"),
     ],
 )

@@ -58,6 +58,9 @@ def test_the_name_of_a_fault_is_the_name_of_its_first_field(name: str) -> None:
         ("{times: 3}", "'times' is no fault"),
         ("7", "7 is no fault; write for example {delay: 2s}"),
         ("{}", "{} is no fault"),
+        ("[]", "faults:1:1: no fault is given; write for example {delay: 2s}"),
+        ("{drop: nan}", "drop: expected a number, not 'nan'"),
+        ("\udcff", "faults:1:1: not valid YAML"),
     ],
 )
 def test_a_mistake_is_told_with_what_would_be_right(entry: str, words: str) -> None:

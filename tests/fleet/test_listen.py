@@ -44,6 +44,7 @@ def test_a_port_per_meter() -> None:
         ("wrapper,address=elsewhere", "is not an IPv4 address"),
         ("wrapper,port=70000", "is not a port"),
         ("wrapper,ports=65530", "beyond 65535"),
+        ("wrapper,port=1,port=2", "'port' is given twice"),
         ("wrapper,port=1,ports=2", "not both"),
         ("wrapper,address=255.255.255.250", "beyond the address space"),
         ("wrapper,address=255.255.255.252/30", "10 addresses from 255.255.255.253 go beyond 255.255.255.252/30"),

@@ -84,6 +84,9 @@ def test_check_knows_files_by_what_they_hold(home: Path, tmp_path: Path) -> None
     odd = run("check", tmp_path / "load.yaml", tmp_path / "what.yaml", home=home)
     assert "did you mean periods?" in odd.stderr
     assert "none of its keys says what it is" in odd.stderr
+    (tmp_path / "semicolons.csv").write_text("logical_name;class_id;name\n")
+    table = run("check", tmp_path / "semicolons.csv", home=home)
+    assert (table.returncode, "says what it is: a registry has" in table.stderr) == (2, True)
     (tmp_path / "wrong.yaml").write_text(TEN_MISTAKES)
     both = run("check", tmp_path / "wrong.yaml", tmp_path / "nowhere.yaml", home=home)
     assert (both.returncode, len(both.stderr.splitlines())) == (2, 11)

@@ -13,6 +13,9 @@ from playing import judge
 from simulator.documents import read_leniently, read_yaml
 from simulator.errors import UserError
 from simulator.fleet.spec import FleetSpec
+from simulator.scenario.recording import read_alarms
+from simulator.scenario.replay import Result
+from simulator.scenario.report import tables
 from simulator.scenario.scenario import Scenario, load_scenario
 from simulator.scenario.selecting import Selector
 from simulator.scenario.timing import Turn, timeline
@@ -387,3 +390,52 @@ def test_recorded_alarms_become_steps(tmp_path: Path) -> None:
     told = mistakes(tmp_path, text)
     assert [one.partition(":")[0] for one in told] == ["2", "3", "4", "5"]
     assert told[2] == "4: code: expected a whole number, not 'x'"
+
+
+def test_the_path_of_a_model_counts_from_the_scenarios_folder(tmp_path: Path) -> None:
+    (told,) = mistakes(tmp_path, "name: x\nfleet: [{count: 1, model: nowhere.yaml}]\n")
+    assert told == f"2: fleet.0.model: {tmp_path}/nowhere.yaml: there is no such file"
+
+
+def test_names_that_are_too_long_for_files_are_files_that_are_not_there(tmp_path: Path) -> None:
+    long = "x" * 5000
+    text = f"{FLEET}include: [{long}]\ntimeline: [{{do: sql, file: {long}}}]\nreplay: {{csv: {long}}}\n"
+    assert [one.partition(":")[0] for one in mistakes(tmp_path, text)] == ["3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"timeline: [{{do: relay, to: open, on: {{meters: '{'9' * 5000}'}}}}]", "is no meter"),
+        (f"timeline: [{{do: relay, to: open, on: {{index: '1-{'9' * 5000}'}}}}]", "is no number or range"),
+        (f"network: ['wrapper,port={'9' * 5000}']", "is not a port"),
+        (f"fleet: [{{count: 1, group: {'x' * 5000}}}]", "at most 100 letters"),
+    ],
+    ids=["meters", "index", "port", "group"],
+)
+def test_numbers_and_names_of_thousands_of_letters_are_none(tmp_path: Path, line: str, words: str) -> None:
+    (told,) = mistakes(tmp_path, f"name: x\n{'' if 'fleet' in line else 'fleet: [{count: 10}]'}\n{line}\n")
+    assert words in told
+
+
+def test_recorded_alarms_are_looked_at_alone_as_in_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.csv"
+    path.write_text("time,meter,code\n0001-01-01,1,101\n9999-01-01,1,101\n18:00,1,101\n5m,1,101\n")
+    with pytest.raises(UserError) as alone:
+        read_alarms(path)
+    assert [mistake.line for mistake in alone.value.mistakes] == [2, 3, 4]
+    with pytest.raises(UserError) as within:
+        load(tmp_path, f"{FLEET}replay: {{csv: alarms.csv}}\n")
+    assert alone.value.mistakes == within.value.mistakes
+
+
+def test_recorded_alarms_may_lie_further_apart_than_a_span_can_say(tmp_path: Path) -> None:
+    (tmp_path / "alarms.csv").write_text("time,meter,code\n0s,1,101\n36525d,1,101\n")
+    found = load(tmp_path, f"{FLEET}replay: {{csv: alarms.csv, at: 1d}}\n").entries
+    assert [one.at and one.at.offset_ms for one in found] == [86_400_000, 36_526 * 86_400_000]
+
+
+def test_a_name_of_thousands_of_letters_is_cut_in_the_tables_of_a_replay(tmp_path: Path) -> None:
+    scenario = load(tmp_path, f"{FLEET}expect: [{{name: {'x' * 5000}, sql: SELECT 1, value: 1}}]\n")
+    *_, expected = tables(Result(scenario, (), START_MS, START_MS))
+    assert list(expected.columns[0].cells) == ["x" * 80 + "…"]

@@ -45,6 +45,10 @@ class ClockStatus(Fault):
     from_: Annotated[_Moment | None, Field(alias="from")] = None
     to: _Moment | None = None  # which is included
 
+    def __post_init__(self) -> None:
+        if self.from_ is not None and self.to is not None and self.from_ > self.to:
+            raise ValueError(f"from {self.from_.isoformat()} is after to {self.to.isoformat()}")
+
     def change(self, item: GetItem, value: bytes, peek: Peek) -> bytes | None:
         stamped = (int.from_bytes(item.attribute[:2], "big"), item.attribute[8]) in _STAMPED
         return self._marked(value) if stamped else None
