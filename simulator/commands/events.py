@@ -50,7 +50,7 @@ def inject(
 def list_events(
     meter: MeterOption = None,
     type_: Annotated[str | None, typer.Option("--type", help="Type of event, e.g. POWER_FAILURE.")] = None,
-    code: Annotated[int | None, typer.Option(help="Event code.")] = None,
+    code: Annotated[int | None, typer.Option(min=0, max=0xFFFF, help="Event code.")] = None,
     since: Annotated[str | None, typer.Option(help="By the meters' clocks, e.g. 2025-06-01T12:00.")] = None,
     limit: LimitOption = 50,
     as_json: JsonOption = False,

@@ -25,7 +25,8 @@ from simulator.commands.place import DatabaseOption, FleetOption, HomeOption, Pl
 from simulator.cosem.registry import obis_names, read_registry, registry_files
 from simulator.errors import UserError
 from simulator.fleet.push_options import LISTEN_PORT
-from simulator.headend.options import Preset, parse_accept, parse_address, parse_client
+from simulator.headend.options import Preset, parse_accept, parse_address, parse_polling_client
+from simulator.headend.reach import TimeoutOption
 from simulator.hes.database import HesDatabase
 from simulator.hes.landing import Batch, Landing, LogEntry, Memory, Registered
 from simulator.values import MS_PER_SECOND
@@ -70,11 +71,13 @@ def headend(
     every: Annotated[
         str | None, typer.Option(help="Read all of it so often (default: instantaneous 15m, block 1h, the rest 24h).")
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Read every meter once, then end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Read every meter once, then end; by 1 if none was read.")
+    ] = False,
     for_: Annotated[str | None, typer.Option("--for", help="End after so long, e.g. 2h.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Meters that are read at once.")] = 8,
     retries: Annotated[int, typer.Option(min=0, max=10, help="More attempts at a meter that fails.")] = 2,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0,
+    timeout: TimeoutOption = 10.0,
     pdu: Annotated[int, typer.Option(min=64, max=65535, help="Largest APDU that is taken, octets.")] = 65535,
     drift: Annotated[str, typer.Option(help="Log clocks that are further off than this.")] = "60s",
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Receive pushes there, TCP and UDP.")] = None,
@@ -102,7 +105,7 @@ def headend(
         dsn=dsn,
         inventory=partial(_entries, inventory, place),
         replaced=partial(_replaced, inventory, place),
-        preset=parse_client(client),
+        preset=parse_polling_client(client),
         manners=manners,
         zone=zone,
         accept=parse_accept(accept) if accept else None,
@@ -184,7 +187,7 @@ class _Run:
             landing.land(Batch(log=[LogEntry("START", f"the head-end reads {len(self.meters)} meters")]))
 
     def collect(self, schedule: Any, where: tuple[str, int] | None, place: Place | None, for_s: float | None) -> bool:
-        """False: we have stumbled over mistakes of our own."""
+        """False: we have stumbled over mistakes of our own, or who is to be read once could not be, all of them."""
         from simulator.headend.collecting import Collector
 
         with contextlib.ExitStack() as stack:
@@ -202,7 +205,7 @@ class _Run:
             collector.run(schedule, for_s=for_s, before_end=ear.close if ear else lambda: None)
             collector.tally.bugs += (ear.bugs if ear else 0) + (board.bugs if board else 0)
         self._conclude(collector, place)
-        return not collector.tally.bugs
+        return not collector.tally.bugs and not (schedule.once and collector.tally.is_in_vain)
 
     def _switchboard(self) -> Switchboard | None:
         from simulator.headend.switchboard import Switchboard

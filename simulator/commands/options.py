@@ -21,7 +21,9 @@ _NUMBERS = "Numbers (3), ranges (1-20), serial numbers, or all; with commas."
 MetersArgument = Annotated[str, typer.Argument(help=_NUMBERS)]
 MeterOption = Annotated[str | None, typer.Option("--meter", help=_NUMBERS)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-LimitOption = Annotated[int, typer.Option("--limit", help="How many at most, the newest first.", min=1)]
+LimitOption = Annotated[
+    int, typer.Option("--limit", help="How many at most, the newest first.", min=1, max=1_000_000_000)
+]
 
 
 def span_ms(option: str, text: str | None) -> int:

@@ -8,6 +8,7 @@ must bring (Blue Book 4.1.5, Green Book 9.5). It never looks at a meter.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,13 @@ _INTEGER_RANGES = {
     Tag.DOUBLE_LONG_UNSIGNED: (0, (1 << 32) - 1),
     Tag.LONG64_UNSIGNED: (0, (1 << 64) - 1),
     Tag.ENUM: (0, 255),
+    Tag.BCD: (-(1 << 7), (1 << 7) - 1),  # as the octet that it is
+    Tag.DELTA_INTEGER: (-(1 << 7), (1 << 7) - 1),
+    Tag.DELTA_LONG: (-(1 << 15), (1 << 15) - 1),
+    Tag.DELTA_DOUBLE_LONG: (-(1 << 31), (1 << 31) - 1),
+    Tag.DELTA_UNSIGNED: (0, (1 << 8) - 1),
+    Tag.DELTA_LONG_UNSIGNED: (0, (1 << 16) - 1),
+    Tag.DELTA_DOUBLE_LONG_UNSIGNED: (0, (1 << 32) - 1),
 }
 _NAMES = {tag.name.lower().replace("_", "-"): tag for tag in Tag if tag not in (Tag.COMPACT_ARRAY, Tag.DONT_CARE)}
 _NAMES["null-data"] = _NAMES.pop("null")
@@ -45,6 +53,8 @@ _FORMS = {
     "stamp-date": (5, encode_date),
     "stamp-time": (4, encode_time),
 }
+_MOMENTS = {Tag.DATE_TIME: encode_date_time, Tag.DATE: encode_date, Tag.TIME: encode_time}
+_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +188,7 @@ def _build_spec(spec: TypeSpec, value: Any) -> Data:
     if tag in (Tag.ARRAY, Tag.STRUCTURE):
         return Data(tag, _members(spec, value))
     if tag in (Tag.FLOAT32, Tag.FLOAT64):
-        return Data(tag, _number(value))
+        return Data(tag, _float(tag, value))
     if tag is Tag.BOOLEAN:
         if not isinstance(value, bool):
             raise ValueError(f"{value!r} is not true or false")
@@ -195,18 +205,24 @@ def _build_any(value: Any) -> Data:
     return _build(parse_type(kind), inner)
 
 
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, OverflowError):
-        raise ValueError(f"{value!r} is not a number") from None
-
-
 def _integer(tag: Tag, value: Any) -> int:
     low, high = _INTEGER_RANGES[tag]
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{value!r} is not a whole number from {low} to {high} ({tag.name.lower()})")
     return value
+
+
+def _float(tag: Tag, value: Any) -> float:
+    name = tag.name.lower()
+    try:
+        number = float(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"{value!r} is not a number ({name})") from None
+    except OverflowError:
+        raise ValueError(f"{value!r} is more than a {name} can hold") from None
+    if tag is Tag.FLOAT32 and math.isfinite(number) and abs(number) > _LARGEST_FLOAT32:
+        raise ValueError(f"{value!r} is more than a {name} can hold; the largest is {_LARGEST_FLOAT32:.7g}")
+    return number
 
 
 def _members(spec: TypeSpec, value: Any) -> tuple[Data, ...]:
@@ -243,6 +259,8 @@ def _octets(spec: TypeSpec, value: Any) -> bytes:
         raw = _FORMS[spec.form][1](str(value))
     elif isinstance(value, bytes):
         raw = value
+    elif spec.tag in _MOMENTS and isinstance(value, str):
+        raw = _MOMENTS[spec.tag](value)
     elif spec.tag is Tag.OCTET_STRING and isinstance(value, str) and value.startswith("hex:"):
         raw = bytes.fromhex(value[4:])
     elif isinstance(value, str):

@@ -64,6 +64,11 @@ class Tally:
     bugs: int = 0
     problems: dict[str, str] = field(default_factory=dict)  # the last one by meter
 
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether meters were tried and none could be read."""
+        return self.failed > 0 and self.polls == 0
+
 
 @dataclass(slots=True)
 class _Done:

@@ -88,6 +88,7 @@ def named(entries: Iterable[Entry], word: str, way: Way) -> tuple[str, int, int,
         raise UserError(f"meter {serial} calls the head-end and cannot be called")
     asked = [place for place in places if place["framing"] == framing_of(way)]
     place = (asked or places)[0]
+    _check_reachable(entry, place, way)
     serial_line, physical = place["framing"] == "serial", place.get("physical")
     found = replace(
         way,
@@ -100,6 +101,15 @@ def named(entries: Iterable[Entry], word: str, way: Way) -> tuple[str, int, int,
         baud=place.get("baud") or way.baud,
     )
     return place.get("host") or place["device"], place.get("port") or 0, place["server"], found
+
+
+def _check_reachable(entry: Entry, place: Mapping[str, Any], way: Way) -> None:
+    """UserError if the meter is not there by the way that was asked for. HDLC's options are a serial line's, too."""
+    asked, has = framing_of(way), place["framing"]
+    if asked not in ("wrapper", has) and (asked, has) != ("hdlc", "serial"):
+        raise UserError(f"meter {entry['serial']} is not reached by {asked}; its first place is of {has}")
+    if way.gateway is not None and not is_called(entry, way.gateway):
+        raise UserError(f"--gateway {way.gateway}: meter {entry['serial']} goes by its own name there; leave it out")
 
 
 def login_for(entries: Iterable[Entry], call: Call) -> Known | None:

@@ -14,9 +14,11 @@ import os
 import select
 import socket
 import sys
+import time
 from typing import Any, Protocol
 
 from simulator.errors import UserError
+from simulator.headend.bounds import FrameTime
 from simulator.headend.failures import BrokenAnswer, ConnectionBroken, NoAnswer, NotReachable
 from simulator.headend.way import Way
 
@@ -32,6 +34,7 @@ _LONGEST_IDENTIFICATION = 64
 
 class Line(Protocol):
     where: str
+    timeout_s: float
 
     def send(self, octets: bytes) -> None: ...
 
@@ -55,7 +58,7 @@ class _SocketLine:
     """A connected socket."""
 
     def __init__(self, connected: socket.socket, where: str, *, timeout_s: float) -> None:
-        self.where, self._socket, self._timeout_s = where, connected, timeout_s
+        self.where, self._socket, self.timeout_s = where, connected, timeout_s
 
     def send(self, octets: bytes) -> None:
         try:
@@ -67,7 +70,7 @@ class _SocketLine:
         try:
             part = self._socket.recv(count)
         except TimeoutError as error:
-            raise no_answer(self.where, self._timeout_s) from error
+            raise no_answer(self.where, self.timeout_s) from error
         except OSError as error:
             raise broken(self.where, error) from error
         if not part:
@@ -118,7 +121,7 @@ class SerialLine:
     def __init__(self, device: str, way: Way, *, timeout_s: float) -> None:
         if sys.platform == "win32":
             raise UserError("serial lines can be read on Linux and macOS only")
-        self.where, self._timeout_s = device, timeout_s
+        self.where, self.timeout_s = device, timeout_s
         try:
             self._file = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError as error:
@@ -140,13 +143,13 @@ class SerialLine:
             raise broken(self.where, error) from error
 
     def some(self, count: int) -> bytes:
-        return self._some(count, self._timeout_s)
+        return self._some(count, self.timeout_s)
 
     def close(self) -> None:
         os.close(self._file)
 
     def _write(self, octets: bytes) -> int:
-        if not select.select((), (self._file,), (), self._timeout_s)[1]:
+        if not select.select((), (self._file,), (), self.timeout_s)[1]:
             raise NoAnswer(f"{self.where} takes no octets")
         return os.write(self._file, octets)
 
@@ -200,9 +203,10 @@ class SerialLine:
 
     def _identification(self) -> str:
         """From its slash to the end of its line, without parity bits."""
-        line = ""
+        line, time_left = "", FrameTime(self.where, self.timeout_s)
         while not line.endswith("\n"):
-            line += "".join(chr(octet & 0x7F) for octet in self._some(1, self._timeout_s))
+            line += "".join(chr(octet & 0x7F) for octet in self._some(1, self.timeout_s))
+            time_left.took(1, time.monotonic())
             if len(line) > _LONGEST_IDENTIFICATION:
                 raise BrokenAnswer(f"{self.where} does not identify itself: it says {line!r}")
         return line[max(line.rfind("/"), 0) :].strip()

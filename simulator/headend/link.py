@@ -7,8 +7,10 @@ It knows nothing of what the frames carry.
 from __future__ import annotations
 
 import socket
+import time
 from typing import Protocol
 
+from simulator.headend.bounds import FrameTime
 from simulator.headend.failures import BrokenAnswer, NotReachable
 from simulator.headend.lines import Line, SerialLine, TcpLine, broken, no_answer
 from simulator.headend.way import Transport, Way
@@ -16,7 +18,8 @@ from simulator.headend.way import Transport, Way
 HEADER_OCTETS = 8  # version, source wPort, destination wPort, length: two octets each
 _ANY_NETWORK = 0
 _FLAG = 0x7E
-_LONGEST_NOISE = 4096  # octets that belong to no frame, before a line is given up
+_LONGEST_FRAME = 2 + 0x07FF  # its flags, and what its length can say
+_LONGEST_NOISE = 4096 + _LONGEST_FRAME  # octets without a whole frame, before a line is given up
 
 
 class Link(Protocol):
@@ -53,17 +56,19 @@ class WrapperLink:
         self.send, self.close = line.send, line.close
 
     def receive(self) -> bytes:
-        header = self._exactly(HEADER_OCTETS)
+        time_left = FrameTime(self._line.where, self._line.timeout_s)
+        header = self._exactly(HEADER_OCTETS, time_left)
         if header[:2] != b"\x00\x01":
             raise BrokenAnswer(f"{self._line.where} does not speak the DLMS wrapper: it sent {header.hex(' ')}")
-        return header + self._exactly(int.from_bytes(header[6:8], "big"))
+        return header + self._exactly(int.from_bytes(header[6:8], "big"), time_left)
 
-    def _exactly(self, count: int) -> bytes:
+    def _exactly(self, count: int, time_left: FrameTime) -> bytes:
         parts = []
         while count:
             part = self._line.some(count)
             parts.append(part)
             count -= len(part)
+            time_left.took(len(part), time.monotonic())
         return b"".join(parts)
 
 
@@ -102,10 +107,13 @@ class HdlcLink:
         self._received = bytearray()
 
     def receive(self) -> bytes:
+        time_left = FrameTime(self._line.where, self._line.timeout_s)
         while (frame := self._whole()) is None:
-            self._received += self._line.some(4096)
-            if len(self._received) > _LONGEST_NOISE and self._received.find(_FLAG) < 0:
+            if len(self._received) > _LONGEST_NOISE:
                 raise BrokenAnswer(f"{self._line.where} does not speak HDLC")
+            part = self._line.some(4096)
+            self._received += part
+            time_left.took(len(part), time.monotonic())
         return frame
 
     def _whole(self) -> bytes | None:
@@ -128,7 +136,7 @@ class UdpLink:
     """Frames of the wrapper, each in a datagram."""
 
     def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
-        self._where, self._timeout_s = f"{host}:{port}", timeout_s
+        self._where, self.timeout_s = f"{host}:{port}", timeout_s
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
             self._socket = socket.socket(family, kind, protocol)
@@ -147,7 +155,7 @@ class UdpLink:
         try:
             return self._socket.recv(65_535)
         except TimeoutError as error:
-            raise no_answer(self._where, self._timeout_s) from error
+            raise no_answer(self._where, self.timeout_s) from error
         except OSError as error:
             raise broken(self._where, error) from error
 

@@ -20,7 +20,9 @@ DEFAULT_PORT = 4059  # registered for DLMS/COSEM
 CALLS_PORT = 4064
 _LONGEST_INFORMATION = 2030  # of an HDLC frame; what is agreed is what the meter takes
 _ADDRESS = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?")
-_ENTRIES = re.compile(r"(\d+)(?:-(\d+)?)?")
+_ENTRIES = re.compile(r"(\d{1,99})(?:-(\d{1,99})?)?")
+_LAST_ENTRY = 0xFFFFFFFF  # entry_descriptor has 32 bits (Blue Book 4.3.6)
+_KEY_OCTETS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +128,42 @@ class Call:
             raise UserError("--from, --to, --entries and --columns belong to a profile; name it, for example block")
         if self.everything and self.wishes:
             raise UserError("--all reads everything; name objects or give --all, not both")
+        if self.password == "":
+            raise UserError("--password is empty; write the client's password, or leave the option out")
+        _check_keys(self.ek, self.ak)
         if not self.preset.mechanism:
+            _check_both(self.ek, self.ak)
             return replace(self, password=None)
-        known = Known(self.password, self.ek, self.ak) if self.password else None
+        known = None if self.password is None else Known(self.password, self.ek, self.ak)
         if known is None and credentials and (known := credentials(self)):
             known = replace(known, ek=self.ek or known.ek, ak=self.ak or known.ak)  # what is given wins
         if known is None:
             hint = "--password or METERFLEET_PASSWORD, or --keys with what `meterfleet inventory` prints"
             raise UserError(f"client {self.preset.client} needs a password and none is known for this place: {hint}")
-        for key in (known.ek, known.ak):
-            _check_hex(key)
+        _check_keys(known.ek, known.ak)
+        _check_both(known.ek, known.ak)
         if self.preset.mechanism != LLS:
-            _check_hex(known.password)
-        if bool(known.ek) != bool(known.ak):
-            raise UserError("a ciphered association needs both keys, --ek and --ak")
+            _octets("the secret of an HLS client (--password)", known.password)
         return replace(self, password=known.password, ek=known.ek, ak=known.ak)
 
 
-def _check_hex(text: str | None) -> None:
+def _check_keys(ek: str | None, ak: str | None) -> None:
+    for what, key in (("the encryption key (--ek)", ek), ("the authentication key (--ak)", ak)):
+        if key is not None and _octets(what, key) != _KEY_OCTETS:
+            raise UserError(f"{what} is written in hexadecimal, {2 * _KEY_OCTETS} digits")
+
+
+def _check_both(ek: str | None, ak: str | None) -> None:
+    if bool(ek) != bool(ak):
+        raise UserError("a ciphered association needs both keys, --ek and --ak")
+
+
+def _octets(what: str, text: str) -> int:
+    """How many. The text is not shown: but for a slip it is a secret."""
     try:
-        bytes.fromhex(text or "")
+        return len(bytes.fromhex(text))
     except ValueError:
-        raise UserError("a key or HLS secret is written in hexadecimal, 32 digits") from None
+        raise UserError(f"{what} is written in hexadecimal, {2 * _KEY_OCTETS} digits") from None
 
 
 Credentials = Callable[[Call], Known | None]
@@ -182,6 +198,14 @@ def parse_client(text: str) -> Preset:
     if 1 <= (number := _number(text)) <= 0xFFFF:
         return Preset(number, _MECHANISMS.get(number, 1))
     raise UserError(f"{text!r} is not a client; write {', '.join(CLIENTS)} or a number from 1 to 65535")
+
+
+def parse_polling_client(text: str) -> Preset:
+    """Of those that read profiles: mr or us, by name or number."""
+    preset = parse_client(text)
+    if preset not in (CLIENTS["mr"], CLIENTS["us"]):
+        raise UserError(f"--client {text}: meters are polled by mr or us; others may not read profiles")
+    return preset
 
 
 def parse_wish(text: str) -> Wish:
@@ -224,6 +248,8 @@ def _entries(text: str) -> tuple[int, int | None]:
     end = _number(last) if last else first
     if not 1 <= first <= end:
         raise UserError(f"--entries {text!r}: write for example 1-10, 5 or 100-; entry 1 is the oldest")
+    if end > _LAST_ENTRY:
+        raise UserError(f"--entries {text!r}: entries are numbered to {_LAST_ENTRY}; 100- is all from the 100th on")
     return first, None if text.strip().endswith("-") else end - first + 1
 
 

@@ -7,6 +7,7 @@ It opens nothing and imports no gurux, so that commands start fast; it never sho
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -28,6 +29,17 @@ Fleet = Callable[[Path | None, str | None], Sequence[Entry]]
 one that was started there."""
 Ended = Callable[[Path | None, str | None], str]
 """If that fleet does not run: that, and which do; else nothing."""
+
+
+def _number(value: float) -> float:
+    if math.isnan(value):  # it is neither below the least nor above the most
+        raise typer.BadParameter("nan is not a number of seconds")
+    return value
+
+
+TimeoutOption = Annotated[
+    float, typer.Option(min=0.1, max=3600, callback=_number, help="Seconds to wait for an answer.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +87,8 @@ class Reach:
     ] = None
     mode_e: Annotated[bool, typer.Option("--mode-e", help="Sign on as IEC 62056-21 says, at 300 baud.")] = False
     device_address: Annotated[str, typer.Option(help="In the sign-on, where several meters are on the line.")] = ""
-    baud: Annotated[int, typer.Option(help="Speed of the serial line, without a sign-on.")] = 9600
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0
+    baud: Annotated[int, typer.Option(min=300, help="Speed of the serial line, without a sign-on.")] = 9600
+    timeout: TimeoutOption = 10.0
 
     @property
     def names_fleet(self) -> bool:
@@ -124,7 +136,9 @@ class Reach:
         if known is None:
             hint = "write a serial number or a place that is listed there"
             raise UserError(f"--keys {self.keys}: no client {call.preset.client} of {call.host}; {hint}")
-        return replace(call, password=known.password, ek=known.ek, ak=known.ak)
+        given = (call.ek, known.ek), (call.ak, known.ak)
+        ek, ak = (known if own is None else own for own, known in given)  # what is given wins
+        return replace(call, password=known.password, ek=ek, ak=ak)
 
     def _transport(self) -> Transport:
         if self.serial is not None and self.udp:

@@ -13,11 +13,13 @@ from typing import Any
 
 from gurux_dlms import GXReplyData
 from gurux_dlms.enums import Authentication, Command, InterfaceType, RequestTypes
+from gurux_dlms.enums.ExceptionServiceError import ExceptionServiceError
 from gurux_dlms.GXDLMSConfirmedServiceError import GXDLMSConfirmedServiceError
 from gurux_dlms.GXDLMSExceptionResponse import GXDLMSExceptionResponse
 from gurux_dlms.secure import GXDLMSSecureClient
 
 from simulator.headend.aside import Aside, Heard
+from simulator.headend.bounds import AnswerSize, Unasked
 from simulator.headend.ciphering import Keys, prepare
 from simulator.headend.failures import (
     INITIATE_ERRORS,
@@ -31,6 +33,7 @@ from simulator.headend.failures import (
 from simulator.headend.link import Link
 from simulator.headend.notifications import Notification
 from simulator.headend.way import Way
+from simulator.wire import axdr
 from simulator.wire.codes import Conformance
 
 _RESULT = b"\xa2\x03\x02\x01"  # AARE: [2] result, INTEGER, one octet
@@ -38,6 +41,7 @@ _USER_DIAGNOSTIC = b"\xa3\x05\xa1\x03\x02\x01"  # [3] result-source-diagnostic, 
 _PROVIDER_DIAGNOSTIC = b"\xa3\x05\xa2\x03\x02\x01"  # the same, acse-service-provider
 _INITIATE_ERROR = b"\x0e\x01\x06"  # confirmedServiceError, initiateError, initiate
 _WRAPPER = Way()
+_TOO_DEEP = f"the meter's answer is nested deeper than {axdr.MAX_DEPTH} arrays and structures"
 _REJECTED_FRAME = {
     0x1F: "the meter is in disconnected mode (HDLC DM); it lost the connection, or another client took it",
     0x97: "the meter rejected an HDLC frame (FRMR)",
@@ -137,8 +141,7 @@ class Session:
         for frame in self.protocol.aarqRequest():
             reply = GXReplyData()
             link.send(bytes(frame))
-            while self._receive(reply).isMoreData():
-                link.send(bytes(self.protocol.receiverReady(reply)))
+            self._gather(reply)
         if reply.command != Command.AARE:
             raise BrokenAnswer(f"the meter answered the AARQ by an APDU of tag {reply.command}")
         diagnostic = _accepted(bytes(reply.data.array()))
@@ -154,8 +157,7 @@ class Session:
             for message in messages:
                 reply = GXReplyData()
                 self._send(message)
-                while self._receive(reply).isMoreData():
-                    self._send(self.protocol.receiverReady(reply))
+                self._gather(reply)
                 if reply.error:
                     break
         except HeadEndError as error:
@@ -164,7 +166,23 @@ class Session:
         if (reply.invokeId ^ self.protocol.settings.invokeId) & 0x0F:
             raise BrokenAnswer(f"the answer's invoke-id {reply.invokeId & 0x0F} is not the request's")
         self._settled = True
+        if _is_deep(reply.value):
+            raise BrokenAnswer(_TOO_DEEP)
         return reply
+
+    def _gather(self, reply: Any) -> None:
+        """The whole answer into `reply`, block by block."""
+        size = AnswerSize()
+        while self._receive(reply).isMoreData():
+            size.took(reply.data.size)
+            self._send(self._more(reply))
+
+    def _more(self, reply: Any) -> Any:
+        """What asks for the next block."""
+        try:
+            return self.protocol.receiverReady(reply)
+        except Exception as error:  # gurux lacks parts of general block transfer, and raises whatever comes of that
+            raise BrokenAnswer(f"gurux cannot ask for the rest of the meter's answer: {error}") from error
 
     def next_invoke_id(self) -> None:
         # gurux's own autoIncreaseInvokeID writes to another attribute than the one it sends.
@@ -180,28 +198,31 @@ class Session:
     def _receive(self, reply: Any) -> Any:
         """Take the next frame that is an answer into `reply`; what the meter says unasked is put aside."""
         assert self._link
+        unasked = Unasked()
         while True:
             frame = self._link.receive()
             if self._logger:
                 self._logger.debug("< %s", frame.hex())
-            if self._aside.take(frame, is_hdlc=self._hdlc):
-                continue
-            if self._parse(self.protocol.getData, frame, reply, GXReplyData()):
+            is_aside = self._aside.take(frame, is_hdlc=self._hdlc)
+            if not is_aside and self._parse(self.protocol.getData, frame, reply, GXReplyData()):
                 if self._hdlc and reply.frameId in _REJECTED_FRAME:
                     raise BrokenAnswer(_REJECTED_FRAME[reply.frameId])
                 if _is_list(self.protocol) and reply.moreData & RequestTypes.FRAME:
                     reply.error = 0  # of a list whose end has not come yet, gurux takes any octet for an error
                 return reply
+            unasked.took()
 
     def _parse(self, parse: Any, *arguments: Any) -> Any:
         try:
             return parse(*arguments)
         except GXDLMSExceptionResponse as error:
-            raise ServiceRefused(f"the meter answered by an exception-response: {error}") from error
+            raise ServiceRefused(f"the meter answered by an exception-response: {error}{_hint(error)}") from error
         except GXDLMSConfirmedServiceError as error:
             raise ServiceRefused(f"the meter answered by a confirmed-service-error: {error}") from error
         except HeadEndError:
             raise
+        except RecursionError as error:
+            raise BrokenAnswer(_TOO_DEEP) from error
         except Exception as error:  # gurux raises whatever its parser stumbles over
             if isinstance(error.__context__, HeadEndError):  # of an AARE's user-information it says "rejected"
                 raise error.__context__ from None
@@ -219,6 +240,18 @@ class Session:
 
 def _ignored(_note: Notification) -> None:
     """Nobody wants to know."""
+
+
+def _hint(error: Any) -> str:
+    is_key = error.exceptionServiceError == ExceptionServiceError.DECIPHERING_ERROR
+    return "; are the keys (--ek, --ak) those of the meter?" if is_key else ""
+
+
+def _is_deep(decoded: Any) -> bool:
+    level = [decoded]
+    for _ in range(axdr.MAX_DEPTH + 1):
+        level = [item for collection in level if isinstance(collection, list) for item in collection]
+    return bool(level)
 
 
 def _is_list(protocol: Any) -> bool:

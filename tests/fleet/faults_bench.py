@@ -78,7 +78,7 @@ def in_vain(meter: MeterReader) -> Iterator[None]:
         with pytest.raises(NoAnswer):
             yield
     finally:
-        line._socket.settimeout(line._timeout_s)
+        line._socket.settimeout(line.timeout_s)
 
 
 TICK_S = 0.005  # timers of an event loop count whole milliseconds, from its last look at the clock; here are several

@@ -11,6 +11,7 @@ import pytest
 from simulator.errors import UserError
 from simulator.headend.keyring import login_for, named, read_meters
 from simulator.headend.options import Call, Preset
+from simulator.headend.reach import Reach
 from simulator.headend.way import Transport, Way
 
 CSV = """serial,host,port,framing,server,physical,device,baud,mode_e,client_16_auth,client_48_secret,client_48_ek
@@ -36,8 +37,25 @@ def test_rows_are_entries(tmp_path: Path) -> None:
     )  # fmt: skip
     assert named(entries, "0830000002", Way()) == ("10.0.0.2", 4063, 1, Way(gateway="0830000002"))
     assert named(entries, "0830000003", Way()) is None
+    assert named(entries, "0830000002", Way(gateway="2")) == named(entries, "0830000002", Way())
+    assert named(entries, "0830000001", Way(hdlc=True, address_octets=2))
+    for serial, way, told in (
+        ("0830000002", Way(gateway="0830000001"), "goes by its own name"),
+        ("0830000001", Way(gateway="0830000001"), "not reached by gateway; its first place is of serial"),
+        ("0830000002", Way(hdlc=True), "not reached by hdlc; its first place is of gateway"),
+    ):
+        with pytest.raises(UserError, match=told):
+            named(entries, serial, way)
     with pytest.raises(UserError, match="cannot be called"):
         named(entries, "0830000004", Way())
+
+
+def test_keys_that_are_given_win_over_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "meters.csv"
+    path.write_text(CSV)
+    reach = Reach(client="us", keys=path, ek="zz")
+    call, _ = reach.call(["0830000001"])
+    assert (call.password, call.ek) == ("0011", "zz")
 
 
 def test_a_client_that_the_meter_has_not(tmp_path: Path) -> None:

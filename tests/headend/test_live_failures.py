@@ -52,6 +52,15 @@ def test_meters_that_fail_cost_nobody_else_anything(fleet: Spawned, empty: str, 
     assert count(empty, "hes.daily_load_profile") == 4
 
 
+def test_meters_that_are_all_given_up_end_a_head_end_by_1(fleet: Spawned, empty: str, tmp_path: Path) -> None:
+    (tmp_path / "meters.csv").write_text(
+        "serial,host,port,framing,server,client_32_auth,client_32_password\n1,127.0.0.1,1,wrapper,1,lls,secret\n"
+    )
+    words = ("--inventory", tmp_path / "meters.csv", "--retries", 0, "--profiles", "daily")
+    done = invoke(*headend_line(fleet, empty, "--once", *words))
+    assert (done.exit_code, "0 reads of meters, 1 given up" in done.stderr) == (1, True)
+
+
 def test_a_mistake_of_ours_is_shown_and_costs_its_meter_only(
     fleet: Spawned, empty: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ from simulator.headend.options import (
     Wish,
     parse_address,
     parse_client,
+    parse_polling_client,
     parse_rows,
     parse_wish,
 )
@@ -53,6 +54,13 @@ def test_clients_by_name_and_by_number_share_the_mechanism() -> None:
     assert parse_client("MR") == parse_client("32") == Preset(32, 1)
     assert parse_client("us") == Preset(48, 2)
     assert parse_client("16").mechanism == 0
+
+
+def test_meters_are_polled_by_mr_or_us() -> None:
+    assert [parse_polling_client(text) for text in ("mr", "48")] == [Preset(32, 1), Preset(48, 2)]
+    for text in ("fu", "public", "77"):
+        with pytest.raises(UserError, match="mr or us"):
+            parse_polling_client(text)
 
 
 @pytest.mark.parametrize("text", ["", "0", "65536", "-1", "reader", LONG], ids=shortened)
@@ -110,6 +118,14 @@ def test_entries_that_are_none(text: str) -> None:
         parse_rows(None, None, text, None)
 
 
+def test_an_entry_has_32_bits() -> None:
+    rows = parse_rows(None, None, "4294967295-4294967295", None)
+    assert (rows.first, rows.count) == (4294967295, 1)
+    for text in ("1-4294967296", "1-99999999999999", "4294967296-"):
+        with pytest.raises(UserError, match="numbered to 4294967295"):
+            parse_rows(None, None, text, None)
+
+
 def test_rows_that_contradict_themselves() -> None:
     with pytest.raises(UserError, match="cannot be combined"):
         parse_rows("2025-06-01", None, "1-10", None)
@@ -153,6 +169,8 @@ def test_keys_that_are_given_win_over_those_that_are_known() -> None:
     assert (given.password, given.ek, given.ak) == ("00" * 16, "33" * 16, "22" * 16)
     with pytest.raises(UserError, match="hexadecimal"):
         replace(call(Preset(48, 2)), ek="no key").checked(lambda _: known)
+    with pytest.raises(UserError, match=r"encryption key \(--ek\)"):
+        replace(call(Preset(48, 2)), ek="33" * 15).checked(lambda _: known)
 
 
 def test_a_client_without_authentication_sends_no_password() -> None:

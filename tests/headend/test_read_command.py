@@ -158,6 +158,11 @@ def test_nobody_there_ends_with_1() -> None:
         (["clock", "--entries", "1-2"], "nothing that you named is a profile"),
         (["clock", "--all"], "not both"),
         (["--client", "us"], "METERFLEET_PASSWORD"),
+        (["--client", "mr", "--password", ""], "--password is empty"),
+        (["--ek", "zz"], "the encryption key (--ek) is written in hexadecimal"),
+        (["--ek", "00" * 16], "both keys"),
+        (["--client", "us", "--password", "00", "--ek", "00" * 16, "--ak", "00"], "the authentication key (--ak) is"),
+        (["--gateway", ""], "1 to 255"),
         (["block", "--columns", "1.0.2.8.0.255"], "no column"),
     ],
 )
@@ -165,6 +170,11 @@ def test_mistakes_end_with_2(run: Run, words: list[str], told: str) -> None:
     result = run(*words)
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--timeout", "nan"], ["--timeout", "1e99"], ["--baud", "0"]])
+def test_numbers_that_are_none(run: Run, words: list[str]) -> None:
+    assert run(*words).exit_code == 2
 
 
 def test_a_bad_address_ends_with_2() -> None:

@@ -158,6 +158,10 @@ def test_a_silent_peer() -> None:
         (Way(physical=17), "are of HDLC"),
         (Way(hdlc=True, mode_e=True), "--mode-e begins a serial line"),
         (Way(hdlc=True, physical=17, address_octets=1), "no physical part"),
+        (Way(hdlc=True, address_octets=3), "1, 2 or 4 octets"),
+        (Way(gateway=""), "1 to 255 ASCII characters"),
+        (Way(gateway="x" * 256), "1 to 255 ASCII characters"),
+        (Way(Transport.SERIAL, hdlc=True, mode_e=True, device_address="ä"), "up to 32 ASCII characters"),
     ],
 )
 def test_ways_that_contradict_themselves(way: Way, words: str) -> None:
@@ -293,11 +297,14 @@ def test_everything_readable_is_read(reader: MeterReader) -> None:
     ("octets", "failure", "told"),
     [
         (b"\xd8\x01\x02", ServiceRefused, "exception-response"),
+        (b"\xd8\x01\x05", ServiceRefused, "Ciphering failed; are the keys"),
         (b"\x0e\x01\x06\x01", ServiceRefused, "confirmed-service-error"),
         (b"\xc4\x01\xc2\x00\x06\x00\x00", BrokenAnswer, "not one value"),
         (b"\xc4\x01\xc2\x00\x11\x01\x02", BrokenAnswer, "not one value"),
         (b"\xc4\x01\xc2\x00\x01\x02\x11\x01", BrokenAnswer, "not one value"),
         (b"\xc4\x01\xc2\x00\x63\x01", BrokenAnswer, "gurux cannot parse"),
+        (b"\xc4\x01\xc2\x00" + b"\x01\x01" * 17 + b"\x00", BrokenAnswer, "nested deeper than 16"),
+        (b"\xc4\x01\xc2\x00" + b"\x02\x01" * 2000 + b"\x00", BrokenAnswer, "nested deeper than 16"),
         (b"\xc4\x01\xc2\x01\x4d", BrokenAnswer, "77 is no data-access-result"),
         (b"\x99", BrokenAnswer, "gurux cannot parse"),
         (b"", ConnectionBroken, "closed the connection"),
