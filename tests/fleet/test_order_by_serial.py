@@ -10,7 +10,7 @@ import pytest
 from pushing_fleet import Pushing, pushing
 from test_orders import give
 
-from simulator.errors import StoreUnavailable, UserError
+from simulator.errors import MeterfleetError, StoreUnavailable, UserError
 from simulator.meter.succession import YEAR
 from simulator.store.database import Store
 from simulator.store.rows import RowsChange
@@ -88,7 +88,7 @@ async def test_a_replacement_in_doubt_is_looked_up_before_a_serial_number_means_
     async with pushing(database, 1, None) as meters:
         old = meters.fleet.identity(0)
         lost_answers.append(meters.fleet.cohorts[0].name)
-        with pytest.raises(UserError, match="the line is cut"):
+        with pytest.raises(MeterfleetError, match="give the order again; the line is cut"):
             await give(meters, "replace", meters="1")
         with pytest.raises(UserError, match=f"meter 1 is {old.successor(1).serial}"):
             await give(meters, "event", meters=old.serial, codes=[MAGNET])
