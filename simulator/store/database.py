@@ -306,11 +306,14 @@ class Store:
     async def was_away(self, cohort: str) -> bool:
         """Whether the server was away since the cohort's last write; said once. Raises StoreUnavailable if it is."""
         await self._writer.look()
+        return self._has_gap(cohort)
+
+    def _has_gap(self, cohort: str) -> bool:
         return self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch
 
     def _refuse_a_gap(self, cohort: str) -> None:
         """Once per cohort and lost session, so that the caller looks at what the server has kept."""
-        if self._epochs.pop(cohort, self._writer.epoch) != self._writer.epoch:
+        if self._has_gap(cohort):
             raise StoreUnavailable("the database was away since the last write; its checkpoint tells what it has kept")
 
     async def _copy_all(self, connection: Connection, batches: Sequence[Rows | Numbered]) -> None:

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import pytest
 
 from simulator.cosem.registry import load_registry
 from simulator.cosem.types import parse_type
+from simulator.errors import StoreUnavailable
 from simulator.fleet.listen import parse_listen
 from simulator.fleet.meters import add_meters
 from simulator.fleet.spec import FleetSpec, build_cohorts
@@ -20,7 +23,7 @@ from simulator.meter.cohort import Cohort, Surroundings
 from simulator.meter.device import Device
 from simulator.ports import ActItem, GetItem, SetItem
 from simulator.store.database import Store
-from simulator.store.rows import ObisRow
+from simulator.store.rows import ObisRow, RowsChange
 from simulator.values import attribute_key, instant_of, parse_obis
 from simulator.wire.axdr import Data, decode_whole
 from simulator.world.shapes import load_world
@@ -102,6 +105,20 @@ class Meters:
         story.restore(again.cohort)
         await story.bring(again.cohort, again.now_ms)
         return again
+
+
+@contextmanager
+def lost_answers(meters: Meters) -> Iterator[None]:
+    """The store takes what it is given, and the word that it has is lost."""
+    write_rows = meters.store.write_rows
+
+    async def cut(change: RowsChange) -> None:
+        await write_rows(change)
+        raise StoreUnavailable("the line is cut")
+
+    with pytest.MonkeyPatch.context() as lossy:
+        lossy.setattr(meters.store, "write_rows", cut)
+        yield
 
 
 Install = Callable[..., Awaitable[Meters]]

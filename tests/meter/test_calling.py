@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from meter_bench import Install, Meters, data, done, key
+from meter_bench import Install, Meters, data, done, key, lost_answers
 
 from simulator.errors import StoreUnavailable
 from simulator.fleet.callers import Callers
@@ -21,7 +21,6 @@ from simulator.fleet.sessions import Residents
 from simulator.meter.device import Device
 from simulator.meter.replacement import replace as replaced
 from simulator.ports import GetItem
-from simulator.store.rows import RowsChange
 from simulator.wire.axdr import Data
 from simulator.wire.codes import Tag
 
@@ -329,9 +328,7 @@ async def test_a_meter_in_anothers_place_calls_as_it_was_delivered(install: Inst
         await head_end.after(0, 1, held=1)
 
 
-async def test_so_it_does_if_nobody_knew_for_a_while_whether_it_is_there(
-    install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_so_it_does_if_nobody_knew_for_a_while_whether_it_is_there(install: Install) -> None:
     """And it registers, as any new meter does."""
     meters = await install("every-class", count=1)
     registered = list[tuple[list[int], str]]()
@@ -339,16 +336,8 @@ async def test_so_it_does_if_nobody_knew_for_a_while_whether_it_is_there(
         told = {"occur": lambda cohort, rows, what, at_ms: registered.append((rows.tolist(), what))}
         meters.cohort.around = replace(meters.cohort.around, **told)
         await head_end.attempted(0, 1)
-        write_rows = meters.store.write_rows
-
-        async def cut(change: RowsChange) -> None:
-            await write_rows(change)
-            raise StoreUnavailable("the line is cut")
-
-        with monkeypatch.context() as lossy:
-            lossy.setattr(meters.store, "write_rows", cut)
-            with pytest.raises(StoreUnavailable):
-                await replaced(meters.cohort, np.array([0]), meters.now_ms)
+        with lost_answers(meters), pytest.raises(StoreUnavailable):
+            await replaced(meters.cohort, np.array([0]), meters.now_ms)
         assert registered == []
         await meters.until_ms(meters.now_ms + 1)
         assert registered == [([0], "registration")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from meter_bench import BILLING, BLOCK, CLOCK, DAILY, ENERGY, RELAY, Install, Meters, data
+from meter_bench import BILLING, BLOCK, CLOCK, DAILY, ENERGY, RELAY, Install, Meters, data, lost_answers
 
 from simulator.errors import StoreUnavailable
 from simulator.meter.behaviour import story
@@ -18,7 +18,6 @@ from simulator.meter.device import Device
 from simulator.meter.happening import Happening
 from simulator.meter.replacement import replace
 from simulator.meter.supply import disturb, power_fails, power_returns
-from simulator.store.rows import RowsChange
 from simulator.values import MS_PER_SECOND
 from simulator.wire.codes import ActionResult
 from simulator.world import electric
@@ -203,21 +202,12 @@ async def test_a_place_has_numbers_for_so_many_meters(install: Install) -> None:
     assert (await replace(cohort, np.array([1, 2]), meters.now_ms)).tolist() == [1]
 
 
-async def test_nobody_moves_in_while_rows_are_made_for_the_meter_before(
-    install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_nobody_moves_in_while_rows_are_made_for_the_meter_before(install: Install) -> None:
     """Nor when it comes out later that somebody has: those rows would be taken for the new one's."""
     meters = await install(D1)
-    old, write_rows = meters.cohort.identities[2], meters.store.write_rows
-
-    async def cut(change: RowsChange) -> None:
-        await write_rows(change)
-        raise StoreUnavailable("the line is cut")
-
-    with monkeypatch.context() as lossy:
-        lossy.setattr(meters.store, "write_rows", cut)
-        with pytest.raises(StoreUnavailable):
-            await replace(meters.cohort, THIRD, meters.now_ms)
+    old = meters.cohort.identities[2]
+    with lost_answers(meters), pytest.raises(StoreUnavailable):
+        await replace(meters.cohort, THIRD, meters.now_ms)
     async with meters.cohort.kept_pushes.making:
         goes_on = asyncio.ensure_future(meters.until_ms(meters.now_ms + 1))
         while not goes_on.done() and not meters.cohort.kept_pushes.making._waiters:
